@@ -1,0 +1,53 @@
+# make provision   set everything up, then make a cloudtop in the rehearsal cloud
+# make test        set everything up, then run every check
+# make test-fast   the checks that start no machine
+# make bench       measure; prints figures, asserts nothing
+# make lock        write the locked versions anew
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup setup-test provision test test-fast bench lock system-packages
+
+provision: setup
+	$(BIN)/python runner.py provision $(ARGS)
+
+setup: system-packages $(VENV)/installed
+
+setup-test: $(VENV)/installed-test
+	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh test
+
+test: setup-test
+	$(BIN)/python -m tests.run
+
+test-fast: setup-test
+	$(BIN)/python -m tests.run --fast
+
+bench: setup-test
+	$(BIN)/python -m tests.bench
+
+system-packages:
+	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh
+
+# Older than its lock, a stamp is made again
+$(VENV)/installed: requirements.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+$(VENV)/installed-test: requirements-test.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.lock
+	@touch $@ $(VENV)/installed
+
+$(VENV)/bin/python: | system-packages
+	$(PYTHON) -m venv $(VENV)
+
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
+
+lock: setup-test
+	$(BIN)/python -m pip install --quiet uv
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra test -o requirements-test.lock

@@ -1,0 +1,1 @@
+"""What runner.py needs beside Ansible: settings, progress, costs and ssh."""

@@ -1,0 +1,100 @@
+"""A cloud as data: the facts in ``inventory/clouds/NAME.yml``, and its environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One place to run in.
+
+    ``start`` and ``environment`` are arguments for this Python, empty where the
+    cloud is always there; ``facts`` is the file that Ansible gets as ``-e @FILE``.
+    """
+
+    name: str
+    facts: Path
+    ssh_port: int
+    costs_money: bool
+    start: tuple[str, ...]
+    environment: tuple[str, ...]
+
+
+def load(name: str) -> Cloud:
+    """The cloud that ``inventory/clouds/NAME.yml`` describes."""
+    facts = paths.CLOUDS / f"{name}.yml"
+    values = yaml.safe_load(facts.read_text())
+    return Cloud(
+        name=name,
+        facts=facts,
+        ssh_port=values["cloudtop_ssh_port"],
+        costs_money=values["cloudtop_cloud_costs_money"],
+        start=tuple(values["cloudtop_cloud_start"]),
+        environment=tuple(values["cloudtop_cloud_environment"]),
+    )
+
+
+def enter(cloud: Cloud, region: str, profile: str | None) -> None:
+    """Set this process's environment for the cloud's API; children inherit it.
+
+    ``profile`` names credentials of the AWS configuration. Raises CloudtopError
+    where the cloud's own commands fail.
+    """
+    if cloud.environment:
+        for line in _python(cloud.environment).splitlines():
+            _apply(shlex.split(line, comments=True))
+    elif profile:
+        os.environ["AWS_PROFILE"] = profile
+        # Keys in the environment would win over the profile that was asked for
+        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            os.environ.pop(key, None)
+    os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
+
+
+def start(cloud: Cloud) -> None:
+    """Start the cloud where that is ours to do.
+
+    Its own progress goes to stderr: stdout is for what the subcommand prints.
+    """
+    if cloud.start:
+        _python(cloud.start, stdout=sys.stderr.fileno())
+
+
+def _apply(words: Sequence[str]) -> None:
+    """One line of shell that the cloud printed: ``export KEY=VALUE`` or ``unset KEY``."""
+    for word in words[1:]:
+        key, _, value = word.partition("=")
+        if words[0] == "export":
+            os.environ[key] = value
+        elif words[0] == "unset":
+            os.environ.pop(key, None)
+
+
+def _python(arguments: Sequence[str], stdout: int = subprocess.PIPE) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=paths.ROOT,
+        stdout=stdout,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        # The command has said on stderr what is wrong, in a sentence
+        raise CloudtopError(
+            f"'{' '.join(arguments[1:])}' did not succeed.",
+            f"Try it alone: python {' '.join(arguments)}",
+        )
+    return done.stdout or ""

@@ -1,0 +1,76 @@
+"""What a cloudtop costs a month, at worst. Pure sums; the prices have their dates.
+
+Sources: Amazon EBS pricing and Amazon VPC pricing (public IPv4), us-east-1, as
+published in 2024 and unchanged since.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import yaml
+
+from cloudtop import paths
+
+# 365 days of 24 hours over 12 months, the month that AWS's own calculator uses
+HOURS_PER_MONTH = 730
+GP3_PER_GIB_MONTH = 0.08
+PUBLIC_IPV4_PER_HOUR = 0.005
+# A bid above this many times the on-demand price is taken for a slip of the finger
+BID_CAP_FACTOR = 10
+
+_SIZE_FACTORS = {"medium": 0.25, "large": 0.5, "xlarge": 1.0}
+
+
+@dataclass(frozen=True)
+class WorstMonth:
+    """Dollars of one month in which the machine runs every hour at the full bid."""
+
+    machine: float
+    volume: float
+    root: float
+    address: float
+
+    @property
+    def total(self) -> float:
+        return self.machine + self.volume + self.root + self.address
+
+    @property
+    def at_rest(self) -> float:
+        """What still costs money when the machine is gone and the volume is kept."""
+        return self.volume
+
+
+def worst_month(bid: float, volume_gib: int, root_gib: int) -> WorstMonth:
+    """The worst month of a bid in dollars an hour and gp3 volumes in GiB."""
+    return WorstMonth(
+        machine=bid * HOURS_PER_MONTH,
+        volume=volume_gib * GP3_PER_GIB_MONTH,
+        root=root_gib * GP3_PER_GIB_MONTH,
+        address=PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH,
+    )
+
+
+def on_demand_price(instance_type: str) -> float | None:
+    """Dollars an hour for Linux in us-east-1, or None for a family not in the dated table."""
+    family, _, size = instance_type.partition(".")
+    per_xlarge = _table().get(family)
+    if per_xlarge is None:
+        return None
+    multiple = re.fullmatch(r"(\d+)xlarge", size)
+    factor = float(multiple[1]) if multiple else _SIZE_FACTORS.get(size)
+    return None if factor is None else round(per_xlarge * factor, 4)
+
+
+def bid_cap(instance_type: str) -> float | None:
+    """The highest bid that is taken without ``cloudtop_force_bid``, in dollars an hour."""
+    price = on_demand_price(instance_type)
+    return None if price is None else price * BID_CAP_FACTOR
+
+
+@cache
+def _table() -> dict[str, float]:
+    values: dict[str, float] = yaml.safe_load(paths.ON_DEMAND_PRICES.read_text())["per_xlarge"]
+    return values

@@ -1,0 +1,28 @@
+"""Every file name that the command line uses, in one place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAYBOOKS = ROOT / "playbooks"
+INVENTORY = ROOT / "inventory" / "cloudtop.aws_ec2.yml"
+SETTINGS = ROOT / "inventory" / "group_vars" / "all" / "settings.yml"
+OWN_SETTINGS = SETTINGS.with_name("settings_local.yml")
+CLOUDS = ROOT / "inventory" / "clouds"
+ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
+
+
+def state_directory(cloud: str, name: str) -> Path:
+    """Where this computer keeps what it knows of a cloudtop; all of it can be found again.
+
+    It holds ``known_hosts`` and ``logs/``. Follows the XDG base directory rules.
+    """
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "cloudtop" / cloud / name
+
+
+def ssh_include_file() -> Path:
+    """The file that ``ssh-config --write`` owns, included from ~/.ssh/config."""
+    return Path.home() / ".ssh" / "config.d" / "cloudtop"

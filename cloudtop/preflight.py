@@ -1,0 +1,191 @@
+"""What is checked before anything is made, and the plan that comes of it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cloudtop import costs, ec2
+from cloudtop.costs import WorstMonth
+from cloudtop.ec2 import Found, plain_errors
+from cloudtop.errors import CloudtopError
+from cloudtop.settings import Settings
+
+# "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
+STANDARD_SPOT_QUOTA = "L-34B43A08"
+STANDARD_FAMILY = re.compile(r"[acdhimrtz]\d")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a provision would find or make, and the worst month of it in dollars."""
+
+    found: Found
+    account: str
+    vcpus: int
+    memory_mib: int
+    disks: int
+    disk_gb: int
+    zone: str
+    month: WorstMonth
+    notes: tuple[str, ...]
+
+    @property
+    def makes_request(self) -> bool:
+        return self.found.request is None
+
+
+def check(settings: Settings) -> Plan:
+    """Check credentials, zone, type, bid, image, key and quota without changing anything.
+
+    Raises CloudtopError for the first thing that would not work.
+    """
+    check_key(settings)
+    with plain_errors():
+        account = ec2.client("sts").get_caller_identity()["Account"]
+    client = ec2.client()
+    check_bid(settings)
+    zones = _zones(client)
+    if settings.zone and settings.zone not in zones:
+        raise CloudtopError(
+            f"cloudtop_zone is {settings.zone!r}, which {settings.region} does not have for you.",
+            f"Its zones are: {', '.join(zones)}",
+        )
+    info = _instance_type(client, settings.instance_type)
+    offered = _offered(client, settings.instance_type)
+    found = ec2.find(client, settings.name, settings.owner)
+    zone = _zone(settings, found.volume, offered)
+    if settings.image:
+        with plain_errors():
+            client.describe_images(ImageIds=[settings.image])
+    storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
+    notes = list(_quota_notes(settings.instance_type, info["VCpuInfo"]["DefaultVCpus"]))
+    if costs.bid_cap(settings.instance_type) is None:
+        notes.append(
+            f"No on-demand price is known for {settings.instance_type}:"
+            " the bid was not compared with it."
+        )
+    return Plan(
+        found=found,
+        account=account,
+        vcpus=info["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=info["MemoryInfo"]["SizeInMiB"],
+        disks=sum(disk["Count"] for disk in storage),
+        disk_gb=storage[0]["SizeInGB"] if storage else 0,
+        zone=zone,
+        month=costs.worst_month(settings.bid, settings.volume_size, settings.root_size),
+        notes=tuple(notes),
+    )
+
+
+def check_bid(settings: Settings) -> None:
+    """Refuse a bid that looks like a slip of the finger."""
+    cap = costs.bid_cap(settings.instance_type)
+    if cap is not None and settings.bid > cap and not settings.force_bid:
+        raise CloudtopError(
+            f"cloudtop_bid is ${settings.bid:g} an hour, more than {costs.BID_CAP_FACTOR} times"
+            f" the on-demand price of {settings.instance_type} (${cap / costs.BID_CAP_FACTOR:g}).",
+            "Lower it, or mean it: -e cloudtop_force_bid=true",
+        )
+
+
+def check_key(settings: Settings) -> None:
+    """A private key without its public half cannot be given to EC2."""
+    public = settings.ssh_key.with_name(settings.ssh_key.name + ".pub")
+    if settings.ssh_key.exists() and not public.exists():
+        raise CloudtopError(
+            f"The ssh key {settings.ssh_key} has no public half beside it.",
+            f"Try: ssh-keygen -y -f {settings.ssh_key} > {public}",
+        )
+    if public.exists() and not settings.ssh_key.exists():
+        raise CloudtopError(
+            f"{public} has no private half beside it, so nobody could log in.",
+            "Name another key: -e cloudtop_ssh_key=~/.ssh/id_ed25519",
+        )
+
+
+def _zones(client: Any) -> list[str]:
+    with plain_errors():
+        answer = client.describe_availability_zones(
+            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
+        )
+    return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+
+
+def _instance_type(client: Any, wanted: str) -> Any:
+    with plain_errors():
+        pages = client.get_paginator("describe_instance_types").paginate(
+            Filters=[{"Name": "instance-type", "Values": [wanted]}]
+        )
+        for page in pages:
+            for info in page["InstanceTypes"]:
+                if "spot" not in info.get("SupportedUsageClasses", ["spot"]):
+                    raise CloudtopError(
+                        f"EC2 does not sell {wanted} as a spot instance.",
+                        "Try: -e cloudtop_instance_type=i3.4xlarge",
+                    )
+                return info
+        family = wanted.partition(".")[0]
+        similar = client.describe_instance_types(
+            Filters=[{"Name": "instance-type", "Values": [f"{family[:2]}*"]}]
+        )["InstanceTypes"]
+    near = difflib.get_close_matches(wanted, [each["InstanceType"] for each in similar], n=3)
+    raise CloudtopError(
+        f"cloudtop_instance_type is {wanted!r}, which EC2 does not have in this region.",
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Try: -e cloudtop_instance_type=i3.4xlarge",
+    )
+
+
+def _offered(client: Any, instance_type: str) -> list[str]:
+    with plain_errors():
+        answer = client.describe_instance_type_offerings(
+            LocationType="availability-zone",
+            Filters=[{"Name": "instance-type", "Values": [instance_type]}],
+        )
+    return sorted(each["Location"] for each in answer["InstanceTypeOfferings"])
+
+
+def _zone(settings: Settings, volume: Any, offered: list[str]) -> str:
+    """The zone of the request: the volume's, else the one asked for, else open ('')."""
+    zone: str = volume["AvailabilityZone"] if volume else settings.zone
+    if volume and settings.zone and settings.zone != zone:
+        raise CloudtopError(
+            f"cloudtop_zone is {settings.zone}, but the persistent volume {volume['VolumeId']}"
+            f" lies in {zone}, and a volume and its machine share a zone.",
+            f"Try: -e cloudtop_zone={zone}, or another cloudtop: --name OTHER",
+        )
+    if zone and zone not in offered:
+        raise CloudtopError(
+            f"{settings.instance_type} is not offered in {zone}.",
+            f"It is in: {', '.join(offered) or 'no zone of this region'}",
+        )
+    if not offered:
+        raise CloudtopError(
+            f"{settings.instance_type} is offered in no zone of {settings.region}.",
+            "Try another type or region: -e cloudtop_instance_type=i4i.4xlarge",
+        )
+    return zone
+
+
+def _quota_notes(instance_type: str, vcpus: int) -> Iterable[str]:
+    """The spot vCPU quota where the credentials may read it; the rest is silence."""
+    if not STANDARD_FAMILY.match(instance_type):
+        return
+    try:
+        with plain_errors():
+            quota = ec2.client("service-quotas").get_service_quota(
+                ServiceCode="ec2", QuotaCode=STANDARD_SPOT_QUOTA
+            )["Quota"]["Value"]
+    except CloudtopError:
+        return
+    if quota < vcpus:
+        raise CloudtopError(
+            f"Your spot quota is {quota:g} vCPUs and {instance_type} has {vcpus}.",
+            "Ask for more of 'All Standard Spot Instance Requests' in Service Quotas",
+        )
+    yield f"Spot quota: {quota:g} vCPUs, of which this takes {vcpus}."

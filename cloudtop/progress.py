@@ -1,0 +1,148 @@
+"""What a person sees while playbooks run, made from ansible-runner's events."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+CLEAR_LINE = "\r\x1b[K"
+BAD_EVENTS = {"runner_on_failed", "runner_on_unreachable"}
+ITEM_EVENT = "runner_item_on_ok"
+OK_EVENTS = {"runner_on_ok", ITEM_EVENT}
+# What a role tells the person who runs it
+DEBUG_ACTIONS = {"debug", "ansible.builtin.debug"}
+
+
+@dataclass
+class Step:
+    """One role on one kind of host: when it began (seconds), its changes and its notes."""
+
+    name: str
+    began: float
+    changed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first thing that went wrong, in the task's own words."""
+
+    task: str
+    host: str
+    message: str
+
+
+class Progress:
+    """Turns events into one line a role, with its seconds and what it changed.
+
+    On a terminal the task that runs now is shown on a line that is overwritten.
+    ``verbose`` shows Ansible's own output instead.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failure: Failure | None = None
+        self.changed: dict[str, int] = {}
+        self._stream = stream
+        self._verbose = verbose
+        self._clock = clock
+        self._live = stream.isatty() and not verbose
+        self._step: Step | None = None
+
+    def event(self, event: Mapping[str, Any]) -> bool:
+        """Take one event of ansible-runner; True keeps the event in its artifacts."""
+        kind = event.get("event", "")
+        data = event.get("event_data", {})
+        if self._verbose and event.get("stdout"):
+            self._stream.write(event["stdout"] + "\n")
+        if kind == "playbook_on_task_start":
+            self._begin(data.get("role") or data.get("play") or "play", data.get("task", ""))
+        elif kind in OK_EVENTS:
+            self._note(data, is_item=kind == ITEM_EVENT)
+        elif kind in BAD_EVENTS and not data.get("ignore_errors"):
+            self._fail(data)
+        elif kind == "playbook_on_stats":
+            self._count(data)
+        return True
+
+    def line(self, text: str) -> None:
+        """Print a line of our own between the steps."""
+        self._close_step()
+        self._print(text)
+
+    def finish(self) -> None:
+        """Close the step that is open."""
+        self._close_step()
+
+    def _begin(self, step: str, task: str) -> None:
+        if self._step is None or self._step.name != step:
+            self._close_step()
+            self._step = Step(step, self._clock())
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            text = f"  … {self._step.name}: {task}"
+            self._stream.write(CLEAR_LINE + text[:width])
+            self._stream.flush()
+
+    def _note(self, data: Mapping[str, Any], is_item: bool) -> None:
+        result = data.get("res", {})
+        # A loop's items are told one by one, its change once, at its end
+        if self._step and result.get("changed") and not is_item:
+            self._step.changed.append(data.get("task", ""))
+        told = data.get("task_action") in DEBUG_ACTIONS and "results" not in result
+        if self._step and told and result.get("msg"):
+            self._step.notes.append(str(result["msg"]))
+
+    def _fail(self, data: Mapping[str, Any]) -> None:
+        if self.failure is None:
+            self.failure = Failure(
+                task=data.get("task", ""),
+                host=data.get("host", ""),
+                message=failure_message(data.get("res", {})),
+            )
+
+    def _count(self, data: Mapping[str, Any]) -> None:
+        for host in data.get("processed", {}):
+            self.changed.setdefault(host, 0)
+            self.changed[host] += data.get("changed", {}).get(host, 0)
+
+    def _close_step(self) -> None:
+        step, self._step = self._step, None
+        if step is None or self._verbose:
+            return
+        took = self._clock() - step.began
+        mark = "✗" if self.failure else "✓"
+        what = f"{len(step.changed)} changed" if step.changed else "no change"
+        self._print(f"  {mark} {step.name:<20} {took:6.1f} s   {what}")
+        for name in step.changed:
+            self._print(f"      · {name}")
+        for note in step.notes:
+            self._print(f"      ! {note}")
+
+    def _print(self, text: str) -> None:
+        self._stream.write((CLEAR_LINE if self._live else "") + text + "\n")
+        self._stream.flush()
+
+
+def failure_message(result: Mapping[str, Any]) -> str:
+    """The sentence in a failed task's result: its ``msg``, of its failed items or itself.
+
+    A module's traceback is never shown; it stays in the log.
+    """
+    if result.get("results"):
+        failed = [each for each in result["results"] if each.get("failed")]
+        if failed:
+            return failure_message(failed[0])
+    text = result.get("msg") or result.get("stderr") or result.get("stdout") or "no message"
+    if isinstance(text, list):
+        text = "\n".join(str(line) for line in text)
+    text = str(text).split("Traceback (most recent call last)")[0]
+    return re.sub(r"\n{2,}", "\n", text).strip() or "the module stopped without a message"

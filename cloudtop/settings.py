@@ -1,0 +1,185 @@
+"""The settings of one run: the tracked file, the owner's own file, then ``-e``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import pwd
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+
+# A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
+ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+(-[a-z0-9]+)*[a-z]")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+INTERRUPTIONS = ("terminate", "stop", "hibernate")
+FILESYSTEMS = ("xfs", "ext4")
+BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that the command line itself reads; Ansible reads them all.
+
+    ``bid`` is in dollars an hour, sizes are in GiB, ``overrides`` are the values
+    that differ from the tracked file and are handed to Ansible as extra variables.
+    """
+
+    name: str
+    owner: str
+    cloud: str
+    region: str
+    zone: str
+    instance_type: str
+    bid: float
+    force_bid: bool
+    interruption: str
+    image: str
+    image_parameter: str
+    root_size: int
+    volume_size: int
+    ssh_key: Path
+    dotfiles_repository: str
+    overrides: Mapping[str, Any]
+
+
+def load(given: Iterable[str] = (), **options: str | None) -> Settings:
+    """The settings of this run, checked.
+
+    ``given`` are ``key=value`` texts from ``-e``; ``options`` are the values of
+    ``--name``, ``--cloud`` and ``--region``, which win. Raises CloudtopError with
+    the value, the rule and the command to try.
+    """
+    tracked = _read(paths.SETTINGS)
+    overrides = _read(paths.OWN_SETTINGS) if paths.OWN_SETTINGS.exists() else {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise CloudtopError(
+                f"-e {text!r} is not of the form key=value.", "Try: -e cloudtop_bid=0.15"
+            )
+        overrides[key] = _value(value)
+    overrides.update({f"cloudtop_{key}": value for key, value in options.items() if value})
+    for key in overrides:
+        if key.startswith("cloudtop_") and key not in tracked:
+            near = difflib.get_close_matches(key, tracked, n=1)
+            raise CloudtopError(
+                f"There is no setting {key}.",
+                f"Did you mean {near[0]}?" if near else f"They are listed in {paths.SETTINGS.name}",
+            )
+    values = {**tracked, **overrides}
+    overrides["cloudtop_owner"] = values["cloudtop_owner"] or login_name()
+    values["cloudtop_owner"] = overrides["cloudtop_owner"]
+    return _checked(values, overrides)
+
+
+def login_name() -> str:
+    """This process's user, as ``id -un`` prints it."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise CloudtopError(f"{path} is not YAML: {where}.", f"Mend that line of {path}") from error
+    if not isinstance(loaded, dict | None):
+        raise CloudtopError(f"{path} has to hold settings as 'key: value' lines.")
+    return loaded or {}
+
+
+def _value(text: str) -> Any:
+    """A value as YAML reads it, so that ``-e cloudtop_bid=0.15`` is a number."""
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text
+
+
+def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
+    def text(key: str) -> str:
+        value = values[f"cloudtop_{key}"]
+        return "" if value is None else str(value).strip()
+
+    def need(ok: object, key: str, rule: str, example: str) -> None:
+        if not ok:
+            raise CloudtopError(
+                f"cloudtop_{key} is {text(key)!r}; {rule}.", f"Try: -e cloudtop_{key}={example}"
+            )
+
+    def choice(key: str, allowed: Iterable[str]) -> str:
+        allowed = tuple(allowed)
+        need(text(key) in allowed, key, f"it has to be one of {', '.join(allowed)}", allowed[0])
+        return text(key)
+
+    def gib(key: str, low: int, high: int) -> int:
+        fine = text(key).isdigit() and low <= int(text(key)) <= high
+        need(fine, key, f"it has to be a whole number of GiB from {low} to {high}", str(low))
+        return int(text(key))
+
+    need(
+        NAME.fullmatch(text("name")),
+        "name",
+        "it names a host and a tag, so it has to be 1 to 40 lower-case letters, digits and"
+        " dashes, with no dash at either end",
+        "cloudtop",
+    )
+    need(
+        re.fullmatch(r"[\w.@+=,/:-]{1,64}", text("owner")),
+        "owner",
+        "it has to be a tag value of 1 to 64 letters, digits and . @ + = , / : _ -",
+        "alice",
+    )
+    need(REGION.fullmatch(text("region")), "region", "regions look like us-east-1", "us-east-1")
+    need(
+        not text("zone") or ZONE.fullmatch(text("zone")),
+        "zone",
+        "zones look like us-east-1a, or it is empty",
+        "us-east-1a",
+    )
+    need(
+        not text("zone") or text("zone").startswith(text("region")),
+        "zone",
+        f"it has to lie in the region {text('region')}",
+        f"{text('region')}a",
+    )
+    need(
+        INSTANCE_TYPE.fullmatch(text("instance_type")),
+        "instance_type",
+        "types look like i3.4xlarge",
+        "i3.4xlarge",
+    )
+    bid = values["cloudtop_bid"]
+    fine = isinstance(bid, int | float) and not isinstance(bid, bool) and 0 < bid < float("inf")
+    need(fine, "bid", "a bid is a number of dollars an hour, above 0", "0.20")
+    choice("ephemeral_filesystem", FILESYSTEMS)
+    force = text("force_bid").lower()
+    need(force in BOOLEANS, "force_bid", "it has to be true or false", "true")
+    return Settings(
+        name=text("name"),
+        owner=text("owner"),
+        cloud=choice("cloud", sorted(path.stem for path in paths.CLOUDS.glob("*.yml"))[::-1]),
+        region=text("region"),
+        zone=text("zone"),
+        instance_type=text("instance_type"),
+        bid=float(bid),
+        force_bid=BOOLEANS[force],
+        interruption=choice("interruption", INTERRUPTIONS),
+        image=text("image"),
+        image_parameter=text("image_parameter"),
+        root_size=gib("root_size", 8, 16384),
+        volume_size=gib("volume_size", 1, 16384),
+        ssh_key=Path(text("ssh_key")).expanduser(),
+        dotfiles_repository=text("dotfiles_repository"),
+        overrides=overrides,
+    )

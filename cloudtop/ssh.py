@@ -1,0 +1,129 @@
+"""Logging in: the argument list, and the block for ~/.ssh/config. Keys are pinned."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+
+USER = "ubuntu"
+INCLUDE = "Include config.d/cloudtop"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine as ssh reaches it: the cloudtop's name, its address, port and key.
+
+    ``state`` is the cloudtop's directory on this computer, with the pinned host keys.
+    """
+
+    name: str
+    address: str
+    port: int
+    key: Path
+    state: Path
+
+    @property
+    def alias(self) -> str:
+        """The name that the host key is pinned under; addresses change, it does not."""
+        return f"cloudtop-{self.name}"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.state / "known_hosts"
+
+    def options(self) -> dict[str, str]:
+        """OpenSSH options, in the order in which ``ssh-config`` prints them."""
+        return {
+            "HostName": self.address,
+            "Port": str(self.port),
+            "User": USER,
+            "IdentityFile": str(self.key),
+            "IdentitiesOnly": "yes",
+            "HostKeyAlias": self.alias,
+            # OpenSSH takes several files here, so a space in the path needs quotes
+            "UserKnownHostsFile": f'"{self.known_hosts}"',
+            "StrictHostKeyChecking": "yes",
+            "ServerAliveInterval": "15",
+        }
+
+
+def arguments(target: Target, command: Sequence[str] = ()) -> list[str]:
+    """The argument list of ``ssh``; ``command`` is joined as ssh itself does."""
+    options = [word for key, value in target.options().items() for word in ("-o", f"{key}={value}")]
+    return ["ssh", *options, target.alias, *(["--", *command] if command else [])]
+
+
+def config_block(target: Target) -> str:
+    """A block that OpenSSH, VS Code Remote, scp and rsync read."""
+    lines = [f"Host {target.alias}"]
+    for key, value in target.options().items():
+        quoted = f'"{value}"' if " " in value and '"' not in value else value
+        lines.append(f"  {key} {quoted}")
+    return "\n".join(lines) + "\n"
+
+
+def write_config(target: Target) -> Path:
+    """Put the block in the include file, in place of the one of the same cloudtop.
+
+    ~/.ssh/config gets one ``Include`` line at its top where it has none: OpenSSH takes
+    the first value it finds.
+    """
+    include = paths.ssh_include_file()
+    include.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    old = include.read_text() if include.exists() else ""
+    kept = [block for block in _blocks(old) if block.split()[1] != target.alias]
+    _replace(include, "\n".join([*kept, config_block(target)]))
+    main = include.parent.parent / "config"
+    text = main.read_text() if main.exists() else ""
+    if INCLUDE not in text.splitlines():
+        _replace(main, f"{INCLUDE}\n\n{text}" if text else f"{INCLUDE}\n")
+    return include
+
+
+def ask(target: Target, command: str, seconds: int = 60) -> str | None:
+    """What a command on the machine prints, or None where it cannot be asked."""
+    argv = arguments(target, [command])
+    argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}"]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=seconds * 2, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def log_in(target: Target, command: Sequence[str]) -> None:
+    """Become ssh. Raises CloudtopError where the host key was never pinned here."""
+    if not target.known_hosts.exists():
+        raise CloudtopError(
+            f"The host key of the cloudtop {target.name!r} is not pinned on this computer.",
+            "Try: python runner.py converge",
+        )
+    os.execvp("ssh", arguments(target, command))
+
+
+def _blocks(text: str) -> list[str]:
+    blocks: list[list[str]] = []
+    for line in text.splitlines():
+        if line.startswith("Host "):
+            blocks.append([])
+        if line.strip() and blocks:
+            blocks[-1].append(line)
+    return ["\n".join(block) + "\n" for block in blocks]
+
+
+def _replace(path: Path, text: str) -> None:
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    # ~/.ssh/config may be a link into somebody's dotfiles: write what it points to
+    real = path.resolve()
+    new = real.with_name(real.name + ".cloudtop-new")
+    new.write_text(text)
+    new.chmod(mode)
+    new.replace(real)

@@ -1,0 +1,190 @@
+"""What a cloudtop is right now, from EC2 and from the machine itself."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from cloudtop import costs, ec2, paths, ssh
+from cloudtop.clouds import Cloud
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.settings import Settings
+
+DEFAULT_NAME = "cloudtop"
+HOST_KEY_TAG = "cloudtop:host-key"
+# One line a file: its name, then the JSON that a boot program left there
+ASK_MACHINE = (
+    'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
+)
+
+
+def gather(settings: Settings, cloud: Cloud, found: Found, ask: bool = True) -> dict[str, Any]:
+    """All that is known, as ``status --json`` prints it.
+
+    Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
+    ``ask`` logs in to the machine for its own view.
+    """
+    request, instance, volume = found.request, found.instance, found.volume
+    bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
+    size = volume["Size"] if volume else settings.volume_size
+    month = costs.worst_month(bid, size, settings.root_size)
+    target = target_of(settings, cloud, instance)
+    if ask and target:
+        pin_from_tag(target, volume)
+    return {
+        "name": settings.name,
+        "owner": settings.owner,
+        "cloud": cloud.name,
+        "region": settings.region,
+        "request": request
+        and {
+            "id": request["SpotInstanceRequestId"],
+            "state": request["State"],
+            "status": request.get("Status", {}).get("Code"),
+            "message": request.get("Status", {}).get("Message"),
+            "bid": bid,
+            "interruption": request.get("InstanceInterruptionBehavior", "terminate"),
+            "image": request.get("LaunchSpecification", {}).get("ImageId"),
+            "created": _time(request.get("CreateTime")),
+            "valid_until": _time(request.get("ValidUntil")),
+        },
+        "instance": instance
+        and {
+            "id": instance["InstanceId"],
+            "type": instance["InstanceType"],
+            "state": instance["State"]["Name"],
+            "zone": instance["Placement"]["AvailabilityZone"],
+            "address": instance.get("PublicIpAddress"),
+            "launched": _time(instance.get("LaunchTime")),
+        },
+        "volume": volume
+        and {
+            "id": volume["VolumeId"],
+            "state": volume["State"],
+            "size": volume["Size"],
+            "zone": volume["AvailabilityZone"],
+            "attached_to": [each["InstanceId"] for each in volume.get("Attachments", [])],
+        },
+        "machine": ask_machine(target) if ask and target else None,
+        "worst_month": round(month.total, 2),
+        "login": login(settings.name),
+    }
+
+
+def login(name: str) -> str:
+    """The command that logs in to a cloudtop."""
+    return "python runner.py ssh" + ("" if name == DEFAULT_NAME else f" --name {name}")
+
+
+def target_of(settings: Settings, cloud: Cloud, instance: Any) -> ssh.Target | None:
+    """The machine as ssh reaches it; None while it has no address."""
+    if not instance or instance["State"]["Name"] != "running":
+        return None
+    address = instance.get("PublicIpAddress")
+    if not address:
+        return None
+    state = paths.state_directory(cloud.name, settings.name)
+    return ssh.Target(settings.name, address, cloud.ssh_port, settings.ssh_key, state)
+
+
+def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
+    """The machine to log in to, its pinned key at hand.
+
+    On a computer that has never seen the cloudtop, the key comes from the volume's tag.
+    Raises CloudtopError where there is no machine, with what EC2 says of it.
+    """
+    target = target_of(settings, cloud, found.instance)
+    if target is None:
+        raise CloudtopError(_why_no_machine(settings, found), "Try: python runner.py provision")
+    pin_from_tag(target, found.volume)
+    return target
+
+
+def pin_from_tag(target: ssh.Target, volume: Any) -> None:
+    """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
+    key = ec2.tags(volume or {}).get(HOST_KEY_TAG)
+    if key and not target.known_hosts.exists():
+        target.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.known_hosts.write_text(f"{target.alias} {key}\n")
+
+
+def _why_no_machine(settings: Settings, found: Found) -> str:
+    request = found.request
+    if request is None:
+        return f"There is no cloudtop {settings.name!r} of {settings.owner} in {settings.region}."
+    told = request.get("Status", {})
+    return (
+        f"The cloudtop {settings.name!r} has no running machine: its request"
+        f" {request['SpotInstanceRequestId']} is {request['State']}"
+        f" ({told.get('Code')}: {told.get('Message')})."
+    )
+
+
+def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
+    """What the boot programs wrote on the machine: file stem to its JSON."""
+    if not target.known_hosts.exists():
+        return None
+    answer = ssh.ask(target, ASK_MACHINE)
+    if answer is None:
+        return None
+    told = {}
+    for line in answer.splitlines():
+        name, _, text = line.partition(" ")
+        try:
+            told[name.removesuffix(".json")] = json.loads(text)
+        except json.JSONDecodeError:
+            told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
+    return told
+
+
+def render(status: dict[str, Any]) -> str:
+    """The summary that ends ``provision`` and that ``status`` prints."""
+    request, instance, volume = status["request"], status["instance"], status["volume"]
+    machine = status["machine"] or {}
+    array, mount = machine.get("ephemeral-raid", {}), machine.get("persistent-mount", {})
+    rows = [("cloudtop", f"{status['name']} of {status['owner']}, {status['cloud']} cloud")]
+    if request:
+        rows.append(
+            (
+                "request",
+                f"{request['id']}, bid ${request['bid']:.2f}/h, {request['state']}"
+                f" ({request['status']})",
+            )
+        )
+        if request["valid_until"]:
+            rows.append(("valid until", request["valid_until"]))
+    else:
+        rows.append(("request", "none: python runner.py provision makes one"))
+    if instance:
+        where = f" at {instance['address']}" if instance["address"] else ""
+        rows.append(
+            (
+                "instance",
+                f"{instance['type']} {instance['id']}, {instance['state']}"
+                f" in {instance['zone']}{where}",
+            )
+        )
+    if instance and status["machine"] is None:
+        rows.append(("machine", "could not be asked: python runner.py ssh"))
+    if array:
+        rows.append(("array", _told(array)))
+    if volume:
+        rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
+    if mount:
+        rows.append(("", _told(mount)))
+    rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
+    if instance:
+        rows.append(("log in", status["login"]))
+    return "\n".join(f"  {key:<12} {value}" for key, value in rows)
+
+
+def _told(part: dict[str, Any]) -> str:
+    """What a boot program says of itself, after the size of what it mounted."""
+    size = f"{part['bytes'] / 2**30:.1f} GiB: " if part.get("bytes") else ""
+    return size + str(part.get("message", "says nothing"))
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+"""The zones of a region that can run an instance type on spot, cheapest first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.exceptions
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+
+DOCUMENTATION = r"""
+---
+module: ec2_spot_zones_info
+short_description: List the zones that offer an instance type, cheapest spot price first
+description:
+  - A zone counts where the type is offered and where the default VPC has a subnet.
+author: The cloudtop authors
+options:
+  instance_type:
+    description: The instance type.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+"""
+
+EXAMPLES = r"""
+- name: Ensure the cheapest zone is known
+  ec2_spot_zones_info:
+    instance_type: i3.4xlarge
+"""
+
+RETURN = r"""
+offered:
+  description: Names of all zones that offer the type.
+  type: list
+  elements: str
+  returned: always
+zones:
+  description: Names of the zones that can be used, cheapest first.
+  type: list
+  elements: str
+  returned: always
+prices:
+  description: The current spot price in dollars an hour by zone, where EC2 gives one.
+  type: dict
+  returned: always
+"""
+
+# EC2 used both names for the same Linux price, the second one since VPC is all there is
+PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
+
+
+def by_price(zones: set[str], prices: dict[str, float]) -> list[str]:
+    """Zones from cheap to dear; those without a price last, equal ones by name."""
+    return sorted(zones, key=lambda zone: (prices.get(zone, float("inf")), zone))
+
+
+def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
+    """Dollars an hour by zone, from the youngest entry of each."""
+    oldest_first = sorted(history, key=lambda entry: entry["Timestamp"])
+    return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
+
+
+def offered_zones(client: Any, instance_type: str) -> set[str]:
+    """Zones where the type exists at all."""
+    pages = client.get_paginator("describe_instance_type_offerings").paginate(
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": [instance_type]}],
+    )
+    return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
+
+
+def subnet_zones(client: Any) -> set[str]:
+    """Zones where a machine that names no subnet finds one."""
+    pages = client.get_paginator("describe_subnets").paginate(
+        Filters=[{"Name": "default-for-az", "Values": ["true"]}]
+    )
+    return {found["AvailabilityZone"] for page in pages for found in page["Subnets"]}
+
+
+def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:
+    """The price of this moment; EC2 adds the last change before the start that is asked for."""
+    pages = client.get_paginator("describe_spot_price_history").paginate(
+        InstanceTypes=[instance_type],
+        ProductDescriptions=PRODUCTS,
+        StartTime=datetime.now(UTC),
+    )
+    return [entry for page in pages for entry in page["SpotPriceHistory"]]
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={"instance_type": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    instance_type = module.params["instance_type"]
+    client = module.client("ec2")
+    retry = AWSRetry.jittered_backoff()
+    try:
+        offered = retry(offered_zones)(client, instance_type)
+        usable = offered & retry(subnet_zones)(client)
+        prices = latest_prices(retry(price_history)(client, instance_type)) if usable else {}
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        module.fail_json_aws(error, msg=f"The zones of {instance_type} can't be listed")
+    module.exit_json(
+        changed=False, offered=sorted(offered), zones=by_price(usable, prices), prices=prices
+    )
+
+
+if __name__ == "__main__":
+    main()

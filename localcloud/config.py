@@ -1,0 +1,135 @@
+"""Where a rehearsal cloud lives and what it may use, read from the environment.
+
+Every on-disk name of the rehearsal cloud is spelled here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.errors import LocalCloudError
+
+DEFAULT_PORT = 4580
+SSH_PORT = 2222
+DEFAULT_NETWORK = ipaddress.IPv4Network("127.77.0.0/16")
+DEFAULT_MEMORY_MIB = 1024
+DEFAULT_VCPUS = 2
+
+
+@dataclass(frozen=True)
+class Config:
+    """One rehearsal cloud.
+
+    ``home`` holds state (volumes, images, instances), ``cache`` holds what can be
+    made again (base images, the KVM verdict). ``network`` is the loopback network
+    that PublicIpAddress values are taken from, ``ssh_port`` the port on each of
+    those addresses that reaches port 22 of the machine. ``base_image`` is empty
+    (make one from the host's archive), or a path or URL of a cloud image.
+    """
+
+    home: Path
+    cache: Path
+    port: int = DEFAULT_PORT
+    ssh_port: int = SSH_PORT
+    network: ipaddress.IPv4Network = DEFAULT_NETWORK
+    base_image: str = ""
+    vcpus: int = DEFAULT_VCPUS
+    memory_mib: int = DEFAULT_MEMORY_MIB
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.home / "server.pid"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.home / "server.lock"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "server.log"
+
+    @property
+    def state_file(self) -> Path:
+        return self.home / "state.pickle"
+
+    @property
+    def volumes(self) -> Path:
+        """``vol-….qcow2``, one file a volume, root volumes too."""
+        return self.home / "volumes"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.home / "snapshots"
+
+    @property
+    def images(self) -> Path:
+        """``ami-…/``, one directory an image that was baked here."""
+        return self.home / "images"
+
+    @property
+    def machines(self) -> Path:
+        """``i-…/``, one directory a machine: sockets, console log, instance store."""
+        return self.home / "machines"
+
+    @property
+    def base_images(self) -> Path:
+        """``<hash of the recipe>/``, one directory a base image."""
+        return self.cache / "base-images"
+
+
+def _number(environ: Mapping[str, str], key: str, default: int, low: int, high: int) -> int:
+    text = environ.get(key, "")
+    if not text:
+        return default
+    if not text.isdigit() or not low <= int(text) <= high:
+        raise LocalCloudError(
+            f"{key} is {text!r}; it has to be a whole number from {low} to {high}.",
+            f"Unset it for the default: unset {key}",
+        )
+    return int(text)
+
+
+def _network(environ: Mapping[str, str]) -> ipaddress.IPv4Network:
+    text = environ.get("LOCALCLOUD_NETWORK") or str(DEFAULT_NETWORK)
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise LocalCloudError(
+            f"LOCALCLOUD_NETWORK is {text!r}, which is no IPv4 network: {error}.",
+            f"Try: export LOCALCLOUD_NETWORK={DEFAULT_NETWORK}",
+        ) from error
+    if not network.is_loopback or network.prefixlen > 28:
+        raise LocalCloudError(
+            f"LOCALCLOUD_NETWORK is {text}; machines get loopback addresses only,"
+            " from a network of at least 16 addresses inside 127.0.0.0/8.",
+            f"Try: export LOCALCLOUD_NETWORK={DEFAULT_NETWORK}",
+        )
+    return network
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> Config:
+    """The rehearsal cloud that ``LOCALCLOUD_*`` variables name.
+
+    Raises LocalCloudError for a value that cannot be meant.
+    """
+    env = os.environ if environ is None else environ
+    home = Path(env.get("HOME") or Path.home())
+    data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
+    cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache")
+    return Config(
+        home=Path(env.get("LOCALCLOUD_HOME") or data / "localcloud"),
+        cache=Path(env.get("LOCALCLOUD_CACHE") or cache / "localcloud"),
+        port=_number(env, "LOCALCLOUD_PORT", DEFAULT_PORT, 1, 65535),
+        network=_network(env),
+        base_image=env.get("LOCALCLOUD_BASE_IMAGE", ""),
+        vcpus=_number(env, "LOCALCLOUD_VCPUS", DEFAULT_VCPUS, 1, 64),
+        memory_mib=_number(env, "LOCALCLOUD_MEMORY_MIB", DEFAULT_MEMORY_MIB, 512, 65536),
+    )

@@ -1,0 +1,45 @@
+"""What all parts of one running rehearsal cloud share: the host, the lock, the state on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from localcloud.config import Config
+from localcloud.machine import MachineHost, MachineImage
+
+
+@dataclass
+class Cloud:
+    """One lock guards all of moto's state; it is never held while a machine is handled.
+
+    ``save`` writes the whole state; ``touch`` marks it as changed, and the outermost
+    ``transaction`` that ends with the mark set saves before it lets go of the lock.
+    """
+
+    config: Config
+    host: MachineHost
+    image: MachineImage
+    save: Callable[[], None]
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    wake: threading.Event = field(default_factory=threading.Event)
+    _depth: int = 0
+    _changed: bool = False
+
+    def touch(self) -> None:
+        self._changed = True
+        self.wake.set()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self.lock:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if self._changed and not self._depth:
+                    self.save()
+                    self._changed = False

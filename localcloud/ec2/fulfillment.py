@@ -1,0 +1,161 @@
+"""How spot requests move on by themselves: one step of all of them, called again and again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from moto.ec2.exceptions import EC2ClientError
+
+from localcloud.ec2.instance import BY_HOST, BY_SPOT, STOPPED_BY_SPOT, Instance
+from localcloud.ec2.plan import Planner
+from localcloud.ec2.spot import Spot
+from localcloud.ec2.spot_request import SpotRequest
+
+# EC2 lets go of an ended request's record after this (API reference,
+# DescribeSpotInstanceRequests)
+SHOWN = timedelta(hours=4)
+# Between the cancelling of a request and the end of its stopped instance
+CANCEL_LAG = timedelta(seconds=2)
+# Between a launch that failed on this computer and the next
+RETRY_AFTER = timedelta(seconds=15)
+
+# Refusals that are no fault of the request: it is held, not ended
+HELD = ("InsufficientAddressCapacity", "InsufficientFreeAddressesInSubnet")
+
+
+class Fulfillment(Spot):
+    def step_requests(self) -> None:
+        """Bring every request in line with time, price and its instance."""
+        for request in list(self.spot_instance_requests.values()):
+            if request.ended:
+                self._wind_up(request)
+            elif request.state == "open":
+                self._evaluate(request)
+            elif instance := self._known(request.instance_id):
+                self._follow(request, instance)
+
+    def _evaluate(self, request: SpotRequest) -> None:
+        now = self.now()
+        if request.valid_until and now >= request.valid_until:
+            request.enter("cancelled", "schedule-expired")
+        elif request.valid_from and now < request.valid_from:
+            self._hold(request, "not-scheduled-yet")
+        elif request.retry_at and now < request.retry_at:
+            return
+        else:
+            self._price_then_launch(request)
+
+    def _price_then_launch(self, request: SpotRequest) -> None:
+        request.retry_at = None
+        kind = request.spec["InstanceType"]
+        try:
+            cheapest = self.market.zones_by_price(self.region_name, kind)
+            plan = Planner(self, request.spec).plan(cheapest)
+            if request.bid < self.market.price(kind, plan.zone):
+                self._hold(request, "price-too-low")
+            elif request.code != "pending-fulfillment":
+                request.enter("open", "pending-fulfillment")
+            else:
+                reservation = self.launch(plan, spot_request_id=request.id)
+                request.instance_id = reservation.instances[0].id
+                request.launched_availability_zone = plan.zone
+                request.enter("active", "fulfilled")
+        except EC2ClientError as error:
+            if error.code in HELD:
+                self._hold(request, "capacity-not-available", error.message)
+            else:
+                request.fault = {"Code": error.code, "Message": error.message}
+                request.enter("failed", "bad-parameters", f"{error.code}: {error.message}")
+
+    def _hold(self, request: SpotRequest, code: str, message: str = "") -> None:
+        if request.code != code:
+            request.enter("open", code, message)
+
+    def _follow(self, request: SpotRequest, instance: Instance) -> None:
+        """An active or disabled request is what its instance is."""
+        if instance.state in ("shutting-down", "terminated"):
+            self._lost(request, instance)
+        elif instance.state in ("stopping", "stopped") and request.state == "active":
+            user = instance.by_user
+            request.retry_at = self._pause(instance)
+            request.enter(
+                "disabled", "instance-stopped-by-user" if user else "instance-stopped-no-capacity"
+            )
+        elif instance.state in ("pending", "running") and request.state == "disabled":
+            request.enter("active", "fulfilled")
+        elif instance.state == "stopped" and request.stopped_by_ec2:
+            self._restart(request, instance)
+        elif request.valid_until and self.now() >= request.valid_until:
+            # The request ends, the instance stays (ec2-facts, "Expiry")
+            request.enter("cancelled", "request-canceled-and-instance-running")
+
+    def _lost(self, request: SpotRequest, instance: Instance) -> None:
+        user = instance.by_user
+        code = "instance-terminated-by-user" if user else "instance-terminated-no-capacity"
+        request.instance_id = None
+        request.launched_availability_zone = None
+        if not request.persistent:
+            request.enter("closed", code)
+            return
+        request.retry_at = self._pause(instance)
+        if request.retry_at:
+            request.enter("open", "capacity-not-available", instance.state_reason.message)
+        else:
+            request.enter("open", "pending-evaluation" if user else code)
+
+    def _pause(self, instance: Instance) -> datetime | None:
+        """A machine that could not start on this computer is not tried again at once."""
+        failed = instance.state_reason.code == BY_HOST[0]
+        return self.now() + RETRY_AFTER if failed else None
+
+    def _restart(self, request: SpotRequest, instance: Instance) -> None:
+        """Only EC2 restarts what EC2 stopped, in the same zone and as the same type."""
+        price = self.market.price(instance.instance_type, instance.availability_zone or "")
+        waits = request.retry_at and self.now() < request.retry_at
+        if request.bid >= price and not waits:
+            try:
+                self.revive(instance)
+            except EC2ClientError:
+                # No address is free: it stays stopped, as without capacity
+                return
+            request.enter("active", "fulfilled")
+
+    def _wind_up(self, request: SpotRequest) -> None:
+        now = self.now()
+        instance = self._known(request.instance_id)
+        if instance is None or not instance.live:
+            if instance and request.code == "request-canceled-and-instance-running":
+                request.enter("cancelled", "instance-terminated-by-user")
+            elif now - request.update_time > SHOWN:
+                del self.spot_instance_requests[request.id]
+                self.tags.pop(request.id, None)
+                self.touch()
+        elif instance.state == "stopped" and now - request.update_time > CANCEL_LAG:
+            instance.become("shutting-down", BY_SPOT)
+
+    def _known(self, instance_id: str | None) -> Instance | None:
+        return next((i for i in self.every_instance() if i.id == instance_id), None)
+
+    # --- a machine is gone ------------------------------------------------------------
+
+    def taken(self, instance: Instance) -> None:
+        """The machine is no more, by no one's wish: as if EC2 had needed its capacity."""
+        request = self.request_of(instance)
+        if instance.spot_instance_request_id is None:
+            self.went_off(instance)
+            instance.become("stopped", BY_HOST)
+        elif request and request.persistent and self._stops(request):
+            instance.become("stopping", STOPPED_BY_SPOT)
+        else:
+            instance.become("shutting-down", BY_SPOT)
+
+    def _stops(self, request: SpotRequest) -> bool:
+        # Nothing is written for hibernation here, and EC2 then stops the machine instead
+        return request.instance_interruption_behavior != "terminate" and not request.ended
+
+    def off_by_guest(self, instance: Instance, reason: tuple[str, str]) -> None:
+        """The guest powered itself off: its owner's wish."""
+        stops = instance.instance_initiated_shutdown_behavior == "stop"
+        if instance.spot_instance_request_id:
+            stops = stops and self.may_stop(instance)
+        instance.become("stopping" if stops else "shutting-down", reason)

@@ -1,0 +1,25 @@
+"""Puts our EC2 and SSM in the place of moto's: the only assignments into moto there are."""
+
+from __future__ import annotations
+
+import moto.ec2.urls
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.ssm.models import ssm_backends
+from moto.sts.models import sts_backends
+
+from localcloud.ec2.backend import Backend
+from localcloud.ec2.base import Base
+from localcloud.ec2.cloud import Cloud
+from localcloud.ec2.parameters import Parameters
+from localcloud.ec2.responses.whole import Answers
+
+
+def install(cloud: Cloud) -> None:
+    """Moto's state is the process's: there can be one rehearsal cloud in it at a time."""
+    for backends in (ec2_backends, iam_backends, ssm_backends, sts_backends):
+        backends.clear()
+    Base.cloud = cloud
+    ec2_backends.backend = Backend
+    ssm_backends.backend = Parameters
+    moto.ec2.urls.url_paths["{0}/"] = Answers.dispatch

@@ -1,0 +1,130 @@
+"""What is to be done with machines: power them on and off, clear away what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from localcloud.ec2.backend import Backend
+from localcloud.ec2.cloud import Cloud
+from localcloud.ec2.instance import BY_HOST, Instance
+from localcloud.ec2.reconciler import Job
+from localcloud.ec2.types import instance_store
+from localcloud.machine import MachineSpec
+
+# Seconds that a guest gets to go down by itself
+STOP_DEADLINE = 60.0
+
+
+def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
+    for instance in backend.every_instance():
+        if instance.state == "pending":
+            yield power_on(cloud, backend, instance)
+        elif instance.state == "stopping":
+            yield power_off(cloud, backend, instance, backend.went_off)
+        elif instance.state == "shutting-down":
+            yield power_off(cloud, backend, instance, backend.gone)
+        elif instance.state == "running" and instance.reboot_asked:
+            yield reboot(cloud, backend, instance)
+    for ident in backend.trash:
+        yield clear(cloud, backend, ident)
+
+
+def machine_spec(cloud: Cloud, backend: Backend, instance: Instance) -> MachineSpec:
+    attached = [one.volume_id for one in backend.attached_to(instance)]
+    root = instance.root_volume
+    return MachineSpec(
+        instance_id=instance.id,
+        address=instance.loopback or "",
+        private_ip=instance.private_ip_address or "",
+        mac=instance.mac_address,
+        image=instance.machine_image,
+        root_volume=root,
+        vcpus=cloud.config.vcpus,
+        memory_mib=cloud.config.memory_mib,
+        instance_store=instance_store(instance.instance_type),
+        volumes=tuple(one for one in attached if one != root),
+    )
+
+
+def power_on(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
+    spec = machine_spec(cloud, backend, instance)
+    blank = [v for v in (backend.volumes[i] for i in spec.volumes) if not v.made]
+    root = backend.volumes[spec.root_volume]
+
+    def work() -> None:
+        if not root.made:
+            cloud.host.create_root_volume(root.id, root.size, spec.image)
+        for volume in blank:
+            cloud.host.create_volume(volume.id, volume.size, volume.snapshot_id or None)
+        cloud.host.start(spec)
+
+    def done(_: object) -> None:
+        for volume in (root, *blank):
+            volume.made = True
+        for attachment in backend.attached_to(instance):
+            if attachment.state == "attaching":
+                attachment.state = "attached"
+        instance.ran = True
+        # Else it was stopped or terminated meanwhile, and goes down again
+        if instance.state == "pending":
+            instance.become("running")
+
+    def failed(reason: str) -> None:
+        if instance.state == "pending":
+            state = "stopping" if instance.ran else "shutting-down"
+            instance.become(state, (BY_HOST[0], reason))
+
+    keys = {instance.id, root.id, *spec.volumes}
+    return Job(f"power on {instance.id}", frozenset(keys), work, done, failed)
+
+
+def power_off(
+    cloud: Cloud, backend: Backend, instance: Instance, then: Callable[[Instance], None]
+) -> Job:
+    volumes = {one.volume_id for one in backend.attached_to(instance)}
+
+    def done(_: object) -> None:
+        for attachment in backend.attached_to(instance):
+            if attachment.state in ("detaching", "busy"):
+                backend.let_go(attachment.volume)
+        then(instance)
+
+    return Job(
+        f"power off {instance.id}",
+        frozenset({instance.id, *volumes}),
+        lambda: cloud.host.stop(instance.id, STOP_DEADLINE),
+        done,
+        _stay,
+    )
+
+
+def reboot(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
+    def done(_: object) -> None:
+        instance.reboot_asked = False
+        backend.touch()
+
+    return Job(
+        f"reboot {instance.id}",
+        frozenset({instance.id}),
+        lambda: cloud.host.reboot(instance.id),
+        done,
+        lambda _: done(None),
+    )
+
+
+def clear(cloud: Cloud, backend: Backend, ident: str) -> Job:
+    remove = {
+        "vol": cloud.host.delete_volume,
+        "snap": cloud.host.delete_snapshot,
+        "i": cloud.host.forget,
+    }[ident.partition("-")[0]]
+
+    def done(_: object) -> None:
+        backend.trash.remove(ident)
+        backend.touch()
+
+    return Job(f"clear away {ident}", frozenset({ident}), lambda: remove(ident), done, _stay)
+
+
+def _stay(_reason: str) -> None:
+    """The state stays as it is: the reason is in the log, and it is tried again."""

@@ -1,0 +1,1 @@
+"""What the API says: EC2's actions, one file a noun, over the backend's verbs."""

@@ -1,0 +1,148 @@
+"""Instances, their types and their consoles."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.types import Base64EncodedString
+
+from localcloud.ec2.errors import missing
+from localcloud.ec2.filters import page, select
+from localcloud.ec2.instance_filters import FILTERS, STATUS_FILTERS
+from localcloud.ec2.instances import Change
+from localcloud.ec2.responses.base import BaseAnswers
+
+# EC2 answers with at most so many types at once
+TYPES_PAGE = 100
+METADATA_OPTIONS = {
+    "HttpTokens": "http_tokens",
+    "HttpEndpoint": "http_endpoint",
+    "HttpProtocolIpv6": "http_protocol_ipv6",
+    "HttpPutResponseHopLimit": "http_put_response_hop_limit",
+    "InstanceMetadataTags": "instance_metadata_tags",
+}
+
+
+def _changes(changes: list[Change]) -> list[dict[str, Any]]:
+    return [
+        {
+            "InstanceId": instance.id,
+            "CurrentState": {"Code": instance.state_code, "Name": instance.state},
+            "PreviousState": before,
+        }
+        for instance, before in changes
+    ]
+
+
+class InstanceAnswers(BaseAnswers):
+    def describe_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        given = self.given
+        chosen = self.backend.every_instance()
+        if given.get("InstanceIds"):
+            chosen = self.backend.instances_of(given["InstanceIds"])
+        wanted = {i.id for i in select(chosen, given.get("Filters", []), FILTERS)}
+        reservations = []
+        for reservation in self.backend.reservations.values():
+            some = [i for i in reservation.instances if i.id in wanted]
+            if some:
+                shown = copy.copy(reservation)
+                shown.instances = some
+                reservations.append(shown)
+        found, token = page(reservations, given, ids="InstanceIds")
+        return ActionResult({"Reservations": found, "NextToken": token})
+
+    def describe_instance_status(self) -> ActionResult:
+        given = self.given
+        chosen = self.backend.every_instance()
+        if given.get("InstanceIds"):
+            chosen = self.backend.instances_of(given["InstanceIds"])
+        if not given.get("IncludeAllInstances"):
+            chosen = [i for i in chosen if i.state == "running"]
+        found = select(chosen, given.get("Filters", []), STATUS_FILTERS)
+        shown, token = page(found, given, ids="InstanceIds")
+        return ActionResult({"InstanceStatuses": shown, "NextToken": token})
+
+    def run_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult(self.backend.run(self.given))
+
+    def start_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult(
+            {"StartingInstances": _changes(self.backend.start(self.one("InstanceIds") or []))}
+        )
+
+    def stop_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult(
+            {"StoppingInstances": _changes(self.backend.stop(self.one("InstanceIds") or []))}
+        )
+
+    def terminate_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        ids = self.one("InstanceIds") or []
+        return ActionResult({"TerminatingInstances": _changes(self.backend.terminate(ids))})
+
+    def reboot_instances(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.backend.reboot(self.one("InstanceIds") or [])
+        return EmptyResult()
+
+    def get_console_output(self) -> ActionResult:
+        self.error_on_dryrun()
+        instance = self.backend.instance(self.one("InstanceId") or _no_instance())
+        # Latest or not, it is the serial log of now; EC2 may be a few minutes behind
+        text = self.backend.cloud.host.console(instance.id)
+        output = Base64EncodedString.from_raw_string(text) if text else None
+        return ActionResult(
+            {"InstanceId": instance.id, "Timestamp": self.backend.now(), "Output": output}
+        )
+
+    def _block_device_mapping_handler(self) -> bool:
+        """ModifyInstanceAttribute with BlockDeviceMappings: DeleteOnTermination only."""
+        mappings = self.one("BlockDeviceMappings") or []
+        if not mappings:
+            return False
+        self.error_on_dryrun()
+        instance = self.backend.instance(self.one("InstanceId") or _no_instance())
+        attached = {one.device: one for one in self.backend.attached_to(instance)}
+        for mapping in mappings:
+            delete = mapping.get("Ebs", {}).get("DeleteOnTermination")
+            device = mapping.get("DeviceName", "")
+            if device not in attached:
+                self.backend.raise_error(
+                    "InvalidInstanceAttributeValue", f"No device is currently mapped at {device}"
+                )
+            if delete is not None:
+                attached[device].delete_on_termination = delete
+        return True
+
+    def modify_instance_metadata_options(self) -> ActionResult:
+        self.error_on_dryrun()
+        instance = self.backend.instance(self.one("InstanceId") or _no_instance())
+        options = instance.metadata_options
+        for name, attribute in METADATA_OPTIONS.items():
+            if self.one(name) is not None:
+                setattr(options, attribute, self.one(name))
+        return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": options})
+
+    def describe_instance_types(self) -> ActionResult:
+        filters = self._filters_from_querystring()
+        wanted = self.one("InstanceTypes") or []
+        found = self.backend.describe_instance_types(wanted, filters)
+        shown, token = page(found, self.given, high=TYPES_PAGE, ids="InstanceTypes")
+        return ActionResult({"InstanceTypes": shown, "NextToken": token})
+
+    def describe_instance_type_offerings(self) -> ActionResult:
+        found = self.backend.describe_instance_type_offerings(
+            self.one("LocationType"), self._filters_from_querystring()
+        )
+        shown, token = page(found, self.given)
+        return ActionResult({"InstanceTypeOfferings": shown, "NextToken": token})
+
+
+def _no_instance() -> str:
+    raise missing("InstanceId")

@@ -1,0 +1,83 @@
+"""Volumes, snapshots and images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from localcloud.ec2.filters import page
+from localcloud.ec2.responses.base import BaseAnswers
+from localcloud.ec2.volumes import VolumeAttachment
+
+
+def _attachment(one: VolumeAttachment) -> dict[str, Any]:
+    return {
+        "VolumeId": one.volume_id,
+        "InstanceId": one.instance_id,
+        "Device": one.device,
+        "State": one.state,
+        "AttachTime": one.attach_time,
+        "DeleteOnTermination": one.delete_on_termination,
+    }
+
+
+class StorageAnswers(BaseAnswers):
+    def create_volume(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult(self.backend.make_volume(self.given))
+
+    def delete_volume(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.backend.remove_volume(self.one("VolumeId") or "")
+        return EmptyResult()
+
+    def describe_volumes(self) -> ActionResult:
+        self.error_on_dryrun()
+        found = self.backend.find_volumes(self.given)
+        shown, token = page(found, self.given, ids="VolumeIds")
+        return ActionResult({"Volumes": shown, "NextToken": token})
+
+    def attach_volume(self) -> ActionResult:
+        self.error_on_dryrun()
+        attachment = self.backend.attach(
+            self.one("VolumeId") or "", self.one("InstanceId") or "", self.one("Device")
+        )
+        return ActionResult(_attachment(attachment))
+
+    def detach_volume(self) -> ActionResult:
+        """Force is taken and changes nothing: the guest is asked all the same."""
+        self.error_on_dryrun()
+        attachment = self.backend.detach(
+            self.one("VolumeId") or "", self.one("InstanceId"), self.one("Device")
+        )
+        return ActionResult(_attachment(attachment))
+
+    def modify_volume(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult({"VolumeModification": self.backend.change_volume(self.given)})
+
+    def describe_volumes_modifications(self) -> ActionResult:
+        self.error_on_dryrun()
+        shown, token = page(self.backend.find_changes(self.given), self.given, low=1)
+        return ActionResult({"VolumesModifications": shown, "NextToken": token})
+
+    def create_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult(self.backend.make_snapshot(self.given))
+
+    def describe_snapshots(self) -> ActionResult:
+        self.error_on_dryrun()
+        found = self.backend.find_snapshots(self.given)
+        shown, token = page(found, self.given, ids="SnapshotIds")
+        return ActionResult({"Snapshots": shown, "NextToken": token})
+
+    def delete_snapshot(self) -> ActionResult:
+        self.error_on_dryrun()
+        self.backend.remove_snapshot(self.one("SnapshotId") or "")
+        return EmptyResult()
+
+    def describe_images(self) -> ActionResult:
+        self.error_on_dryrun()
+        shown, token = page(self.backend.images(self.given), self.given, low=1, ids="ImageIds")
+        return ActionResult({"Images": shown, "NextToken": token})

@@ -1,0 +1,43 @@
+"""All of EC2's actions as the rehearsal cloud answers them."""
+
+from __future__ import annotations
+
+from botocore.model import OperationNotFoundError
+from moto.core.parse import RequestParserError
+from moto.core.request import Request
+from moto.ec2.responses import EC2Response
+
+from localcloud.ec2.errors import invalid, not_rehearsed, refusal
+from localcloud.ec2.responses.instances import InstanceAnswers
+from localcloud.ec2.responses.spot import SpotAnswers
+from localcloud.ec2.responses.storage import StorageAnswers
+
+# Moto has these, but would make instances, images or volumes that no machine knows of,
+# or addresses that reach nothing
+NOT_REHEARSED = frozenset(
+    {
+        "AllocateAddress", "AllocateHosts", "AssociateAddress", "CopyImage", "CopySnapshot",
+        "CreateFleet", "CreateImage", "CreateLaunchTemplate", "CreateNetworkInterface",
+        "CreateSnapshots", "ModifySnapshotTier", "RegisterImage", "RequestSpotFleet",
+        "RestoreSnapshotTier",
+    }
+)  # fmt: skip
+
+
+class Answers(InstanceAnswers, SpotAnswers, StorageAnswers, EC2Response):
+    """Ours first, then moto's for the rest."""
+
+    def parse_parameters(self, request: Request) -> None:
+        try:
+            super().parse_parameters(request)
+        except OperationNotFoundError as error:
+            raise refusal(
+                "InvalidAction", f"The action {error} is not valid for this web service"
+            ) from error
+        except (ValueError, RequestParserError) as error:
+            raise invalid(f"A parameter is malformed: {error}") from error
+
+
+def require_rehearsed(action: str) -> None:
+    if action in NOT_REHEARSED:
+        raise not_rehearsed(action)

@@ -1,0 +1,163 @@
+"""RequestSpotInstances, CancelSpotInstanceRequests, and spot's rules on stop and start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from localcloud.ec2.base import tags_for
+from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.filters import by_ids, select
+from localcloud.ec2.instance import Instance
+from localcloud.ec2.instances import Change, Instances
+from localcloud.ec2.market import Market
+from localcloud.ec2.plan import Planner
+from localcloud.ec2.spot_request import FILTERS, SpotRequest
+from localcloud.ec2.types import facts
+
+TYPES = ("one-time", "persistent")
+BEHAVIORS = ("terminate", "stop", "hibernate")
+# What a launch specification cannot carry (service model of RequestSpotInstances)
+UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
+
+
+class Spot(Instances):
+    market: ClassVar[Market] = Market()
+    spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
+
+    def ask(self, params: Mapping[str, Any]) -> list[SpotRequest]:
+        """RequestSpotInstances."""
+        token = params.get("ClientToken")
+        made = self.made_before("RequestSpotInstances", token, params)
+        known = [self.spot_instance_requests[i] for i in made if i in self.spot_instance_requests]
+        if known:
+            return known
+        spec = params.get("LaunchSpecification")
+        if not spec:
+            raise missing("LaunchSpecification")
+        count = params.get("InstanceCount", 1)
+        if not 1 <= count <= 50:
+            raise invalid_value("instanceCount", count, "It has to be from 1 to 50.")
+        self._require_terms(params)
+        tags = tags_for(params, allowed=("spot-instances-request",))["spot-instances-request"]
+        plan = Planner(self, spec).plan()
+        if "spot" not in facts(plan.instance_type)["SupportedUsageClasses"]:
+            raise invalid(f"The instance type '{plan.instance_type}' is not offered as spot.")
+        groups = [{"GroupId": group.id, "GroupName": group.name} for group in plan.groups]
+        price = self._price(params.get("SpotPrice"), plan.instance_type)
+        requests = [SpotRequest(self, params, price, groups) for _ in range(count)]
+        for request in requests:
+            self.spot_instance_requests[request.id] = request
+            self.set_tags(request.id, tags)
+        self.remember("RequestSpotInstances", token, params, [one.id for one in requests])
+        return requests
+
+    def _require_terms(self, params: Mapping[str, Any]) -> None:
+        kind = params.get("Type") or "one-time"
+        behavior = params.get("InstanceInterruptionBehavior") or "terminate"
+        if kind not in TYPES:
+            raise invalid_value("type", kind, f"Valid: {', '.join(TYPES)}.")
+        if behavior not in BEHAVIORS:
+            raise invalid_value(
+                "instanceInterruptionBehavior", behavior, f"Valid: {', '.join(BEHAVIORS)}."
+            )
+        if behavior != "terminate" and kind != "persistent":
+            raise refusal(
+                "InvalidParameterCombination",
+                f"The interruption behavior '{behavior}' needs a request of type 'persistent'.",
+            )
+        if params.get("BlockDurationMinutes"):
+            raise not_rehearsed("spot blocks")
+        start, end = params.get("ValidFrom"), params.get("ValidUntil")
+        if end and end <= max(self.now(), start or self.now()):
+            raise invalid_value("validUntil", end, "It has to be in the future.")
+
+    def _price(self, given: str | None, instance_type: str) -> float:
+        if not given:
+            # The default is the on-demand price; ten times our spot price is above any of ours
+            return self.market.price(instance_type, f"{self.region_name}a") * 10
+        try:
+            price = float(given)
+        except ValueError:
+            price = -1.0
+        if not 0 < price < float("inf"):
+            raise invalid(f"Invalid spot price: '{given}'. It has to be a number above 0.")
+        if round(price, 6) == 0:
+            raise invalid(f"Invalid spot price: '{given}'. It has six decimals at most.")
+        return price
+
+    def spot_requests(self, params: Mapping[str, Any]) -> list[SpotRequest]:
+        ids = params.get("SpotInstanceRequestIds", [])
+        found = by_ids(self.spot_instance_requests, ids, UNKNOWN_CODE, "spot instance request ID")
+        return select(found, params.get("Filters", []), FILTERS)
+
+    def cancel(self, ids: Sequence[str]) -> list[SpotRequest]:
+        """CancelSpotInstanceRequests: the record stays, and so does a running instance."""
+        if not ids:
+            raise missing("SpotInstanceRequestId")
+        chosen = by_ids(self.spot_instance_requests, ids, UNKNOWN_CODE, "spot instance request ID")
+        for request in chosen:
+            if not request.ended:
+                running = request.state in ("active", "disabled")
+                request.enter(
+                    "cancelled",
+                    "request-canceled-and-instance-running"
+                    if running
+                    else "canceled-before-fulfillment",
+                )
+        return chosen
+
+    def request_of(self, instance: Instance) -> SpotRequest | None:
+        return self.spot_instance_requests.get(instance.spot_instance_request_id or "")
+
+    def start(self, ids: Sequence[str]) -> list[Change]:
+        for instance in self.instances_of(ids):
+            request = self.request_of(instance)
+            if instance.state != "stopped" or not instance.spot_instance_request_id:
+                continue
+            if request is None or request.stopped_by_ec2 or request.ended:
+                state = f"{request.state}/{request.code}" if request else "gone"
+                raise refusal(
+                    "IncorrectSpotRequestState",
+                    f"You can't start the Spot Instance '{instance.id}' because the associated"
+                    f" Spot Instance request is not in an appropriate state to support start:"
+                    f" it is {state}.",
+                )
+        return super().start(ids)
+
+    def stop(self, ids: Sequence[str]) -> list[Change]:
+        for instance in self.instances_of(ids):
+            if instance.spot_instance_request_id and not self.may_stop(instance):
+                raise refusal(
+                    "UnsupportedOperation",
+                    f"You can't stop the Spot Instance '{instance.id}' because it is associated"
+                    " with a one-time or cancelled Spot Instance request. You can only stop Spot"
+                    " Instances associated with persistent Spot Instance requests.",
+                )
+        return super().stop(ids)
+
+    def may_stop(self, instance: Instance) -> bool:
+        request = self.request_of(instance)
+        return request is not None and request.persistent and not request.ended
+
+    def do_resources_exist(self, resource_ids: list[str]) -> bool:
+        """CreateTags asks this; moto looks at no spot request, volume or snapshot of ours."""
+        ours: dict[str, tuple[Mapping[str, Any], str, str]] = {
+            "sir-": (self.spot_instance_requests, UNKNOWN_CODE, "spot instance request ID"),
+            "vol-": (self.volumes, "InvalidVolume.NotFound", "volume"),
+            "snap-": (self.snapshots, "InvalidSnapshot.NotFound", "snapshot"),
+            "i-": (
+                {i.id: i for i in self.every_instance()},
+                "InvalidInstanceID.NotFound",
+                "instance ID",
+            ),
+        }
+        others = []
+        for ident in resource_ids:
+            prefix = ident.partition("-")[0] + "-"
+            if prefix in ours:
+                known, code, noun = ours[prefix]
+                by_ids(known, [ident], code, noun)
+            else:
+                others.append(ident)
+        return super().do_resources_exist(others)

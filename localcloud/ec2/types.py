@@ -1,0 +1,70 @@
+"""Instance types and zones: facts from moto's copy of EC2's own answers."""
+
+from __future__ import annotations
+
+import secrets
+from functools import lru_cache
+from typing import Any
+
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+
+from localcloud.ec2.errors import invalid, refusal
+from localcloud.machine import InstanceStoreDisk
+
+# What EC2 launches when no type is named (API reference, RunInstances)
+DEFAULT_TYPE = "m1.small"
+GB = 10**9
+MIB = 1 << 20
+# Instance-store disks are made this much smaller than the type has them: 1900 GB become 1.9
+INSTANCE_STORE_SCALE = 1 / 1000
+
+
+def facts(instance_type: str) -> dict[str, Any]:
+    """What DescribeInstanceTypes says. Raises EC2's error for an unknown type."""
+    found: dict[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+    if found is None:
+        raise invalid(f"Invalid value '{instance_type}' for InstanceType.")
+    return found
+
+
+@lru_cache
+def zones_offering(region: str) -> dict[str, tuple[str, ...]]:
+    """By instance type, the zones of the region that DescribeInstanceTypeOfferings names."""
+    found: dict[str, list[str]] = {}
+    for offering in INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, []):
+        found.setdefault(offering["InstanceType"], []).append(offering["Location"])
+    return {kind: tuple(sorted(zones)) for kind, zones in found.items()}
+
+
+def require_offered(region: str, instance_type: str, zone: str) -> None:
+    zones = zones_offering(region).get(instance_type, ())
+    if zone not in zones:
+        raise refusal(
+            "Unsupported",
+            f"Your requested instance type ({instance_type}) is not supported in your requested"
+            f" Availability Zone ({zone}). Please retry your request by not specifying an"
+            f" Availability Zone or choosing {', '.join(zones) or 'another region'}.",
+        )
+
+
+def require_architecture(instance_type: str, architecture: str) -> None:
+    supported = facts(instance_type)["ProcessorInfo"]["SupportedArchitectures"]
+    if architecture not in supported:
+        raise invalid(
+            f"The architecture '{','.join(supported)}' of the specified instance type does not"
+            f" match the architecture '{architecture}' of the specified AMI. Specify an instance"
+            " type and an AMI that have matching architectures, and try again."
+        )
+
+
+def instance_store(instance_type: str) -> tuple[InstanceStoreDisk, ...]:
+    """Blank disks for one start of a machine of this type, with new serials."""
+    disks = facts(instance_type).get("InstanceStorageInfo", {}).get("Disks", [])
+    return tuple(
+        InstanceStoreDisk(
+            serial=f"AWS{secrets.token_hex(9)[:17].upper()}",
+            size=int(disk["SizeInGB"] * GB * INSTANCE_STORE_SCALE) // MIB * MIB,
+        )
+        for disk in disks
+        for _ in range(disk["Count"])
+    )

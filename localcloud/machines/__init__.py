@@ -1,0 +1,1 @@
+"""Real machines for the rehearsal cloud: QEMU processes, their disks and their metadata."""

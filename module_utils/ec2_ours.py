@@ -1,0 +1,59 @@
+"""Which EC2 resources are a cloudtop's: those with exactly its tags, and what its requests made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
+    describe_instances,
+    describe_spot_instance_requests,
+)
+
+# States in which a request can still make or hold an instance. EC2's own list of values for
+# a filter on the state leaves out `disabled`, so states are compared here and not there.
+LIVE = ("open", "active", "disabled")
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    """The tags of an EC2 resource as a plain mapping."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+def filters_of(tags: dict[str, str]) -> list[dict[str, Any]]:
+    """EC2 filters for resources with these tags; * and ? in a value stand for anything."""
+    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+
+
+def has_tags(resource: dict[str, Any], tags: dict[str, str]) -> bool:
+    """Whether the resource's tags hold these, letter by letter."""
+    return tags.items() <= tags_of(resource).items()
+
+
+def generation_of(request: dict[str, Any]) -> int:
+    """The number behind the client token that the request was made with; 0 if it has none."""
+    text = tags_of(request).get("cloudtop:generation", "")
+    return int(text) if text.isdigit() else 0
+
+
+def requests_of(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
+    """All requests with these tags, dead ones too while EC2 remembers them (four hours)."""
+    found = describe_spot_instance_requests(client, Filters=filters_of(tags))
+    return [request for request in found if has_tags(request, tags)]
+
+
+def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list[dict[str, Any]]:
+    """Instances with these tags or of these requests, in any state, oldest first.
+
+    A relaunched instance has no tags and is known by its request alone.
+    """
+    found = describe_instances(client, Filters=filters_of(tags))
+    if requests:
+        by_request = [{"Name": "spot-instance-request-id", "Values": requests}]
+        found = found + describe_instances(client, Filters=by_request)
+    instances = {
+        instance["InstanceId"]: instance
+        for reservation in found
+        for instance in reservation["Instances"]
+        if has_tags(instance, tags) or instance.get("SpotInstanceRequestId") in requests
+    }
+    return sorted(instances.values(), key=lambda instance: instance["LaunchTime"])

@@ -1,0 +1,129 @@
+"""Debian packages of a machine: which are missing, and one transaction that installs them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible.module_utils.machine_files import MachineError, inside
+
+Runner = Callable[[list], "tuple[int, str, str]"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
+_INTERRUPTED = "dpkg was interrupted"
+
+# Services that a package brings are started by the units of a role, once their
+# configuration is there, never by the package. The refusal holds only while the process
+# that installs lives, so a killed run leaves no machine on which nothing may start.
+_POLICY = """#!/bin/sh
+# cloudtop: made while packages are installed, without effect afterwards
+kill -0 {pid} 2>/dev/null && exit 101
+exit 0
+"""
+
+
+def missing(run: Runner, names: list) -> list:
+    """The packages of ``names`` that are not installed and configured, in order.
+
+    Raises MachineError for a name that no Debian package can have.
+    """
+    for name in names:
+        if not _NAME.match(name):
+            raise MachineError(
+                f"{name!r} is no name of a Debian package: small letters, digits, + - and . only."
+            )
+    if not names:
+        return []
+    _, out, _ = run(["dpkg-query", "-W", "-f=${Package}:${Architecture} ${db:Status-Abbrev}\\n"])
+    installed = set()
+    for line in out.splitlines():
+        name, _, status = line.partition(" ")
+        if status.strip() in ("ii", "hi"):
+            installed |= {name, name.partition(":")[0]}
+    return [name for name in dict.fromkeys(names) if name not in installed]
+
+
+def _lists_are_fresh(root: Path, seconds: int) -> bool:
+    lists = inside(root, "/var/lib/apt/lists")
+    if not any(lists.glob("*_Packages*")):
+        return False
+    return time.time() - lists.stat().st_mtime < seconds
+
+
+def _await_lists_lock(root: Path, deadline: float) -> None:
+    """Wait for another apt-get update. DPkg::Lock::Timeout does not cover this lock."""
+    lock = inside(root, "/var/lib/apt/lists/lock")
+    if not lock.exists():
+        return
+    with lock.open("r+") as stream:
+        while True:
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise MachineError(
+                        "Another program has been updating apt's package lists all the time"
+                        f" ({lock} is locked); try again when it has ended."
+                    ) from error
+                time.sleep(1)
+
+
+def _complaint(err: str) -> str:
+    lines = [line.strip() for line in err.splitlines() if line.strip()]
+    serious = [line for line in lines if line.startswith(("E:", "dpkg: error"))]
+    return " ".join((serious or lines)[-5:]) or "it said nothing"
+
+
+def _apt(run: Runner, arguments: list, doing: str, lock_timeout: int) -> None:
+    argv = [
+        "apt-get",
+        "--quiet=2",
+        "-o",
+        f"DPkg::Lock::Timeout={lock_timeout}",
+        "-o",
+        "Dpkg::Use-Pty=0",
+        "-o",
+        "Dpkg::Options::=--force-confdef",
+        "-o",
+        "Dpkg::Options::=--force-confold",
+        *arguments,
+    ]
+    code, _, err = run(argv)
+    if code and _INTERRUPTED in err:
+        code, _, err = run(["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"])
+        if not code:
+            code, _, err = run(argv)
+    if code:
+        raise MachineError(f"apt-get could not {doing}: {_complaint(err)}")
+
+
+def install(
+    run: Runner, root: Path, names: list, lock_timeout: int = 600, fresh_seconds: int = 3600
+) -> None:
+    """Install ``names`` in one transaction, after an update unless the lists are fresh.
+
+    Raises MachineError with apt's own complaint.
+    """
+    if not _lists_are_fresh(root, fresh_seconds):
+        _await_lists_lock(root, time.monotonic() + lock_timeout)
+        _apt(run, ["update"], "update its package lists", lock_timeout)
+    policy = inside(root, "/usr/sbin/policy-rc.d")
+    ours = not policy.exists() or "# cloudtop:" in policy.read_text()
+    if ours:
+        policy.write_text(_POLICY.format(pid=os.getpid()))
+        policy.chmod(0o755)
+    try:
+        _apt(
+            run,
+            ["install", "--yes", "--fix-broken", "--no-install-recommends", *names],
+            f"install {' '.join(names)}",
+            lock_timeout,
+        )
+    finally:
+        if ours:
+            policy.unlink()

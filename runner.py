@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""The command line of cloudtop: a subcommand names the playbooks it runs, in order."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the command line; ``playbooks`` are files of ``playbooks/``."""
+
+    name: str
+    help: str
+    playbooks: tuple[str, ...] = ()
+    destructive: bool = False
+
+
+COMMANDS = (
+    Command("provision", "make the cloudtop, or bring it up to date", ("cloud.yml", "machine.yml")),
+    Command("converge", "run the roles on the machine again", ("machine.yml",)),
+    Command("status", "show what is there and what it costs"),
+    Command("ssh", "log in, or run a command: ssh -- COMMAND"),
+    Command("ssh-config", "print an OpenSSH block for it"),
+    Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser, one subcommand a row of COMMANDS."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--name", help="which cloudtop (default: the setting cloudtop_name)")
+    common.add_argument("--cloud", help="rehearsal or aws (default: the setting cloudtop_cloud)")
+    common.add_argument("--region", help="the EC2 region")
+    common.add_argument("--profile", help="credentials of your AWS configuration")
+    common.add_argument(
+        "-e", dest="given", action="append", default=[], metavar="KEY=VALUE", help="one setting"
+    )
+    common.add_argument("-v", dest="verbose", action="count", default=0, help="Ansible's output")
+    common.add_argument("--yes", action="store_true", help="answer yes to the one question")
+    top = argparse.ArgumentParser(prog="runner.py", description=__doc__)
+    commands = top.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    for row in COMMANDS:
+        added = commands.add_parser(row.name, help=row.help, parents=[common])
+        if row.name == "status":
+            added.add_argument("--json", action="store_true", help="for programs")
+        elif row.name == "ssh":
+            added.add_argument("command", nargs=argparse.REMAINDER, help="run it and return")
+        elif row.name == "ssh-config":
+            added.add_argument("--write", action="store_true", help="put it in ~/.ssh/config.d")
+        elif row.destructive:
+            added.add_argument(
+                "--delete-volume", metavar="NAME", help="delete the data too, for this name"
+            )
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
+    options = parser().parse_args(argv)
+    use_project_python()
+    from cloudtop import commands, settings
+    from cloudtop.errors import CloudtopError
+
+    actions: dict[str, commands.Action] = {
+        "provision": commands.provision,
+        "converge": commands.converge,
+        "status": commands.show_status,
+        "ssh": commands.log_in,
+        "ssh-config": commands.ssh_config,
+        "destroy": commands.destroy,
+    }
+    row = next(each for each in COMMANDS if each.name == options.subcommand)
+    try:
+        wanted = settings.load(
+            options.given, name=options.name, cloud=options.cloud, region=options.region
+        )
+        actions[row.name](commands.enter(options, wanted, row.playbooks))
+    except CloudtopError as error:
+        print(f"\n{error.message}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Run the same command again to go on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def use_project_python() -> None:
+    """Go on in the project's virtual environment where this Python lacks the packages."""
+    if importlib.util.find_spec("ansible_runner") and importlib.util.find_spec("boto3"):
+        return
+    if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
+    print("The Python packages are not installed yet.\nTry: make setup", file=sys.stderr)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

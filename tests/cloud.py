@@ -1,0 +1,55 @@
+"""A rehearsal cloud with no machines, for tests that speak to the API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+
+from localcloud.config import from_environment
+from localcloud.fake import FakeHost
+from localcloud.server import Server
+
+REGION = "us-east-1"
+KEY = "AKIALOCALCLOUD000001"
+SECRET = "rehearsal-only-this-opens-nothing"
+
+
+@contextmanager
+def fake_cloud(home: Path, host: FakeHost | None = None) -> Iterator[tuple[str, Server, FakeHost]]:
+    """Endpoint, server and host of a cloud below ``home``, on a free port."""
+    config = replace(from_environment({"HOME": str(home)}), port=0)
+    host = host or FakeHost()
+    with Server(config, host=host) as server:
+        yield server.endpoint, server, host
+
+
+def environment(endpoint: str, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variables with which any AWS client speaks to the cloud."""
+    kept = {k: v for k, v in (base or os.environ).items() if not k.startswith("AWS_")}
+    return {
+        **kept,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def client(endpoint: str, service: str = "ec2") -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+        config=BotoConfig(retries={"total_max_attempts": 1}, parameter_validation=False),
+    )

@@ -1,0 +1,139 @@
+"""What is checked before anything is made, against the rehearsal cloud's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudtop import ec2, paths, preflight, settings
+from cloudtop.errors import CloudtopError
+from tests import cloud
+
+ZONE = "us-east-1b"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cloud.fake_cloud(tmp_path_factory.mktemp("cloud")) as (url, _server, _host):
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def entered(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in cloud.environment(endpoint).items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
+
+
+@pytest.fixture(scope="module")
+def volume(endpoint: str) -> str:
+    """A persistent volume of the cloudtop 'kept'."""
+    made: str = cloud.client(endpoint).create_volume(
+        AvailabilityZone=ZONE, Size=1, TagSpecifications=[tagged("volume", "kept")]
+    )["VolumeId"]
+    return made
+
+
+def tagged(kind: str, name: str) -> dict[str, Any]:
+    tags = {"cloudtop:name": name, "cloudtop:owner": settings.login_name()}
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return {"ResourceType": kind, "Tags": pairs}
+
+
+def wanted(tmp_path: Path, *given: str, name: str = "new") -> settings.Settings:
+    return settings.load([f"cloudtop_ssh_key={tmp_path}/id", *given], name=name)
+
+
+def refusal(tmp_path: Path, *given: str, name: str = "new") -> CloudtopError:
+    with pytest.raises(CloudtopError) as refused:
+        preflight.check(wanted(tmp_path, *given, name=name))
+    return refused.value
+
+
+def test_plan_of_a_new_cloudtop(tmp_path: Path) -> None:
+    plan = preflight.check(wanted(tmp_path))
+    assert plan.makes_request
+    assert (plan.vcpus, plan.memory_mib, plan.disks, plan.disk_gb) == (16, 124928, 2, 1900)
+    assert plan.month.total == pytest.approx(154.93)
+
+
+def test_existing_volume_decides_the_zone(tmp_path: Path, volume: str) -> None:
+    plan = preflight.check(wanted(tmp_path, name="kept"))
+    assert plan.zone == ZONE
+    assert plan.found.volume and plan.found.volume["VolumeId"] == volume
+
+
+def test_refuses_another_zone_than_the_volumes(tmp_path: Path, volume: str) -> None:
+    refused = refusal(tmp_path, "cloudtop_zone=us-east-1a", name="kept")
+    assert f"{volume} lies in {ZONE}" in refused.message
+    assert f"cloudtop_zone={ZONE}" in refused.hint
+
+
+def test_refuses_unknown_type_and_names_near_ones(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, "cloudtop_instance_type=i3.5xlarge")
+    assert "'i3.5xlarge'" in refused.message
+    assert "i3.4xlarge" in refused.hint
+
+
+def test_refuses_unknown_zone_and_lists_the_known(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, "cloudtop_zone=us-east-1z")
+    assert "'us-east-1z'" in refused.message
+    assert ZONE in refused.hint
+
+
+def test_refuses_unknown_image(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, "cloudtop_image=ami-0123456789abcdef0")
+    assert "ami-0123456789abcdef0" in refused.message
+
+
+def test_refuses_bid_above_ten_times_on_demand_unless_forced(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, "cloudtop_bid=12.49")
+    assert "$12.49" in refused.message
+    assert "cloudtop_force_bid=true" in refused.hint
+    assert preflight.check(wanted(tmp_path, "cloudtop_bid=12.49", "cloudtop_force_bid=true"))
+
+
+@pytest.mark.parametrize("half", ["id", "id.pub"])
+def test_refuses_half_a_key(tmp_path: Path, half: str) -> None:
+    (tmp_path / half).write_text("")
+    assert str(tmp_path / "id") in refusal(tmp_path).message
+
+
+def test_refuses_two_volumes_and_names_them(tmp_path: Path, endpoint: str) -> None:
+    client = cloud.client(endpoint)
+    made = [
+        client.create_volume(
+            AvailabilityZone=ZONE, Size=1, TagSpecifications=[tagged("volume", "twice")]
+        )["VolumeId"]
+        for _ in range(2)
+    ]
+    assert all(each in refusal(tmp_path, name="twice").message for each in made)
+
+
+def test_missing_credentials_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert "no AWS credentials" in refusal(tmp_path).message
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("RequestExpired", "have expired"),
+        ("AuthFailure", "not valid"),
+        ("UnauthorizedOperation", "may not do that"),
+    ],
+)
+def test_errors_of_ec2_come_with_what_to_do(code: str, hint: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "No."}}, "DescribeVolumes")
+    with pytest.raises(CloudtopError, match=f"EC2 answered {code}: No") as told, ec2.plain_errors():
+        raise error
+    assert hint in told.value.hint

@@ -1,0 +1,169 @@
+"""Law 4: the cloud's part of a provision can be killed anywhere and run again.
+
+The API is the rehearsal cloud's own, with machines that are not real: what is counted here
+is what costs money.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.cloud import fake_cloud
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+# Mutating calls after which the run is killed; a whole run makes about as many
+KILL_AFTER = range(1, 12)
+DEADLINE = 300.0
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with fake_cloud(tmp_path_factory.mktemp("cloud")) as (url, _server, _host):
+        yield url
+
+
+@pytest.fixture
+def ec2(endpoint: str) -> Any:
+    return boto3.client(
+        "ec2",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="rehearsal",
+        aws_secret_access_key="rehearsal-secret",
+    )
+
+
+def mutating(endpoint: str) -> int:
+    with urllib.request.urlopen(f"{endpoint}/localcloud/calls") as answer:
+        return int(json.load(answer)["mutating"])
+
+
+def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
+    """The cloud's part of ``runner.py provision``, as a process group of its own."""
+    environ = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal-secret",
+        "PATH": f"{PLAYBOOK.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    return subprocess.Popen(
+        [
+            str(PLAYBOOK),
+            *("-i", "inventory/cloudtop.aws_ec2.yml", "-e", "@inventory/clouds/rehearsal.yml"),
+            *("-e", f"cloudtop_name={name}", "-e", f"cloudtop_ssh_key={home}/.ssh/id"),
+            "playbooks/cloud.yml",
+        ],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kill_after(process: subprocess.Popen[str], endpoint: str, calls: int) -> bool:
+    """Kill the process group once it has made so many mutating calls; False if it ended first."""
+    goal, deadline = mutating(endpoint) + calls, time.monotonic() + DEADLINE
+    while process.poll() is None:
+        if mutating(endpoint) >= goal:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return True
+        assert time.monotonic() < deadline, "neither killed nor ended"
+        time.sleep(0.01)
+    process.communicate()
+    return False
+
+
+def live(ec2: Any, name: str) -> dict[str, list[str]]:
+    """Everything of a cloudtop that costs money or would be found again, by kind."""
+    of_name = [{"Name": "tag:cloudtop:name", "Values": [name]}]
+    requests = [
+        each["SpotInstanceRequestId"]
+        for each in ec2.describe_spot_instance_requests(Filters=of_name)["SpotInstanceRequests"]
+        if each["State"] in {"open", "active", "disabled"}
+    ]
+    instances = [
+        each["InstanceId"]
+        for reservation in ec2.describe_instances(
+            Filters=[{"Name": "spot-instance-request-id", "Values": requests or ["none"]}]
+        )["Reservations"]
+        for each in reservation["Instances"]
+        if each["State"]["Name"] not in {"terminated", "shutting-down"}
+    ]
+    volumes = [
+        each["VolumeId"]
+        for each in ec2.describe_volumes(Filters=of_name)["Volumes"]
+        if {"Key": "cloudtop:role", "Value": "root"} not in each.get("Tags", [])
+    ]
+    groups = [
+        each["GroupId"] for each in ec2.describe_security_groups(Filters=of_name)["SecurityGroups"]
+    ]
+    keys = [each["KeyPairId"] for each in ec2.describe_key_pairs(Filters=of_name)["KeyPairs"]]
+    return {
+        "request": requests,
+        "instance": instances,
+        "volume": volumes,
+        "group": groups,
+        "key": keys,
+    }
+
+
+@pytest.mark.parametrize("calls", KILL_AFTER)
+def test_killed_provision_run_again_leaves_one_of_each(
+    endpoint: str, ec2: Any, tmp_path: Path, calls: int
+) -> None:
+    name = f"killed-{calls}"
+    before = everything(ec2)
+    assert kill_after(provision(endpoint, name, tmp_path), endpoint, calls), "it ended before"
+    again = provision(endpoint, name, tmp_path)
+    output, _ = again.communicate(timeout=DEADLINE)
+    assert again.returncode == 0, output
+    one = live(ec2, name)
+    assert {kind: len(ids) for kind, ids in one.items()} == dict.fromkeys(one, 1)
+    made = everything(ec2) - before
+    root = {
+        volume["VolumeId"]
+        for volume in ec2.describe_volumes(
+            Filters=[{"Name": "attachment.instance-id", "Values": one["instance"]}]
+        )["Volumes"]
+    }
+    assert made - root == {ids[0] for ids in one.values()}
+
+
+def everything(ec2: Any) -> set[str]:
+    """The ids of all that the account has and that is not over."""
+    found = {
+        each["SpotInstanceRequestId"]
+        for each in ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+        if each["State"] in {"open", "active", "disabled"}
+    }
+    found |= {
+        each["InstanceId"]
+        for reservation in ec2.describe_instances()["Reservations"]
+        for each in reservation["Instances"]
+        if each["State"]["Name"] != "terminated"
+    }
+    found |= {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
+    found |= {each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]}
+    return found | {each["KeyPairId"] for each in ec2.describe_key_pairs()["KeyPairs"]}

@@ -1,0 +1,146 @@
+"""What tests of the API say again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.fake import FakeHost
+from localcloud.server import Server
+from tests.cloud import client
+
+ZONE = "us-east-1b"
+TYPE = "i3.4xlarge"
+# Seconds; everything here takes a few hundredths
+DEADLINE = 10.0
+
+
+def until(what: str, check: Callable[[], Any]) -> Any:
+    """The first true answer of ``check``."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {DEADLINE} s: {what}")
+
+
+class Lab:
+    def __init__(self, endpoint: str, server: Server, host: FakeHost) -> None:
+        self.endpoint = endpoint
+        self.server = server
+        self.host = host
+        self.ec2 = client(endpoint)
+        self.image = self.ec2.describe_images()["Images"][0]["ImageId"]
+
+    def client(self, service: str) -> Any:
+        return client(self.endpoint, service)
+
+    def refused(self, code: str, call: Callable[..., Any], /, **params: Any) -> str:
+        """The call fails with this code; returns what was said."""
+        with pytest.raises(ClientError) as caught:
+            call(**params)
+        error = caught.value.response["Error"]
+        assert error["Code"] == code, error
+        return str(error["Message"])
+
+    def spec(self, **changes: Any) -> dict[str, Any]:
+        base = {
+            "ImageId": self.image,
+            "InstanceType": TYPE,
+            "Placement": {"AvailabilityZone": ZONE},
+        }
+        return {key: value for key, value in {**base, **changes}.items() if value is not None}
+
+    def ask(self, spec: dict[str, Any] | None = None, **params: Any) -> str:
+        """Id of a new persistent request."""
+        given = {"SpotPrice": "0.2", "Type": "persistent", **params}
+        answer = self.ec2.request_spot_instances(LaunchSpecification=spec or self.spec(), **given)
+        return str(answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
+
+    def request(self, sir: str) -> dict[str, Any]:
+        found = self.ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[sir])
+        return dict(found["SpotInstanceRequests"][0])
+
+    def reaches(self, sir: str, state: str, code: str) -> dict[str, Any]:
+        """The request once it is there."""
+
+        def there() -> dict[str, Any] | None:
+            found = self.request(sir)
+            return found if (found["State"], found["Status"]["Code"]) == (state, code) else None
+
+        return dict(until(f"{sir} {state}/{code}, is {self.request(sir)['Status']}", there))
+
+    def instance(self, ident: str) -> dict[str, Any]:
+        found = self.ec2.describe_instances(InstanceIds=[ident])
+        return dict(found["Reservations"][0]["Instances"][0])
+
+    def becomes(self, ident: str, state: str) -> dict[str, Any]:
+        def there() -> dict[str, Any] | None:
+            found = self.instance(ident)
+            return found if found["State"]["Name"] == state else None
+
+        return dict(until(f"{ident} {state}", there))
+
+    def spot_instance(self, spec: dict[str, Any] | None = None, **params: Any) -> tuple[str, str]:
+        """Ids of a fulfilled request and of its running instance."""
+        sir = self.ask(spec, **params)
+        ident = self.reaches(sir, "active", "fulfilled")["InstanceId"]
+        self.becomes(ident, "running")
+        return sir, ident
+
+    def run(self, **params: Any) -> str:
+        """Id of a running instance on demand."""
+        given = {**self.spec(), "MinCount": 1, "MaxCount": 1, **params}
+        answer = self.ec2.run_instances(**given)
+        ident = str(answer["Instances"][0]["InstanceId"])
+        self.becomes(ident, "running")
+        return ident
+
+    def volume(self, **params: Any) -> str:
+        """Id of an available volume."""
+        given = {"AvailabilityZone": ZONE, "Size": 5, "VolumeType": "gp3", **params}
+        given = {key: value for key, value in given.items() if value is not None}
+        ident = str(self.ec2.create_volume(**given)["VolumeId"])
+        self.volume_becomes(ident, "available")
+        return ident
+
+    def volume_of(self, ident: str) -> dict[str, Any]:
+        return dict(self.ec2.describe_volumes(VolumeIds=[ident])["Volumes"][0])
+
+    def volume_becomes(self, ident: str, state: str, attachment: str = "") -> dict[str, Any]:
+        def there() -> dict[str, Any] | None:
+            found = self.volume_of(ident)
+            attached = [one["State"] for one in found["Attachments"]]
+            right = found["State"] == state and attached == ([attachment] if attachment else [])
+            return found if right else None
+
+        return dict(until(f"{ident} {state} {attachment}, is {self.volume_of(ident)}", there))
+
+    def attach(self, volume: str, instance: str, device: str = "/dev/xvdj") -> None:
+        self.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device=device)
+        self.volume_becomes(volume, "in-use", "attached")
+
+    def tidy(self) -> None:
+        self.host.stuck.clear()
+        self.host.broken.clear()
+        self.host.start_failure, self.host.start_seconds = "", 0.0
+        live = [
+            request["SpotInstanceRequestId"]
+            for request in self.ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+            if request["State"] in ("open", "active", "disabled")
+        ]
+        if live:
+            self.ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=live)
+        left = [
+            instance["InstanceId"]
+            for reservation in self.ec2.describe_instances()["Reservations"]
+            for instance in reservation["Instances"]
+            if instance["State"]["Name"] not in ("terminated", "shutting-down")
+        ]
+        if left:
+            self.ec2.terminate_instances(InstanceIds=left)

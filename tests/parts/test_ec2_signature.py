@@ -1,0 +1,87 @@
+"""The call that ec2.sh makes with the real curl, checked as EC2 would check its signature."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.parts.load import ROOT
+
+_METADATA = {
+    "/meta-data/placement/region": "eu-central-1",
+    "/meta-data/iam/security-credentials/": "role",
+    "/meta-data/iam/security-credentials/role": '{"AccessKeyId" : "ASIAEXAMPLE", '
+    '"SecretAccessKey" : "wJalr/XUt+nFEMI", "Token" : "IQoJb3/Jp+Z2=="}',
+}
+
+
+class _Server(BaseHTTPRequestHandler):
+    seen: list[tuple[dict[str, str], bytes]]
+
+    def do_PUT(self) -> None:
+        self._answer("TOKEN")
+
+    def do_GET(self) -> None:
+        known = self.headers.get("X-aws-ec2-metadata-token") == "TOKEN"
+        self._answer(_METADATA[self.path] if known else "")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append(({k.lower(): v for k, v in self.headers.items()}, body))
+        self._answer("<AttachVolumeResponse/>".replace("/>", "><a/></AttachVolumeResponse>"))
+
+    def _answer(self, text: str) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    _Server.seen = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as here:
+        threading.Thread(target=here.serve_forever, daemon=True).start()
+        yield here
+        here.shutdown()
+
+
+def test_curl_signs_as_botocore_would(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
+    script = (
+        f"set -eu; endpoint={url} imds={url}; . '{ROOT}/roles/persistent_mount/files/ec2.sh';"
+        "open_metadata; ec2 AttachVolume --data-urlencode Device=/dev/xvdj;"
+        'printf "%s" "$trouble$trouble_text"'
+    )
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    ((headers, body),) = _Server.seen
+    assert body == b"Action=AttachVolume&Version=2016-11-15&Device=%2Fdev%2Fxvdj"
+    assert headers["x-amz-security-token"] == "IQoJb3/Jp+Z2=="
+
+    found = re.match(
+        r"AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/\d{8}/eu-central-1/ec2/aws4_request,"
+        r" ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$",
+        headers["authorization"],
+    )
+    assert found, headers["authorization"]
+    signed, signature = found.groups()
+    request = AWSRequest("POST", f"{url}/", data=body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    for name in signed.split(";"):
+        request.headers[name] = headers[name]
+    signer = SigV4Auth(Credentials("ASIAEXAMPLE", "wJalr/XUt+nFEMI"), "ec2", "eu-central-1")
+    to_sign = signer.string_to_sign(request, signer.canonical_request(request))
+    assert signer.signature(to_sign, request) == signature
+    assert "x-amz-security-token" in signed.split(";")

@@ -1,0 +1,153 @@
+"""cloudtop-persistent-mount on the way to its disk: EC2's answers and what follows from them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.parts.volume import SERIAL, VOLUME, Volume
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Volume:
+    """A machine whose formatted volume is not attached."""
+    machine = Volume(tmp_path)
+    disk = machine.disk("nvme3n1", SERIAL)
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", "cloudtop", str(disk)], check=True)
+    machine.put_aside()
+    return machine
+
+
+def test_attaches_an_available_volume(machine: Volume) -> None:
+    machine.described("available")
+    machine.attach_answer()
+    assert machine.good()["state"] == "mounted"
+    assert machine.calls == ["DescribeVolumes", "AttachVolume"]
+    (call,) = [line for line in machine.log if "AttachVolume" in line]
+    assert f"VolumeId={VOLUME} InstanceId=i-me Device=/dev/xvdj" in call
+    assert call.endswith(" https://ec2.us-east-1.amazonaws.com/")
+
+
+def test_asks_the_endpoint_that_is_set(tmp_path: Path) -> None:
+    machine = Volume(tmp_path, endpoint="http://169.254.0.2:4580")
+    machine.error("DescribeVolumes", "InvalidVolume.NotFound")
+    machine.refusal()
+    assert machine.logged("curl")[0].endswith(" http://169.254.0.2:4580/")
+
+
+def test_waits_for_the_old_machine_to_let_go(machine: Volume) -> None:
+    machine.described("in-use", "i-old")
+    machine.described("in-use", "i-old", "detaching")
+    machine.described("available")
+    machine.attach_answer()
+    assert machine.good()["state"] == "mounted"
+    assert machine.calls == ["DescribeVolumes"] * 3 + ["AttachVolume"]
+
+
+def test_says_while_it_waits_what_it_waits_for(machine: Volume) -> None:
+    machine.described("in-use", "i-old")
+    motd = machine.tree / "motd/cloudtop-persistent-volume"
+    machine.stub("sleep", f'cp "{motd}" "$TREE/seen"; exit 9')
+    assert machine.run().returncode == 9
+    assert "is still attached at i-old" in (machine.tree / "seen").read_text()
+
+
+def test_gives_up_at_the_deadline_and_never_forces(machine: Volume) -> None:
+    machine.described("in-use", "i-old")
+    assert "Waited 300 s in vain: vol-0123456789abcdef0 is still attached" in machine.refusal()
+    assert set(machine.calls) == {"DescribeVolumes"}
+
+
+def test_another_machine_may_be_quicker(machine: Volume) -> None:
+    machine.described("available")
+    machine.described("in-use", "i-other")
+    machine.described("available")
+    machine.error("AttachVolume", "VolumeInUse")
+    machine.attach_answer()
+    assert machine.good()["state"] == "mounted"
+
+
+def test_passing_troubles_pass(machine: Volume) -> None:
+    machine.error("DescribeVolumes", "RequestLimitExceeded")
+    machine.answer("DescribeVolumes", "<html>502 Bad Gateway</html>")
+    machine.described("available")
+    machine.attach_answer()
+    assert machine.good()["state"] == "mounted"
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("InvalidVolume.NotFound", "does not exist (any more) in us-east-1"),
+        ("UnauthorizedOperation", "EC2 refused with UnauthorizedOperation: not you"),
+    ],
+)
+def test_stops_when_it_may_not_see_the_volume(machine: Volume, code: str, sentence: str) -> None:
+    machine.error("DescribeVolumes", code, "not you")
+    assert sentence in machine.refusal()
+    assert machine.calls == ["DescribeVolumes"]
+
+
+@pytest.mark.parametrize(
+    "code", ["UnauthorizedOperation", "InvalidVolume.ZoneMismatch", "InvalidParameterValue"]
+)
+def test_stops_when_attaching_is_refused(machine: Volume, code: str) -> None:
+    machine.described("available")
+    machine.error("AttachVolume", code, "not you")
+    assert f"could not be attached: EC2 refused with {code}: not you" in machine.refusal()
+    assert machine.calls == ["DescribeVolumes", "AttachVolume"]
+
+
+def test_a_volume_in_another_zone_is_said(machine: Volume) -> None:
+    machine.described("available", zone="us-east-1a")
+    assert "is in us-east-1a and this machine is in us-east-1b" in machine.refusal()
+    assert machine.calls == ["DescribeVolumes"]
+
+
+def test_a_broken_volume_is_said(machine: Volume) -> None:
+    machine.described("error")
+    assert "is 'error' and cannot be attached" in machine.refusal()
+
+
+def test_without_an_instance_profile_it_says_so_soon(machine: Volume) -> None:
+    (machine.tree / "imds/iam/security-credentials/.list").unlink()
+    assert "it needs an instance profile" in machine.refusal()
+    seconds = int((machine.tree / "proc/uptime").read_text().split(".")[0]) - 100
+    assert 120 <= seconds < 150
+
+
+def test_without_metadata_it_gives_up_at_the_deadline(machine: Volume) -> None:
+    machine.stub("curl", "exit 7")
+    assert "the metadata service does not answer" in machine.refusal()
+
+
+def test_on_xen_the_name_that_ec2_attached_is_the_proof(machine: Volume) -> None:
+    about = machine.tree / "aside"
+    (about / "device/serial").unlink()
+    about.rename(machine.tree / "sys/class/block/xvdj")
+    (machine.tree / "dev/nvme3n1").rename(machine.tree / "dev/xvdj")
+    machine.described("in-use", "i-me")
+    assert machine.good()["state"] == "mounted"
+    assert machine.calls == ["DescribeVolumes"]
+
+
+def test_on_xen_another_machines_volume_is_not_taken_for_ours(machine: Volume) -> None:
+    about = machine.tree / "aside"
+    (about / "device/serial").unlink()
+    about.rename(machine.tree / "sys/class/block/xvdj")
+    machine.described("in-use", "i-old")
+    assert "is still attached at i-old" in machine.refusal()
+
+
+def test_secrets_are_on_no_command_line(machine: Volume) -> None:
+    real = (machine.tree / "bin/curl").read_text().removeprefix("#!/bin/sh\n")
+    machine.stub("curl", f'echo "$*" >>"$TREE/argv"\n{real}')
+    machine.error("DescribeVolumes", "InvalidVolume.NotFound")
+    machine.refusal()
+    argv = (machine.tree / "argv").read_text()
+    given = (machine.tree / "stdin").read_text()
+    for secret in ("wJalr/XUt+nFEMI", "IQoJb3/Jp+Z2==", "TOKEN"):
+        assert secret not in argv
+        assert secret in given

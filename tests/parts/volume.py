@@ -1,0 +1,153 @@
+"""A machine made of files with a persistent volume, and a curl that has recorded answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.parts.boot import Boot
+from tests.parts.load import ROOT
+
+VOLUME = "vol-0123456789abcdef0"
+SERIAL = "vol0123456789abcdef0"
+
+# Answers are files: imds/PATH, and ACTION.1, ACTION.2 … of which the last one stays. A file
+# beside it, ACTION.2.then, is what happens to the machine at that call.
+_CURL = r"""
+action= data= url=
+for word; do
+    case $word in
+        Action=*) action=${word#*=} ;;
+        http*) url=$word ;;
+        *=*) data="$data $word" ;;
+    esac
+done
+case "$*" in *--config*) cat >>"$TREE/stdin" ;; esac
+if [ -z "$action" ]; then
+    case $url in
+        */api/token) echo TOKEN ;;
+        */) cat "$TREE/imds/${url#*/meta-data/}.list" ;;
+        *) cat "$TREE/imds/${url#*/meta-data/}" ;;
+    esac
+    exit
+fi
+echo "curl $action$data $url" >>"$TREE/log"
+count=$(($(cat "$TREE/count.$action" 2>/dev/null || echo 0) + 1))
+echo "$count" >"$TREE/count.$action"
+while [ ! -e "$TREE/answers/$action.$count" ]; do
+    count=$((count - 1))
+    [ "$count" -gt 0 ] || exit 7
+done
+if [ -e "$TREE/answers/$action.$count.then" ]; then . "$TREE/answers/$action.$count.then"; fi
+cat "$TREE/answers/$action.$count"
+"""
+_SLEEP = """
+IFS=' .' read -r now _ <"$TREE/proc/uptime"
+echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
+"""
+_DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
+<DescribeVolumesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+    <requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>
+    <volumeSet>
+        <item>
+            <volumeId>{volume}</volumeId>
+            <size>80</size>
+            <availabilityZone>{zone}</availabilityZone>
+            <status>{status}</status>
+            <attachmentSet>{attachment}</attachmentSet>
+            <tagSet><item><key>status</key><value>none</value></item></tagSet>
+        </item>
+    </volumeSet>
+</DescribeVolumesResponse>
+"""
+_ATTACHMENT = """
+    <item>
+        <volumeId>{volume}</volumeId>
+        <instanceId>{instance}</instanceId>
+        <device>/dev/xvdj</device>
+        <status>{status}</status>
+        <deleteOnTermination>false</deleteOnTermination>
+    </item>"""
+_ERROR = """<?xml version="1.0" encoding="UTF-8"?>
+<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>
+<RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>
+"""
+
+
+class Volume(Boot):
+    def __init__(self, tree: Path, **settings: object) -> None:
+        self.mount_point = tree / "home/ubuntu/persistent"
+        super().__init__(
+            tree,
+            "persistent_mount/files/cloudtop-persistent-mount",
+            **{
+                "volume_id": VOLUME,
+                "mount_point": self.mount_point,
+                "filesystem": "ext4",
+                "owner": "ubuntu",
+                "motd": tree / "motd",
+                "etc_ssh": tree / "ssh",
+                "lib": ROOT / "roles/persistent_mount/files",
+                "deadline": 300,
+                **settings,
+            },
+        )
+        for place in ("imds/placement", "imds/iam/security-credentials", "answers", "ssh"):
+            (tree / place).mkdir(parents=True)
+        (tree / "imds/instance-id").write_text("i-me")
+        (tree / "imds/placement/availability-zone").write_text("us-east-1b")
+        (tree / "imds/placement/region").write_text("us-east-1")
+        role = tree / "imds/iam/security-credentials"
+        (role / ".list").write_text("cloudtop-role")
+        (role / "cloudtop-role").write_text(
+            '{\n  "Code" : "Success",\n  "AccessKeyId" : "ASIAEXAMPLE",\n'
+            '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
+        )
+        self.stub("curl", _CURL)
+        self.stub("sleep", _SLEEP)
+        self.host_keys("first")
+
+    def host_keys(self, text: str) -> None:
+        for kind in ("ed25519", "rsa"):
+            key = self.tree / "ssh" / f"ssh_host_{kind}_key"
+            key.write_text(f"private {kind} {text}\n")
+            key.with_suffix(".pub").write_text(f"ssh-{kind} {text} root@somewhere\n")
+
+    def permit(self, volume: str = VOLUME) -> None:
+        """What the role leaves for a volume whose tags call it never formatted."""
+        (self.tree / "run/persistent-mount.format").write_text(volume)
+
+    def answer(self, action: str, text: str, then: str = "") -> None:
+        """The next answer to an action; ``then`` is shell that happens before it."""
+        number = len(list((self.tree / "answers").glob(f"{action}.?"))) + 1
+        (self.tree / f"answers/{action}.{number}").write_text(text)
+        if then:
+            (self.tree / f"answers/{action}.{number}.then").write_text(then)
+
+    def described(
+        self, status: str, holder: str = "", attachment: str = "attached", zone: str = "us-east-1b"
+    ) -> None:
+        item = _ATTACHMENT.format(volume=VOLUME, instance=holder, status=attachment)
+        self.answer(
+            "DescribeVolumes",
+            _DESCRIBE.format(
+                volume=VOLUME, zone=zone, status=status, attachment=item if holder else ""
+            ),
+        )
+
+    def error(self, action: str, code: str, message: str = "as it happens") -> None:
+        self.answer(action, _ERROR.format(code=code, message=message))
+
+    def attach_answer(self) -> None:
+        """AttachVolume works: the disk that was put aside appears."""
+        self.answer(
+            "AttachVolume",
+            "<AttachVolumeResponse><status>attaching</status></AttachVolumeResponse>",
+            'mv "$TREE/aside" "$TREE/sys/class/block/nvme3n1"',
+        )
+
+    def put_aside(self) -> None:
+        (self.tree / "sys/class/block/nvme3n1").rename(self.tree / "aside")
+
+    @property
+    def calls(self) -> list[str]:
+        return [line.split()[1] for line in self.logged("curl")]

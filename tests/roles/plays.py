@@ -1,0 +1,160 @@
+"""Running the real playbooks against a rehearsal cloud without machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cloud import client, environment
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+SECONDS = 240
+SETTINGS = yaml.safe_load((ROOT / "inventory/group_vars/all/settings.yml").read_text())
+IMAGE_PARAMETER = SETTINGS["cloudtop_image_parameter"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of ansible-playbook ended."""
+
+    code: int
+    text: str
+
+    @property
+    def changed(self) -> int:
+        """Tasks that changed something, on all hosts."""
+        return sum(map(int, re.findall(r"^\S+ +: .*changed=(\d+)", self.text, re.M)))
+
+    @property
+    def sentence(self) -> str:
+        """What the first failed task said."""
+        found = re.search(r"FAILED! => (\{.*\})$", self.text, re.M)
+        return str(json.loads(found[1])["msg"]) if found else ""
+
+
+class Place:
+    """One rehearsal cloud and one home directory, as a person at a shell has them."""
+
+    def __init__(self, endpoint: str, home: Path) -> None:
+        self.endpoint = endpoint
+        self.home = home
+        self.environ = {
+            **environment(endpoint),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+        }
+        self.ec2 = self.client("ec2")
+        self.iam = self.client("iam")
+
+    def client(self, service: str) -> Any:
+        return client(self.endpoint, service)
+
+    def run(self, playbook: str, *options: str, **settings: Any) -> Outcome:
+        """Run a playbook as bare ansible-playbook; ``settings`` are given with -e.
+
+        A setting that is None is left to the playbook.
+        """
+        own = {
+            "cloudtop_owner": "alice",
+            "cloudtop_ssh_key": str(self.home / ".ssh" / "id"),
+            "cloudtop_launch_deadline": 60,
+            **settings,
+        }
+        given = {key: value for key, value in own.items() if value is not None}
+        argv = [
+            str(BIN / "ansible-playbook"),
+            *("-e", "@inventory/clouds/rehearsal.yml", "-e", json.dumps(given)),
+            *options,
+            playbook,
+        ]
+        return self.command(argv)
+
+    def command(self, argv: list[str]) -> Outcome:
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    def mutating_calls(self) -> int:
+        """How many calls that change something the API has had so far."""
+        with urllib.request.urlopen(f"{self.endpoint}/localcloud/calls") as answer:
+            return int(json.load(answer)["mutating"])
+
+    def make_volume(self, name: str, zone: str = "us-east-1a") -> str:
+        """A volume of that cloudtop, made by hand."""
+        made = self.ec2.create_volume(
+            AvailabilityZone=zone, Size=10, TagSpecifications=tags_for("volume", name)
+        )
+        return str(made["VolumeId"])
+
+    def make_request(self, **wanted: Any) -> str:
+        """A live request, made by hand; for nobody but its token without tags."""
+        spec = {"ImageId": self.image(), "InstanceType": "i3.4xlarge"}
+        made = self.ec2.request_spot_instances(
+            **{"SpotPrice": "0.20", "Type": "persistent", "LaunchSpecification": spec, **wanted}
+        )
+        return str(made["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
+
+    def image(self) -> str:
+        """The image that the settings name by default."""
+        parameter = self.client("ssm").get_parameter(Name=IMAGE_PARAMETER)
+        return str(parameter["Parameter"]["Value"])
+
+    def requests(self, name: str) -> list[dict[str, Any]]:
+        found = self.ec2.describe_spot_instance_requests(Filters=of(name))
+        return list(found["SpotInstanceRequests"])
+
+    def volumes(self, name: str) -> list[dict[str, Any]]:
+        """Persistent ones, without root disks."""
+        found = self.ec2.describe_volumes(Filters=of(name))["Volumes"]
+        return [each for each in found if "cloudtop:role" not in tags(each)]
+
+    def instances(self, request_id: str) -> list[dict[str, Any]]:
+        """Those of a request that are not gone."""
+        by_request = [{"Name": "spot-instance-request-id", "Values": [request_id]}]
+        found = self.ec2.describe_instances(Filters=by_request)["Reservations"]
+        return [
+            instance
+            for reservation in found
+            for instance in reservation["Instances"]
+            if instance["State"]["Name"] not in {"terminated", "shutting-down"}
+        ]
+
+
+def of(name: str) -> list[dict[str, Any]]:
+    """The filter for all that belongs to a cloudtop."""
+    return [{"Name": "tag:cloudtop:name", "Values": [name]}]
+
+
+def tags_for(kind: str, name: str) -> list[dict[str, Any]]:
+    """A TagSpecifications that makes a resource that cloudtop's."""
+    pairs = {"cloudtop:name": name, "cloudtop:owner": "alice"}
+    return [
+        {
+            "ResourceType": kind,
+            "Tags": [{"Key": key, "Value": value} for key, value in pairs.items()],
+        }
+    ]
+
+
+def tags(resource: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

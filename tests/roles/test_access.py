@@ -1,0 +1,83 @@
+"""Who may log in, from where, and what the machine may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.roles.plays import Outcome, Place, of, tags
+
+NAME = "box"
+PLAY = "tests/roles/access.yml"
+
+
+def rules(place: Place) -> list[dict[str, Any]]:
+    (group,) = place.ec2.describe_security_groups(Filters=of(NAME))["SecurityGroups"]
+    return list(group["IpPermissions"])
+
+
+def open_to(place: Place) -> list[tuple[int, str]]:
+    return [
+        (rule["FromPort"], each["CidrIp"]) for rule in rules(place) for each in rule["IpRanges"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def first(place: Place) -> Outcome:
+    outcome = place.run(PLAY, cloudtop_name=NAME)
+    assert outcome.code == 0, outcome.text
+    return outcome
+
+
+def test_makes_a_key_that_only_its_owner_can_read(place: Place, first: Outcome) -> None:
+    key = place.home / ".ssh" / "id"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.parent.stat().st_mode & 0o777 == 0o700
+    assert key.with_suffix(".pub").read_text().startswith("ssh-ed25519 ")
+
+
+def test_port_22_is_open_to_the_caller_alone(place: Place, first: Outcome) -> None:
+    assert open_to(place) == [(22, "127.0.0.1/32")]
+
+
+def test_the_machine_may_attach_its_volume_and_nothing_else(place: Place, first: Outcome) -> None:
+    (profile,) = place.iam.list_instance_profiles()["InstanceProfiles"]
+    (role,) = profile["Roles"]
+    assert (
+        place.iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"] == []
+    )
+    (name,) = place.iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    policy = place.iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+    account = profile["Arn"].split(":")[4]
+    here = f"arn:aws:ec2:us-east-1:{account}"
+    assert [(each["Action"], each["Resource"]) for each in policy["Statement"]] == [
+        ("ec2:DescribeVolumes", "*"),
+        ("ec2:AttachVolume", f"{here}:volume/vol-0123456789abcdef0"),
+        ("ec2:AttachVolume", f"{here}:instance/*"),
+    ]
+    assert policy["Statement"][2]["Condition"] == {
+        "ArnEquals": {"ec2:InstanceProfile": profile["Arn"]}
+    }
+
+
+def test_another_computer_opens_its_own_way_and_breaks_no_pair(
+    place: Place, first: Outcome
+) -> None:
+    (group,) = place.ec2.describe_security_groups(Filters=of(NAME))["SecurityGroups"]
+    place.ec2.authorize_security_group_ingress(
+        GroupId=group["GroupId"], IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
+    )
+    before = {pair["KeyName"] for pair in place.ec2.describe_key_pairs()["KeyPairs"]}
+    outcome = place.run(
+        PLAY,
+        cloudtop_name=NAME,
+        cloudtop_ssh_key=str(place.home / "other" / "id"),
+        cloudtop_ssh_cidr="192.0.2.0/24",
+    )
+    assert outcome.code == 0, outcome.text
+    assert open_to(place) == [(22, "192.0.2.0/24")]
+    pairs = place.ec2.describe_key_pairs(Filters=of(NAME))["KeyPairs"]
+    assert len(pairs) == 2
+    assert before < {pair["KeyName"] for pair in pairs}
+    assert {tags(pair)["cloudtop:owner"] for pair in pairs} == {"alice"}

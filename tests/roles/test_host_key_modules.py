@@ -1,0 +1,73 @@
+"""How host keys are read off a console, and what counts as an ssh server."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from tests.parts import load
+
+console = load.module("ec2_console_host_keys")
+ssh_answers = load.module("ssh_answers")
+
+
+@pytest.fixture(scope="module")
+def public_keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Real public keys, as cloud-init prints them."""
+    directory = tmp_path_factory.mktemp("keys")
+    for kind in ("ed25519", "ecdsa"):
+        argv = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "root@ip-10-0-0-1"]
+        subprocess.run([*argv, "-f", str(directory / kind)], check=True)
+    return [path.read_text().strip() for path in sorted(directory.glob("*.pub"))]
+
+
+def block(*lines: str) -> str:
+    text = "\r\n".join(lines)
+    return f"-----BEGIN SSH HOST KEY KEYS-----\r\n{text}\r\n-----END SSH HOST KEY KEYS-----\r\n"
+
+
+def bare(keys: list[str]) -> list[str]:
+    return [" ".join(key.split()[:2]) for key in keys]
+
+
+def test_reads_host_keys_off_a_console(public_keys: list[str]) -> None:
+    text = f"[   12.3] cloud-init[456]: ok\r\n{block(*public_keys)}[   20.0] login:"
+    assert console.host_keys(text) == bare(public_keys)
+
+
+def test_the_latest_boot_counts(public_keys: list[str]) -> None:
+    assert console.host_keys(block(public_keys[0]) + block(public_keys[1])) == bare(public_keys[1:])
+
+
+def test_half_a_block_is_none(public_keys: list[str]) -> None:
+    text = block(*public_keys)
+    assert console.host_keys(text[: text.index("-----END")]) == []
+
+
+def test_a_key_that_a_kernel_message_cut_is_none(public_keys: list[str]) -> None:
+    cut = public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:]
+    assert console.host_keys(block(public_keys[0], cut)) == bare(public_keys[:1])
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"), (b"HTTP/1.1 400\r\n", ""), (b"", "")],
+)
+def test_only_ssh_is_ssh(says: bytes, told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(says)
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = server.getsockname()[1]
+        if told:
+            assert ssh_answers.banner_at("127.0.0.1", port) == told
+        else:
+            with pytest.raises(OSError, match=r"and not SSH-2\.0"):
+                ssh_answers.banner_at("127.0.0.1", port)

@@ -1,0 +1,104 @@
+"""Machines are found by their request, with no tags, and pinned before the first login."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.roles.plays import BIN, Place, tags, tags_for
+
+NAME = "box"
+
+
+class Banner(socketserver.BaseRequestHandler):
+    """All that an ssh server says before it is asked."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.fixture(scope="module")
+def instance(place: Place) -> dict[str, Any]:
+    """A machine that EC2 launched by itself: it has no tags, only its request has."""
+    place.make_volume(NAME)
+    key = place.make_request(TagSpecifications=tags_for("spot-instances-request", NAME))
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        for found in place.instances(key):
+            if found["State"]["Name"] == "running":
+                return found
+        time.sleep(0.2)
+    raise AssertionError(f"no machine of {key} runs after 60 s")
+
+
+@pytest.fixture(scope="module")
+def ssh_port(instance: dict[str, Any]) -> Iterator[int]:
+    """A port of the machine's address where something calls itself ssh, and lets nobody in."""
+    address = (instance["PublicIpAddress"], 0)
+    with socketserver.ThreadingTCPServer(address, Banner) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def host_key(place: Place, instance: dict[str, Any]) -> str:
+    """The key on the machine's console, without its comment."""
+    console = place.ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"]
+    (line,) = [line for line in console.splitlines() if line.startswith("ssh-ed25519 ")]
+    return " ".join(line.split()[:2])
+
+
+def test_an_untagged_machine_is_in_the_group_of_its_request(
+    place: Place, instance: dict[str, Any]
+) -> None:
+    argv = [str(BIN / "ansible-inventory"), "--list", "-e", "@inventory/clouds/rehearsal.yml"]
+    text = place.command(argv).text
+    found = json.loads(text[text.index("{\n") :])
+    group = "request_" + instance["SpotInstanceRequestId"].replace("-", "_")
+    assert found[group]["hosts"] == [instance["InstanceId"]]
+    variables = found["_meta"]["hostvars"][instance["InstanceId"]]
+    assert variables["ansible_user"] == "ubuntu"
+    assert instance["PublicIpAddress"] in str(variables["ansible_host"])
+    assert "StrictHostKeyChecking=yes" in variables["ansible_ssh_common_args"]
+
+
+def test_the_host_key_is_pinned_before_anyone_logs_in(
+    place: Place, instance: dict[str, Any], ssh_port: int
+) -> None:
+    key = host_key(place, instance)
+    first = place.run("playbooks/machine.yml", cloudtop_name=NAME, cloudtop_ssh_port=ssh_port)
+    assert "unreachable=1" in first.text, "the banner lets nobody in, and nothing is done"
+    known_hosts = place.home / "state" / "cloudtop" / "rehearsal" / NAME / "known_hosts"
+    lines = known_hosts.read_text().splitlines()
+    assert lines[0] == f"# {instance['InstanceId']} of {instance['SpotInstanceRequestId']}"
+    assert lines[1:] == [f"cloudtop-{NAME} {key}"]
+    (volume,) = place.volumes(NAME)
+    assert tags(volume)["cloudtop:host-key"] == key
+
+    before = place.mutating_calls()
+    again = place.run("playbooks/machine.yml", cloudtop_name=NAME, cloudtop_ssh_port=ssh_port)
+    assert again.changed == 0, again.text
+    assert place.mutating_calls() == before
+
+
+def test_another_computer_gets_the_pinned_key_and_the_new_machines(
+    place: Place, instance: dict[str, Any], ssh_port: int
+) -> None:
+    (volume,) = place.volumes(NAME)
+    pinned = "ssh-ed25519 " + "A" * 68
+    place.ec2.create_tags(
+        Resources=[volume["VolumeId"]], Tags=[{"Key": "cloudtop:host-key", "Value": pinned}]
+    )
+    known_hosts = place.home / "state" / "cloudtop" / "rehearsal" / NAME / "known_hosts"
+    known_hosts.unlink(missing_ok=True)
+    place.run("playbooks/machine.yml", cloudtop_name=NAME, cloudtop_ssh_port=ssh_port)
+    assert known_hosts.read_text().splitlines()[1:] == [
+        f"cloudtop-{NAME} {pinned}",
+        f"cloudtop-{NAME} {host_key(place, instance)}",
+    ]

@@ -1,0 +1,117 @@
+"""One live request: made, found again, taken over after a relaunch, and ended."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.roles.plays import Outcome, Place, of, tags
+
+NAME = "box"
+IDENTITY = {"Name": "cloudtop-box", "cloudtop:name": "box", "cloudtop:owner": "alice"}
+
+
+@pytest.fixture(scope="module")
+def first(place: Place) -> Outcome:
+    """A whole first run; the tests below look at what it made."""
+    outcome = place.run("playbooks/cloud.yml", cloudtop_name=NAME)
+    assert outcome.code == 0, outcome.text
+    return outcome
+
+
+@pytest.fixture
+def request_(first: Outcome, place: Place) -> dict[str, Any]:
+    (only,) = [each for each in place.requests(NAME) if each["State"] == "active"]
+    return only
+
+
+def test_makes_a_persistent_request_as_asked(place: Place, request_: dict[str, Any]) -> None:
+    spec = request_["LaunchSpecification"]
+    assert request_["Type"] == "persistent"
+    assert float(request_["SpotPrice"]) == 0.2
+    assert request_["InstanceInterruptionBehavior"] == "terminate"
+    assert spec["InstanceType"] == "i3.4xlarge"
+    assert tags(request_) == {**IDENTITY, "cloudtop:generation": "1"}
+    (volume,) = place.volumes(NAME)
+    assert spec["Placement"]["AvailabilityZone"] == volume["AvailabilityZone"]
+
+
+def test_the_root_disk_is_encrypted_and_the_only_one(request_: dict[str, Any]) -> None:
+    (root,) = request_["LaunchSpecification"]["BlockDeviceMappings"]
+    assert root["DeviceName"] == "/dev/sda1"
+    assert root["Ebs"]["Encrypted"] is True
+    assert root["Ebs"]["DeleteOnTermination"] is True
+    assert root["Ebs"]["VolumeSize"] == 16
+
+
+def test_what_ec2_launched_has_our_tags(place: Place, request_: dict[str, Any]) -> None:
+    (instance,) = place.instances(request_["SpotInstanceRequestId"])
+    assert tags(instance) == IDENTITY
+    root = instance["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+    (volume,) = place.ec2.describe_volumes(VolumeIds=[root])["Volumes"]
+    assert tags(volume) == {**IDENTITY, "cloudtop:role": "root"}
+
+
+def test_twice_is_once(place: Place, first: Outcome) -> None:
+    before, began = place.mutating_calls(), time.monotonic()
+    again = place.run("playbooks/cloud.yml", cloudtop_name=NAME)
+    assert (again.code, again.changed) == (0, 0), again.text
+    assert place.mutating_calls() == before
+    assert time.monotonic() - began < 60
+
+
+def test_check_mode_makes_nothing_and_says_what_it_would(place: Place, first: Outcome) -> None:
+    before = place.mutating_calls()
+    outcome = place.run("playbooks/cloud.yml", "--check", cloudtop_name="other")
+    assert outcome.code == 0, outcome.text
+    assert outcome.changed >= 5
+    assert place.mutating_calls() == before
+
+
+def test_a_relaunch_is_taken_over_and_a_new_bid_is_told(
+    place: Place, request_: dict[str, Any]
+) -> None:
+    key = request_["SpotInstanceRequestId"]
+    (old,) = place.instances(key)
+    place.ec2.terminate_instances(InstanceIds=[old["InstanceId"]])
+    outcome = place.run("playbooks/cloud.yml", cloudtop_name=NAME, cloudtop_bid=0.5)
+    assert outcome.code == 0, outcome.text
+    assert f"The request {key} is kept as it is, and its bid is 0.2, not 0.5" in outcome.text
+    (new,) = place.instances(key)
+    assert new["InstanceId"] != old["InstanceId"]
+    assert tags(new) == IDENTITY
+
+
+def test_a_machine_that_its_owner_stopped_is_started(
+    place: Place, request_: dict[str, Any]
+) -> None:
+    (instance,) = place.instances(request_["SpotInstanceRequestId"])
+    place.ec2.stop_instances(InstanceIds=[instance["InstanceId"]])
+    outcome = place.run("playbooks/cloud.yml", cloudtop_name=NAME)
+    assert outcome.code == 0, outcome.text
+    (started,) = place.instances(request_["SpotInstanceRequestId"])
+    assert started["InstanceId"] == instance["InstanceId"]
+    assert started["State"]["Name"] == "running"
+
+
+def test_destroy_leaves_the_volume_alone(place: Place, request_: dict[str, Any]) -> None:
+    (volume,) = place.volumes(NAME)
+    outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME)
+    assert outcome.code == 0, outcome.text
+    assert {each["State"] for each in place.requests(NAME)} == {"cancelled"}
+    assert place.instances(request_["SpotInstanceRequestId"]) == []
+    assert place.ec2.describe_key_pairs(Filters=of(NAME))["KeyPairs"] == []
+    assert place.ec2.describe_security_groups(Filters=of(NAME))["SecurityGroups"] == []
+    assert place.iam.list_instance_profiles()["InstanceProfiles"] == []
+    assert place.iam.list_roles()["Roles"] == []
+    (left,) = place.volumes(NAME)
+    assert left["VolumeId"] == volume["VolumeId"]
+    assert tags(left)["cloudtop:generation"] == "2"
+
+
+def test_destroy_twice_is_once_and_deletes_the_volume_by_its_name(place: Place) -> None:
+    outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME, cloudtop_delete_volume=NAME)
+    assert (outcome.code, outcome.changed) == (0, 1), outcome.text
+    assert place.volumes(NAME) == []

@@ -1,0 +1,147 @@
+"""Every check of the project, fast ones first, machines last; one line of totals at the end.
+
+``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
+fast check keeps the machines from being started: they take the longest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
+# Folders of tests that take minutes
+SLOW = ("--ignore", "tests/machines", "--ignore", "tests/faults")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A command and how it is counted: pytest by its tests, all else as one.
+
+    ``no_inventory`` keeps a linter's syntax check from asking EC2 which machines there are.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    pytest: bool = False
+    no_inventory: bool = False
+
+
+@dataclass
+class Totals:
+    """What all checks together came to."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def shell_scripts() -> list[str]:
+    """The tracked files that a POSIX shell or bash runs, by their first line."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    scripts = []
+    for name in filter(None, listed):
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            first = file.readline(64)
+        if first.startswith((b"#!/bin/sh", b"#!/usr/bin/env bash", b"#!/bin/bash")):
+            scripts.append(name)
+    return scripts
+
+
+def fast_checks() -> Iterator[Check]:
+    """Lint, types and the tests that start no machine."""
+    yield Check("ruff", ("ruff", "check", "."))
+    yield Check("ruff format", ("ruff", "format", "--check", "."))
+    yield Check("mypy", ("mypy",))
+    yield Check("yamllint", ("yamllint", "--strict", "."))
+    yield Check("shellcheck", ("shellcheck", "--external-sources", *shell_scripts()))
+    yield Check("ansible-lint", ("ansible-lint", "--offline", "--strict"), no_inventory=True)
+    yield Check(
+        "pytest",
+        ("pytest", "-n", "2", "--dist", "loadfile", *SLOW),
+        pytest=True,
+    )
+
+
+def machine_checks() -> Iterator[Check]:
+    """The tests that take minutes: kills, and machines one after the other."""
+    yield Check("pytest faults", ("pytest", "-n", "2", "tests/faults"), pytest=True)
+    yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
+    # Together, so that they share one machine and its packages are installed once
+    scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]
+    yield Check("molecule, roles", ("molecule", "test", *scenarios))
+    yield Check("molecule, the whole way", ("molecule", "test", "--scenario-name", "full"))
+
+
+def run(check: Check, totals: Totals) -> bool:
+    """Run one check with its output shown; True when it passed."""
+    print(f"\n=== {check.name}", flush=True)
+    began = time.monotonic()
+    environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    if check.no_inventory:
+        environ["ANSIBLE_INVENTORY"] = "localhost,"
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        extra = [f"--junitxml={report.name}"] if check.pytest else []
+        done = subprocess.run([*check.argv, *extra], cwd=ROOT, env=environ, check=False)
+        if check.pytest and done.returncode in (0, 1):
+            count_tests(Path(report.name), totals)
+        elif done.returncode == 0:
+            totals.passed += 1
+        else:
+            totals.failed += 1
+    verdict = "passed" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
+    print(f"=== {check.name}: {verdict} after {time.monotonic() - began:.0f} s", flush=True)
+    return done.returncode == 0
+
+
+def run_all(checks: Iterator[Check], totals: Totals) -> bool:
+    """Run each of them, failed ones notwithstanding; True when all passed."""
+    results = [run(check, totals) for check in checks]
+    return all(results)
+
+
+def count_tests(report: Path, totals: Totals) -> None:
+    """Add what pytest wrote to its JUnit report."""
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        totals.passed += tests - skipped - failed
+        totals.failed += failed
+        totals.skipped += skipped
+
+
+def main() -> int:
+    """0 when every check passed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fast", action="store_true", help="start no machine")
+    options = parser.parse_args()
+    totals = Totals()
+    good = run_all(fast_checks(), totals)
+    if good and not options.fast:
+        good = run_all(machine_checks(), totals)
+    elif not options.fast:
+        print("\nNo machine was started: mend the failures above first.")
+    print(f"\n{totals}", flush=True)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

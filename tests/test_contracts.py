@@ -1,0 +1,225 @@
+"""What each part promises the others, compared so that neither side drifts."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ansible_collections.amazon.aws
+import jinja2
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).resolve().parent.parent
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+# Strings under these keys are expressions without braces
+EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when", "var"}
+SOURCES = (
+    *("runner.py", "ansible.cfg", "cloudtop", "localcloud", "roles", "playbooks", "inventory"),
+    *("library", "module_utils", "molecule"),
+)
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text()) if path.exists() else None
+
+
+def spec_of(role: str) -> dict[str, dict[str, Any]]:
+    """Entry points of a role: name to its specification."""
+    specs: dict[str, dict[str, Any]] = load(ROOT / "roles" / role / "meta/argument_specs.yml")[
+        "argument_specs"
+    ]
+    return specs
+
+
+def options_of(role: str) -> dict[str, dict[str, Any]]:
+    """All options of all entry points of a role."""
+    return {
+        name: option
+        for entry in spec_of(role).values()
+        for name, option in entry.get("options", {}).items()
+    }
+
+
+def text_files(*places: str) -> Iterator[Path]:
+    for place in places:
+        for path in [ROOT / place, *(ROOT / place).rglob("*")]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_spec_and_defaults_of_a_role_agree(role: str) -> None:
+    options = options_of(role)
+    defaults = load(ROOT / "roles" / role / "defaults/main.yml") or {}
+    optional = {name: spec for name, spec in options.items() if not spec.get("required")}
+    assert {name for name, spec in optional.items() if "default" not in spec} == set()
+    assert defaults == {name: spec["default"] for name, spec in optional.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_entry_points_of_a_role_give_an_option_one_meaning(role: str) -> None:
+    options = options_of(role)
+    for entry, spec in spec_of(role).items():
+        assert (ROOT / "roles" / role / "tasks" / f"{entry}.yml").exists()
+        for name, option in spec.get("options", {}).items():
+            assert name.startswith(f"{role}_"), name
+            assert option.get("description"), name
+            assert {**option, "description": ""} == {**options[name], "description": ""}, name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_wiring_names_options_that_the_role_has(role: str) -> None:
+    wired = load(ROOT / "inventory/group_vars/all/roles.yml")
+    options = options_of(role)
+    given = {name for name in wired if name.startswith(f"{role}_")}
+    assert given - options.keys() == set()
+    required = {name for name, option in options.items() if option.get("required")}
+    assert required - given == set()
+
+
+def test_collections_are_the_same_everywhere() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cloudtop"]["collections"]
+    required = load(ROOT / "requirements.yml")["collections"]
+    assert {each["name"]: each["version"] for each in required} == wanted
+    manifest = Path(ansible_collections.amazon.aws.__path__[0]) / "MANIFEST.json"
+    installed = json.loads(manifest.read_text())["collection_info"]["version"]
+    assert wanted.keys() == {"amazon.aws"}
+    assert installed in SpecifierSet(wanted["amazon.aws"])
+
+
+def test_roles_use_only_collections_that_are_required() -> None:
+    allowed = {
+        "ansible.builtin",
+        *(each["name"] for each in load(ROOT / "requirements.yml")["collections"]),
+    }
+    own = {path.stem for path in (ROOT / "library").glob("*.py")}
+    for path in text_files("roles"):
+        for task in tasks_in(path):
+            module = module_of(task)
+            assert module in own or module.rpartition(".")[0] in allowed, f"{path}: {module}"
+
+
+def test_dependencies_are_installed_in_their_ranges() -> None:
+    for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
+        name, ranges = re.fullmatch(r"([\w.-]+)(.*)", text).groups()  # type: ignore[union-attr]
+        assert importlib.metadata.version(name) in SpecifierSet(ranges), text
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda path: path.stem)
+def test_a_playbook_is_a_contents_page(playbook: Path) -> None:
+    for play in load(playbook):
+        assert play.keys() <= {"name", "hosts", "roles", "tasks", "vars"}
+        for role in play.get("roles", []):
+            assert role in ROLES
+        for task in play.get("tasks", []):
+            assert task.keys() == {"name", "ansible.builtin.import_role"}
+            entry = task["ansible.builtin.import_role"]
+            assert entry["tasks_from"] in spec_of(entry["name"])
+
+
+def test_roles_know_no_settings_and_name_no_groups() -> None:
+    for path in text_files("roles"):
+        for name in variables_in(path):
+            assert not name.startswith("cloudtop_"), f"{path}: {name} is a setting"
+            assert name not in {"groups", "group_names", "hostvars"}, f"{path}: {name}"
+
+
+def test_roles_hide_no_error() -> None:
+    for path in text_files("roles", "playbooks", ".ansible-lint"):
+        found = re.search(
+            r"ignore_errors|ignore_unreachable|noqa|skip_list|warn_list", path.read_text()
+        )
+        assert found is None, f"{path}: {found}"
+
+
+def test_host_keys_are_always_checked() -> None:
+    off = re.compile(
+        r"StrictHostKeyChecking[\s=\"']+(no|off|accept-new)"
+        r"|host_key_checking\s*[=:]\s*(no|false|off)",
+        re.IGNORECASE,
+    )
+    for path in text_files(*SOURCES):
+        found = off.search(path.read_text(errors="replace"))
+        assert found is None, f"{path}: {found}"
+
+
+def test_nothing_that_ansible_runs_knows_the_rehearsal_cloud() -> None:
+    for path in text_files("roles", "playbooks", "library", "module_utils"):
+        assert "localcloud" not in path.read_text(), path
+        assert "rehearsal" not in path.read_text(), path
+
+
+def test_dependencies_run_one_way() -> None:
+    for path in text_files("cloudtop"):
+        assert not imports_of(path) & {"localcloud", "runner", "moto", "tests"}, path
+    for path in text_files("localcloud"):
+        assert not imports_of(path) & {"cloudtop", "runner", "ansible", "ansible_runner"}, path
+
+
+def imports_of(path: Path) -> set[str]:
+    """Names of the top-level packages that a Python file imports."""
+    if path.suffix != ".py":
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def tasks_in(path: Path) -> Iterator[dict[str, Any]]:
+    """The tasks of a role's file of tasks or handlers, those in blocks too."""
+    if path.suffix != ".yml" or path.parent.name not in {"tasks", "handlers"}:
+        return
+    waiting = list(load(path) or [])
+    while waiting:
+        task = waiting.pop(0)
+        blocks = [task.get(part, []) for part in ("block", "rescue", "always")]
+        if any(blocks):
+            waiting = [each for block in blocks for each in block] + waiting
+        else:
+            yield task
+
+
+def module_of(task: dict[str, Any]) -> str:
+    """The module or action that a task calls."""
+    own = {path.stem for path in (ROOT / "library").glob("*.py")}
+    (module,) = [key for key in task if "." in key or key in own]
+    return module
+
+
+def variables_in(path: Path) -> set[str]:
+    """Names of variables that a role's YAML or template reads."""
+    if path.suffix == ".j2":
+        return names_in(path.read_text())
+    return set(strings_in(load(path))) if path.suffix == ".yml" else set()
+
+
+def strings_in(value: Any, expression: bool = False) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from strings_in(each, key in EXPRESSIONS)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings_in(each, expression)
+    elif isinstance(value, str):
+        yield from names_in(f"{{{{ {value} }}}}" if expression else value)
+
+
+def names_in(template: str) -> set[str]:
+    """Names that a Jinja template reads; words in its literals are none."""
+    if "{{" not in template and "{%" not in template:
+        return set()
+    parsed = jinja2.Environment().parse(template)
+    return {node.name for node in parsed.find_all(jinja2.nodes.Name) if node.ctx == "load"}
