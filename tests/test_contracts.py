@@ -6,6 +6,7 @@ import ast
 import importlib.metadata
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,14 @@ def options_of(role: str) -> dict[str, dict[str, Any]]:
         for entry in spec_of(role).values()
         for name, option in entry.get("options", {}).items()
     }
+
+
+def test_a_checkout_needs_no_symbolic_links() -> None:
+    """Some ways of copying a checkout make a plain file of a link, and Ansible then skips it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert [line for line in listed.splitlines() if line.startswith("120000")] == []
 
 
 def text_files(*places: str) -> Iterator[Path]:
