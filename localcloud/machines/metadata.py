@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _reply(
         self, status: HTTPStatus, body: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        data = body.encode()
+        data = body.encode(errors="surrogateescape")
         self.send_response(status)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(data)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import os
 import socket
@@ -62,7 +63,7 @@ class Service:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, headers=named)
         answer = connection.getresponse()
-        found = Reply(answer.status, answer.read().decode(), dict(answer.headers))
+        found = Reply(answer.status, answer.read().decode(errors="surrogateescape"), dict(answer.headers))
         connection.close()
         return found
 
@@ -211,3 +212,10 @@ def test_tokens_outlive_the_server(service: Service) -> None:
 
 def test_key_is_the_owners_alone(service: Service) -> None:
     assert (service.directory / metadata.KEY_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_user_data_that_is_no_text_comes_through(service: Service) -> None:
+    packed = gzip.compress(b"#cloud-config\n")
+    service.tree = {"user-data": packed.decode(errors="surrogateescape")}
+    told = service.get("/latest/user-data").body
+    assert told.encode(errors="surrogateescape") == packed
