@@ -63,7 +63,8 @@ class Service:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, headers=named)
         answer = connection.getresponse()
-        found = Reply(answer.status, answer.read().decode(errors="surrogateescape"), dict(answer.headers))
+        body = answer.read().decode(errors="surrogateescape")
+        found = Reply(answer.status, body, dict(answer.headers))
         connection.close()
         return found
 
