@@ -28,6 +28,7 @@ class Command:
 COMMANDS = (
     Command("provision", "make the cloudtop, or bring it up to date", ("cloud.yml", "machine.yml")),
     Command("converge", "run the roles on the machine again", ("machine.yml",)),
+    Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("status", "show what is there and what it costs"),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
@@ -53,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
         added = commands.add_parser(row.name, help=row.help, parents=[common])
         if row.name == "status":
             added.add_argument("--json", action="store_true", help="for programs")
+        elif row.name == "watch":
+            added.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
+            added.add_argument("--notify", metavar="COMMAND", help="gets each news as an argument")
+            added.add_argument("--once", action="store_true", help="end when it is whole")
         elif row.name == "ssh":
             added.add_argument("command", nargs=argparse.REMAINDER, help="run it and return")
         elif row.name == "ssh-config":
@@ -74,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     actions: dict[str, commands.Action] = {
         "provision": commands.provision,
         "converge": commands.converge,
+        "watch": commands.watch_over,
         "status": commands.show_status,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,

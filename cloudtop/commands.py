@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudtop import clouds, costs, ec2, paths, playbooks, preflight, ssh, status
+from cloudtop import clouds, costs, ec2, paths, playbooks, preflight, ssh, status, watch
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -52,6 +52,23 @@ def converge(context: Context) -> None:
     changed = run_playbooks(context)
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
     print(status.render(status.gather(context.settings, context.cloud, context.find())))
+
+
+def watch_over(context: Context) -> None:
+    """Wait for the machine and make it whole, each time EC2 brings it back."""
+    every = context.options.every
+    if not 1 <= every <= 3600:
+        raise CloudtopError(
+            f"--every is {every:g}; it is the seconds between two looks, from 1 to 3600.",
+            "Try: --every 15",
+        )
+    watch.Watch(
+        look=context.find,
+        make_whole=lambda: converge(context),
+        tell=watch.teller(context.options.notify, context.settings.name),
+        every=every,
+        once=context.options.once,
+    ).run()
 
 
 def show_status(context: Context) -> None:

@@ -1,0 +1,156 @@
+"""Waiting for EC2 to bring the machine back, and making it whole each time it does."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+
+# Between two tries to make the same machine whole, doubled each time up to the second
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 960.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One start of one instance: a relaunch is another id, a restart another time."""
+
+    instance_id: str
+    launched: str
+
+    @classmethod
+    def of(cls, instance: Any) -> Launch | None:
+        """The start that an instance runs by; None while it does not run."""
+        if not instance or instance["State"]["Name"] != "running":
+            return None
+        return cls(instance["InstanceId"], str(instance.get("LaunchTime")))
+
+
+def standing(found: Found) -> str:
+    """What EC2 says of the request and its instance, in one sentence."""
+    request, instance = found.request, found.instance
+    if request is None:
+        return "there is no live request"
+    told = request.get("Status", {})
+    machine = (
+        f"{instance['InstanceId']} is {instance['State']['Name']}" if instance else "no machine"
+    )
+    return (
+        f"the request {request['SpotInstanceRequestId']} is {request['State']}"
+        f" ({told.get('Code')}); {machine}"
+    )
+
+
+@dataclass
+class Watch:
+    """Looks every ``every`` seconds until ended, or once whole where ``once`` is set.
+
+    ``look`` asks EC2, ``make_whole`` runs the playbooks and raises CloudtopError where they
+    fail, ``tell`` gets each sentence.
+    """
+
+    look: Callable[[], Found]
+    make_whole: Callable[[], None]
+    tell: Callable[[str], None]
+    every: float = 15.0
+    once: bool = False
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    _whole: Launch | None = field(default=None, init=False)
+    _standing: str = field(default="", init=False)
+    _not_before: float = field(default=0.0, init=False)
+    _pause: float = field(default=FIRST_PAUSE, init=False)
+    _failed: Launch | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Watch. Raises CloudtopError where there is no request to wait for."""
+        while True:
+            found = self._seen()
+            if found is not None and self._step(found) and self.once:
+                return
+            self.sleep(self.every)
+
+    def _seen(self) -> Found | None:
+        """What EC2 shows; None where it can't be asked now, which a laptop's network may cause."""
+        try:
+            return self.look()
+        except CloudtopError as error:
+            self._say(f"EC2 could not be asked: {error.message}")
+            return None
+
+    def _step(self, found: Found) -> bool:
+        """Do what the picture asks for; True once the running machine is whole."""
+        if found.request is None:
+            raise CloudtopError(
+                "There is no live request that could bring a machine back.",
+                "Make one: python runner.py provision",
+            )
+        self._say(standing(found))
+        launch = Launch.of(found.instance)
+        if launch is None or launch == self._whole:
+            return launch is not None
+        if launch == self._failed and self.clock() < self._not_before:
+            return False
+        return self._bring_back(launch)
+
+    def _bring_back(self, launch: Launch) -> bool:
+        if launch != self._failed:
+            self._pause = FIRST_PAUSE
+        try:
+            self.make_whole()
+        except CloudtopError as error:
+            self._failed, self._not_before = launch, self.clock() + self._pause
+            self.tell(
+                f"{launch.instance_id} is not whole: {error.message} Next try in"
+                f" {self._pause:.0f} s, or when EC2 brings another."
+            )
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            return False
+        self._whole, self._failed = launch, None
+        self.tell(f"{launch.instance_id} is whole")
+        return True
+
+    def _say(self, sentence: str) -> None:
+        """Tell what is new, once."""
+        if sentence != self._standing:
+            self._standing = sentence
+            self.tell(sentence)
+
+
+def teller(notify: str | None, name: str) -> Callable[[str], None]:
+    """Prints each sentence with its time; ``notify`` is a command that gets it as last argument.
+
+    Raises CloudtopError where the command can't be read as a shell would.
+    """
+    try:
+        command = shlex.split(notify or "")
+    except ValueError as error:
+        raise CloudtopError(
+            f"--notify is {notify!r}, which is no command ({error}).", "Try: --notify notify-send"
+        ) from error
+
+    def tell(sentence: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')}  {sentence}", flush=True)
+        if not command:
+            return
+        try:
+            done = subprocess.run(
+                [*command, f"cloudtop {name}: {sentence}"],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,
+                timeout=30,
+                check=False,
+            )
+            trouble = f"ended with {done.returncode}" if done.returncode else ""
+        except (OSError, subprocess.TimeoutExpired) as error:
+            trouble = str(error)
+        if trouble:
+            print(f"--notify {command[0]}: {trouble}", file=sys.stderr, flush=True)
+
+    return tell
