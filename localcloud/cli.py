@@ -1,4 +1,4 @@
-"""``python -m localcloud start|stop|status|env``."""
+"""``python -m localcloud start|stop|status|env``, and the spot market's levers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from localcloud import daemon
+from localcloud import daemon, levers
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
 
@@ -185,7 +185,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="python -m localcloud", description="EC2's API and real machines on this computer."
     )
-    verbs = whole.add_subparsers(dest="verb", required=True, metavar="start|stop|status|env")
+    verbs = whole.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     start_parser = verbs.add_parser("start", help="start it, unless it runs")
     start_parser.add_argument("--foreground", action="store_true", help="stay until Ctrl-C")
     start_parser.add_argument(
@@ -201,6 +201,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser(
         "env", help='variables for AWS clients: eval "$(python -m localcloud env)"'
     ).set_defaults(run=env)
+    levers.add(verbs)
     return whole
 
 

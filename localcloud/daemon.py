@@ -32,7 +32,7 @@ POLL = 0.1
 LAST_LINES = 3
 
 # Never through a proxy: it is on this computer
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 def health(config: Config) -> dict[str, Any] | None:
@@ -43,7 +43,7 @@ def health(config: Config) -> dict[str, Any] | None:
     hint = f"See who has it: ss -ltnp 'sport = :{config.port}', or take another port:"
     hint += f" export LOCALCLOUD_PORT={config.port + 1}"
     try:
-        with _open(f"{config.endpoint}/localcloud/health", timeout=ANSWER_DEADLINE) as answer:
+        with open_url(f"{config.endpoint}/localcloud/health", timeout=ANSWER_DEADLINE) as answer:
             found: dict[str, Any] = json.load(answer)
             home = found["home"]
     except urllib.error.URLError as error:

@@ -18,6 +18,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from localcloud.ec2 import levers
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.responses.whole import require_rehearsed
 from localcloud.errors import LocalCloudError
@@ -122,19 +123,20 @@ class Api:
     def _own(self, request: Request) -> Response:
         name = request.path.removeprefix(OWN)
         if name == "health":
-            return _json(self._health())
+            return levers.answer(self._health())
         if name == "caller-address":
             return Response(request.remote_addr or "", mimetype="text/plain")
         if name == "calls" and request.method == "GET":
-            return _json(self.calls())
+            return levers.answer(self.calls())
         if name == "calls/reset" and request.method == "POST":
             with self._cloud.lock:
                 for counter in self._calls.values():
                     counter.clear()
-            return _json(self.calls())
-        return Response(
+            return levers.answer(self.calls())
+        pulled = levers.pull(self._cloud, request, name)
+        return pulled or Response(
             f"There is nothing at {request.path}. There are: health, caller-address, calls"
-            " (GET), calls/reset (POST).\n",
+            f" (GET), calls/reset (POST), {levers.names()}.\n",
             HTTPStatus.NOT_FOUND,
             mimetype="text/plain",
         )
@@ -176,10 +178,6 @@ def action_of(request: Request) -> tuple[str, bool]:
 
 def _first_sentence(reason: Exception) -> str:
     return str(reason).partition(" Feel free")[0] or "not implemented"
-
-
-def _json(value: object) -> Response:
-    return Response(json.dumps(value, indent=2) + "\n", mimetype="application/json")
 
 
 def error(service: str, status: int, code: str, message: str) -> Response:

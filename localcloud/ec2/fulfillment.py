@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from moto.ec2.exceptions import EC2ClientError
 
-from localcloud.ec2.instance import BY_HOST, BY_SPOT, STOPPED_BY_SPOT, Instance
+from localcloud.ec2.instance import BY_HOST, BY_SPOT, Instance
 from localcloud.ec2.plan import Planner
-from localcloud.ec2.spot import Spot
+from localcloud.ec2.reap import STOPPED, TERMINATED
+from localcloud.ec2.reaps import Reaps
 from localcloud.ec2.spot_request import SpotRequest
 
 # EC2 lets go of an ended request's record after this (API reference,
@@ -23,7 +24,7 @@ RETRY_AFTER = timedelta(seconds=15)
 HELD = ("InsufficientAddressCapacity", "InsufficientFreeAddressesInSubnet")
 
 
-class Fulfillment(Spot):
+class Fulfillment(Reaps):
     def step_requests(self) -> None:
         """Bring every request in line with time, price and its instance."""
         for request in list(self.spot_instance_requests.values()):
@@ -31,7 +32,7 @@ class Fulfillment(Spot):
                 self._wind_up(request)
             elif request.state == "open":
                 self._evaluate(request)
-            elif instance := self._known(request.instance_id):
+            elif instance := self.known(request.instance_id):
                 self._follow(request, instance)
 
     def _evaluate(self, request: SpotRequest) -> None:
@@ -40,8 +41,10 @@ class Fulfillment(Spot):
             request.enter("cancelled", "schedule-expired")
         elif request.valid_from and now < request.valid_from:
             self._hold(request, "not-scheduled-yet")
-        elif request.retry_at and now < request.retry_at:
+        elif self.waits_for_the_old_one(request):
             return
+        elif request.retry_at and now < request.retry_at:
+            self._hold(request, "capacity-not-available")
         else:
             self._price_then_launch(request)
 
@@ -60,6 +63,7 @@ class Fulfillment(Spot):
                 request.instance_id = reservation.instances[0].id
                 request.launched_availability_zone = plan.zone
                 request.enter("active", "fulfilled")
+                self.came_back(request, request.instance_id)
         except EC2ClientError as error:
             if error.code in HELD:
                 self._hold(request, "capacity-not-available", error.message)
@@ -77,12 +81,14 @@ class Fulfillment(Spot):
             self._lost(request, instance)
         elif instance.state in ("stopping", "stopped") and request.state == "active":
             user = instance.by_user
-            request.retry_at = self._pause(instance)
-            request.enter(
-                "disabled", "instance-stopped-by-user" if user else "instance-stopped-no-capacity"
-            )
+            request.retry_at = self._pause(instance) or request.retry_at
+            code = "instance-stopped-by-user" if user else STOPPED[self._cause(instance)]
+            request.enter("disabled", code)
+            if reap := self.reap_of(instance):
+                reap.request_disabled = request.update_time
         elif instance.state in ("pending", "running") and request.state == "disabled":
             request.enter("active", "fulfilled")
+            self.came_back(request, instance.id)
         elif instance.state == "stopped" and request.stopped_by_ec2:
             self._restart(request, instance)
         elif request.valid_until and self.now() >= request.valid_until:
@@ -91,7 +97,7 @@ class Fulfillment(Spot):
 
     def _lost(self, request: SpotRequest, instance: Instance) -> None:
         user = instance.by_user
-        code = "instance-terminated-by-user" if user else "instance-terminated-no-capacity"
+        code = "instance-terminated-by-user" if user else TERMINATED[self._cause(instance)]
         request.instance_id = None
         request.launched_availability_zone = None
         if not request.persistent:
@@ -108,6 +114,11 @@ class Fulfillment(Spot):
         failed = instance.state_reason.code == BY_HOST[0]
         return self.now() + RETRY_AFTER if failed else None
 
+    def _cause(self, instance: Instance) -> str:
+        reaps = [reap for reap in self.reaps if reap.instance_id == instance.id]
+        failed = instance.state_reason.code == BY_HOST[0]
+        return reaps[-1].terms.cause if reaps and not failed else "no-capacity"
+
     def _restart(self, request: SpotRequest, instance: Instance) -> None:
         """Only EC2 restarts what EC2 stopped, in the same zone and as the same type."""
         price = self.market.price(instance.instance_type, instance.availability_zone or "")
@@ -119,10 +130,11 @@ class Fulfillment(Spot):
                 # No address is free: it stays stopped, as without capacity
                 return
             request.enter("active", "fulfilled")
+            self.came_back(request, instance.id)
 
     def _wind_up(self, request: SpotRequest) -> None:
         now = self.now()
-        instance = self._known(request.instance_id)
+        instance = self.known(request.instance_id)
         if instance is None or not instance.live:
             if instance and request.code == "request-canceled-and-instance-running":
                 request.enter("cancelled", "instance-terminated-by-user")
@@ -132,26 +144,6 @@ class Fulfillment(Spot):
                 self.touch()
         elif instance.state == "stopped" and now - request.update_time > CANCEL_LAG:
             instance.become("shutting-down", BY_SPOT)
-
-    def _known(self, instance_id: str | None) -> Instance | None:
-        return next((i for i in self.every_instance() if i.id == instance_id), None)
-
-    # --- a machine is gone ------------------------------------------------------------
-
-    def taken(self, instance: Instance) -> None:
-        """The machine is no more, by no one's wish: as if EC2 had needed its capacity."""
-        request = self.request_of(instance)
-        if instance.spot_instance_request_id is None:
-            self.went_off(instance)
-            instance.become("stopped", BY_HOST)
-        elif request and request.persistent and self._stops(request):
-            instance.become("stopping", STOPPED_BY_SPOT)
-        else:
-            instance.become("shutting-down", BY_SPOT)
-
-    def _stops(self, request: SpotRequest) -> bool:
-        # Nothing is written for hibernation here, and EC2 then stops the machine instead
-        return request.instance_interruption_behavior != "terminate" and not request.ended
 
     def off_by_guest(self, instance: Instance, reason: tuple[str, str]) -> None:
         """The guest powered itself off: its owner's wish."""

@@ -77,6 +77,10 @@ class Instance(MotoInstance):
         self.session_token = secrets.token_hex(64)
         # The spot notice: {"action": …, "time": …} as the metadata shows it
         self.spot_notice: dict[str, str] | None = None
+        # Since when EC2 recommends to rebalance, as the metadata shows it
+        self.rebalance: str | None = None
+        # Whether its end is a power cut, with no clean shutdown
+        self.power_cut = False
         self.reboot_asked = False
         # Whether it ever ran: one that did is stopped, not lost, when it cannot start
         self.ran = False

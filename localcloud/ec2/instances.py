@@ -184,7 +184,7 @@ class Instances(Attachments):
     def went_off(self, instance: Instance) -> None:
         """Stopped: the address goes, the volumes stay."""
         instance.move_to(None)
-        instance.spot_notice = None
+        instance.spot_notice = instance.rebalance = None
         instance.become("stopped")
 
     def forget_old(self) -> None:

@@ -21,6 +21,8 @@ def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
             yield power_on(cloud, backend, instance)
         elif instance.state == "stopping":
             yield power_off(cloud, backend, instance, backend.went_off)
+        elif instance.state == "shutting-down" and instance.power_cut:
+            yield cut_power(cloud, backend, instance)
         elif instance.state == "shutting-down":
             yield power_off(cloud, backend, instance, backend.gone)
         elif instance.state == "running" and instance.reboot_asked:
@@ -82,20 +84,36 @@ def power_off(
     cloud: Cloud, backend: Backend, instance: Instance, then: Callable[[Instance], None]
 ) -> Job:
     volumes = {one.volume_id for one in backend.attached_to(instance)}
+    return Job(
+        f"power off {instance.id}",
+        frozenset({instance.id, *volumes}),
+        lambda: cloud.host.stop(instance.id, STOP_DEADLINE),
+        _off(backend, instance, then),
+        _stay,
+    )
 
+
+def cut_power(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
+    """Waits for nothing that is being done with the machine: that fails, as on EC2."""
+    return Job(
+        f"cut the power of {instance.id}",
+        frozenset({f"{instance.id} power"}),
+        lambda: cloud.host.kill(instance.id),
+        _off(backend, instance, backend.gone),
+        _stay,
+    )
+
+
+def _off(
+    backend: Backend, instance: Instance, then: Callable[[Instance], None]
+) -> Callable[[object], None]:
     def done(_: object) -> None:
         for attachment in backend.attached_to(instance):
             if attachment.state in ("detaching", "busy"):
                 backend.let_go(attachment.volume)
         then(instance)
 
-    return Job(
-        f"power off {instance.id}",
-        frozenset({instance.id, *volumes}),
-        lambda: cloud.host.stop(instance.id, STOP_DEADLINE),
-        done,
-        _stay,
-    )
+    return done
 
 
 def reboot(cloud: Cloud, backend: Backend, instance: Instance) -> Job:

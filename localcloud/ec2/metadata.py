@@ -110,6 +110,14 @@ def _spot(instance: Instance) -> Tree:
     return found
 
 
+def _events(instance: Instance) -> Tree:
+    found: Tree = {"maintenance": {"history": "[]", "scheduled": "[]"}}
+    if instance.rebalance:
+        notice = json.dumps({"noticeTime": instance.rebalance})
+        found["recommendations"] = {"rebalance": notice}
+    return found
+
+
 def _document(backend: Backend, instance: Instance) -> str:
     facts = {
         "accountId": backend.account_id,
@@ -141,7 +149,7 @@ def tree(backend: Backend, instance: Instance) -> MetadataTree:
         "ami-launch-index": str(instance.ami_launch_index),
         "ami-manifest-path": "(unknown)",
         "block-device-mapping": _devices(backend, instance),
-        "events": {"maintenance": {"history": "[]", "scheduled": "[]"}},
+        "events": _events(instance),
         "hibernation": {"configured": "false"},
         "hostname": instance.private_dns_name,
         "iam": _iam(backend, instance),

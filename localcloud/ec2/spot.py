@@ -138,7 +138,10 @@ class Spot(Instances):
 
     def may_stop(self, instance: Instance) -> bool:
         request = self.request_of(instance)
-        return request is not None and request.persistent and not request.ended
+        if request is None or request.instance_id != instance.id:
+            # A machine whose request has moved on is about to end
+            return False
+        return request.persistent and not request.ended
 
     def do_resources_exist(self, resource_ids: list[str]) -> bool:
         """CreateTags asks this; moto looks at no spot request, volume or snapshot of ours."""

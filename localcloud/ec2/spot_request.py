@@ -29,6 +29,15 @@ MESSAGES = {
     "instance-terminated-by-user": "Your Spot instance was terminated by you.",
     "instance-terminated-no-capacity": "Your Spot instance was terminated because there is no"
     " Spot capacity available.",
+    "instance-terminated-by-price": "Your Spot instance was terminated because the Spot price"
+    " exceeds your maximum price.",
+    "instance-terminated-by-experiment": "Your Spot instance was terminated by an experiment.",
+    "marked-for-termination": "Your Spot instance is marked for termination.",
+    "marked-for-stop": "Your Spot instance is marked for stopping.",
+    "marked-for-stop-by-experiment": "Your Spot instance is marked for stopping by an experiment.",
+    "instance-stopped-by-price": "Your Spot instance was stopped because the Spot price exceeds"
+    " your maximum price.",
+    "instance-stopped-by-experiment": "Your Spot instance was stopped by an experiment.",
     "instance-stopped-by-user": "Your Spot instance was stopped by you.",
     "instance-stopped-no-capacity": "Your Spot instance was stopped because there is no Spot"
     " capacity available.",
@@ -121,7 +130,9 @@ class SpotRequest:
 
     @property
     def stopped_by_ec2(self) -> bool:
-        return self.state == "disabled" and self.code != "instance-stopped-by-user"
+        # What an experiment of the owner's stopped, the owner starts (EC2 User Guide, FIS)
+        owners = ("instance-stopped-by-user", "instance-stopped-by-experiment")
+        return self.state == "disabled" and self.code not in owners
 
     @property
     def devices(self) -> list[dict[str, Any]]:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from localcloud import cli, daemon
+from localcloud.config import Config, from_environment
 from localcloud.fake import FakeHost
 from localcloud.server import Server
 from tests.cloud import fake_cloud
@@ -24,3 +31,22 @@ def lab(cloud: tuple[str, Server, FakeHost]) -> Iterator[Lab]:
     lab = Lab(*cloud)
     yield lab
     lab.tidy()
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """A home and a port of its own; whatever is started there is ended."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOCALCLOUD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALCLOUD_PORT", str(port))
+    monkeypatch.setattr(cli, "prepare", lambda config: None)
+    monkeypatch.setattr(
+        daemon, "foreground_argv", lambda: [sys.executable, "-m", "tests.localcloud.fake_daemon"]
+    )
+    config = from_environment()
+    yield config
+    if pid := daemon.holder(config):
+        os.kill(pid, signal.SIGKILL)

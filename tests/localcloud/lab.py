@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.daemon import open_url
 from localcloud.fake import FakeHost
 from localcloud.server import Server
 from tests.cloud import client
@@ -36,6 +39,41 @@ class Lab:
         self.host = host
         self.ec2 = client(endpoint)
         self.image = self.ec2.describe_images()["Images"][0]["ImageId"]
+
+    def own(self, path: str, given: dict[str, Any] | None = None) -> Any:
+        """What the cloud's own path answers, to a POST where something is given."""
+        request = urllib.request.Request(
+            f"{self.endpoint}/localcloud/{path}",
+            data=None if given is None else json.dumps(given).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with open_url(request, timeout=DEADLINE) as answer:
+            return json.load(answer)
+
+    def reap(self, ident: str, **terms: Any) -> str:
+        """Id of a reap that has begun."""
+        return str(self.own("reap", {"instance": ident, **terms})["id"])
+
+    def timeline(self, reap: str) -> dict[str, Any]:
+        return dict(next(one for one in self.own("reaps") if one["id"] == reap))
+
+    def metadata(self, ident: str, path: str) -> Any:
+        """The leaf at ``path`` of the machine's own metadata, or None."""
+        tree: Any = self.server.metadata(ident)
+        for name in ("meta-data", *path.split("/")):
+            tree = (tree or {}).get(name)
+        return tree
+
+    def relaunched(self, sir: str, old: str) -> str:
+        """Id of the running instance that came after ``old``."""
+
+        def there() -> str | None:
+            ident = self.request(sir).get("InstanceId")
+            return ident if ident != old else None
+
+        ident = str(until(f"a relaunch, is {self.request(sir)['Status']}", there))
+        self.becomes(ident, "running")
+        return ident
 
     def client(self, service: str) -> Any:
         return client(self.endpoint, service)

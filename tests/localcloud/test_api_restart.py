@@ -81,6 +81,25 @@ def test_orderly_stop_powers_off_and_the_next_start_relaunches(tmp_path: Path) -
         assert lab.instance(user_stopped)["State"]["Name"] == "stopped"
 
 
+def test_reap_goes_on_after_a_restart(tmp_path: Path) -> None:
+    host = FakeHost()
+    with again(tmp_path, host) as running:
+        lab = Lab(*running)
+        sir, ident = lab.spot_instance()
+        reap = lab.reap(ident, notice=3, keep_down=0.5)
+        before = lab.timeline(reap)
+        assert lab.request(sir)["State"] == "open"
+    with again(tmp_path, host) as running:
+        lab = Lab(*running)
+        assert lab.timeline(reap) == before
+        assert lab.metadata(ident, "spot/instance-action")
+        assert lab.instance(ident)["State"]["Name"] == "running"
+        new = lab.relaunched(sir, ident)
+        after = lab.timeline(reap)
+        assert after["gone"] >= before["due"]
+        assert after["relaunched_instance"] == new
+
+
 def test_orphan_machine_is_ended(tmp_path: Path) -> None:
     host = FakeHost()
     with again(tmp_path, host) as running:

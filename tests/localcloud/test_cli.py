@@ -10,38 +10,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from localcloud import cli, daemon
-from localcloud.config import Config, from_environment
+from localcloud.config import Config
 from localcloud.fake import FakeHost
 from localcloud.server import Server
 from tests.cloud import client
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
-    """A home and a port of its own; whatever is started there is ended."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LOCALCLOUD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("LOCALCLOUD_PORT", str(port))
-    monkeypatch.setattr(cli, "prepare", lambda config: None)
-    monkeypatch.setattr(
-        daemon, "foreground_argv", lambda: [sys.executable, "-m", "tests.localcloud.fake_daemon"]
-    )
-    config = from_environment()
-    yield config
-    if pid := daemon.holder(config):
-        os.kill(pid, signal.SIGKILL)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
@@ -182,7 +162,7 @@ def test_runs_as_a_module() -> None:
         [sys.executable, "-m", "localcloud", "--help"],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    for verb in ("start", "stop", "status", "env"):
+    for verb in ("start", "stop", "status", "env", "reap", "reaps"):
         assert verb in done.stdout
 
 

@@ -1,0 +1,175 @@
+"""EC2 takes machines away: the notice, the request's change, the power cut, in that order."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from localcloud.ec2.errors import invalid, refusal
+from localcloud.ec2.instance import BY_HOST, BY_SPOT, STOPPED_BY_SPOT, Instance
+from localcloud.ec2.reap import Reap, Terms
+from localcloud.ec2.spot import Spot
+from localcloud.ec2.spot_request import SpotRequest
+
+# Reaps whose timeline is kept
+KEPT = 200
+
+
+class Reaps(Spot):
+    def __init__(self, region_name: str, account_id: str) -> None:
+        # Oldest first
+        self.reaps: list[Reap] = []
+        super().__init__(region_name, account_id)
+
+    def reap(self, instance: Instance, terms: Terms) -> Reap:
+        """Begin to take a running spot instance. Raises EC2's error for any other."""
+        if instance.spot_instance_request_id is None:
+            raise invalid(f"'{instance.id}' is no spot instance; EC2 takes only those away.")
+        if instance.state != "running":
+            raise refusal(
+                "IncorrectInstanceState",
+                f"'{instance.id}' is '{instance.state}'; only a running instance can be reaped.",
+            )
+        if known := self.reap_of(instance):
+            raise refusal(
+                "IncorrectInstanceState",
+                f"'{instance.id}' is being reaped already; its end is due at {_second(known.due)}.",
+            )
+        return self._begin(instance, terms)
+
+    def reap_of(self, instance: Instance) -> Reap | None:
+        """The reap of this instance that is under way."""
+        found = [r for r in self.reaps if r.instance_id == instance.id and r.under_way]
+        return found[-1] if found else None
+
+    def step_reaps(self) -> None:
+        """Whatever is due by now."""
+        for reap in self.reaps:
+            if reap.under_way:
+                self._step(reap)
+
+    def _begin(self, instance: Instance, terms: Terms) -> Reap:
+        now = self.now()
+        behavior = self._behavior(instance)
+        # Hibernation begins with its notice (EC2 User Guide, hibernate-spot-instances)
+        wait = 0.0 if behavior == "hibernate" else terms.notice or 0.0
+        reap = Reap(
+            instance_id=instance.id,
+            request_id=instance.spot_instance_request_id or "",
+            behavior=behavior,
+            terms=terms,
+            price=self.market.price(instance.instance_type, instance.availability_zone or ""),
+            asked=now,
+            due=now + timedelta(seconds=terms.lead + wait),
+        )
+        self.reaps = [*self.reaps[1 - KEPT :], reap]
+        if terms.notice is not None:
+            reap.recommended = now
+            instance.rebalance = _second(now)
+        self._step(reap)
+        self.touch()
+        return reap
+
+    def _behavior(self, instance: Instance) -> str:
+        request = self.request_of(instance)
+        if request is None or request.instance_id != instance.id or not request.persistent:
+            return "terminate"
+        return "terminate" if request.ended else str(request.instance_interruption_behavior)
+
+    def _step(self, reap: Reap) -> None:
+        instance = self.known(reap.instance_id)
+        # One that its owner ends meanwhile is gone by `gone` or `went_off`
+        if instance is None or instance.state != "running":
+            return
+        if not reap.told and self.now() >= reap.tell_at:
+            self._tell(reap, instance, warned=reap.terms.notice is not None)
+        if reap.told and self.now() >= reap.due:
+            self._take(reap, instance)
+
+    def _tell(self, reap: Reap, instance: Instance, *, warned: bool) -> None:
+        """The guest by its metadata, the owner by the request's status, both at once."""
+        reap.told = True
+        now = self.now()
+        if warned:
+            reap.notice = now
+            instance.spot_notice = {"action": reap.behavior, "time": _second(reap.due)}
+        request = self.request_of(instance)
+        if request is None or request.ended or request.instance_id != instance.id:
+            self.touch()
+        elif reap.behavior == "terminate" and request.persistent:
+            # At once, while the machine still runs (EC2 User Guide, spot-request-status)
+            request.instance_id = request.launched_availability_zone = None
+            request.enter("open", reap.code)
+            reap.request_open = now
+        elif reap.behavior == "terminate":
+            request.enter("closed", "marked-for-termination")
+        else:
+            suffix = "-by-experiment" if reap.terms.cause == "experiment" else ""
+            request.enter("active", f"marked-for-stop{suffix}")
+
+    def _take(self, reap: Reap, instance: Instance) -> None:
+        if reap.behavior != "terminate" and self.may_stop(instance):
+            instance.become("stopping", STOPPED_BY_SPOT)
+            return
+        request = self.request_of(instance)
+        if request and request.code == "marked-for-termination":
+            request.enter("closed", reap.code)
+        instance.power_cut = True
+        instance.become("shutting-down", BY_SPOT)
+
+    # --- a machine is gone ------------------------------------------------------------
+
+    def gone(self, instance: Instance) -> None:
+        super().gone(instance)
+        self._finish(instance)
+
+    def went_off(self, instance: Instance) -> None:
+        super().went_off(instance)
+        self._finish(instance)
+
+    def _finish(self, instance: Instance) -> None:
+        reap = self.reap_of(instance)
+        if reap is None:
+            return
+        reap.gone = self.now()
+        request = self.request_of(instance)
+        waits = request is not None and request.instance_id in (None, instance.id)
+        if request and waits and reap.terms.keep_down:
+            request.retry_at = reap.gone + timedelta(seconds=reap.terms.keep_down)
+        self.touch()
+
+    def taken(self, instance: Instance) -> None:
+        """The machine is no more, by no one's wish: as if EC2 had needed its capacity."""
+        if instance.spot_instance_request_id is None:
+            self.went_off(instance)
+            instance.become("stopped", BY_HOST)
+            return
+        reap = self.reap_of(instance) or self._begin(instance, Terms(notice=None))
+        if not reap.told:
+            self._tell(reap, instance, warned=False)
+        reap.due = min(reap.due, self.now())
+        self._step(reap)
+
+    # --- and comes back ---------------------------------------------------------------
+
+    def waits_for_the_old_one(self, request: SpotRequest) -> bool:
+        """While EC2 takes a machine because it needs the room, there is none for another."""
+        return any(
+            reap.request_id == request.id and reap.under_way and not reap.terms.overlap
+            for reap in self.reaps
+        )
+
+    def came_back(self, request: SpotRequest, instance_id: str) -> None:
+        """The request is fulfilled again: by another instance, or by the stopped one."""
+        for reap in self.reaps:
+            if reap.request_id == request.id and reap.relaunched is None:
+                reap.relaunched, reap.relaunched_instance = self.now(), instance_id
+
+    def known(self, instance_id: str | None) -> Instance | None:
+        return next((i for i in self.every_instance() if i.id == instance_id), None)
+
+
+def _second(when: datetime) -> str:
+    """As the metadata has times; never earlier than ``when``."""
+    whole = when.replace(microsecond=0) + timedelta(seconds=math.ceil(when.microsecond / 1e6))
+    return whole.strftime("%Y-%m-%dT%H:%M:%SZ")
