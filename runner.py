@@ -29,6 +29,7 @@ COMMANDS = (
     Command("provision", "make the cloudtop, or bring it up to date", ("cloud.yml", "machine.yml")),
     Command("converge", "run the roles on the machine again", ("machine.yml",)),
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
+    Command("rehearse", "have the machine reaped, and check that all comes back"),
     Command("status", "show what is there and what it costs"),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
@@ -58,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
             added.add_argument("--notify", metavar="COMMAND", help="gets each news as an argument")
             added.add_argument("--once", action="store_true", help="end when it is whole")
+        elif row.name == "rehearse":
+            rehearsal_options(added)
         elif row.name == "ssh":
             added.add_argument("command", nargs=argparse.REMAINDER, help="run it and return")
         elif row.name == "ssh-config":
@@ -69,17 +72,29 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def rehearsal_options(added: argparse.ArgumentParser) -> None:
+    """How the machine is taken away, and how often."""
+    how = added.add_mutually_exclusive_group()
+    how.add_argument("--notice", type=float, default=120.0, metavar="SECONDS", help="(120)")
+    how.add_argument("--no-notice", action="store_true", help="take it without a word")
+    added.add_argument("--stop", action="store_true", help="the request has to stop, not terminate")
+    added.add_argument("--keep-down", type=float, default=0.0, metavar="SECONDS", help="stay away")
+    added.add_argument("--times", type=int, default=1, metavar="N", help="one after the other")
+    added.add_argument("--json", action="store_true", help="for programs")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import commands, settings
+    from cloudtop import commands, rehearse, settings
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, commands.Action] = {
         "provision": commands.provision,
         "converge": commands.converge,
         "watch": commands.watch_over,
+        "rehearse": rehearse.rehearse,
         "status": commands.show_status,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,

@@ -20,8 +20,9 @@ from cloudtop.errors import CloudtopError
 class Cloud:
     """One place to run in.
 
-    ``start`` and ``environment`` are arguments for this Python, empty where the
-    cloud is always there; ``facts`` is the file that Ansible gets as ``-e @FILE``.
+    ``start``, ``environment`` and ``reap`` are arguments for this Python, empty where the
+    cloud is always there, or can't be told to take a machine away; ``facts`` is the
+    file that Ansible gets as ``-e @FILE``.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Cloud:
     costs_money: bool
     start: tuple[str, ...]
     environment: tuple[str, ...]
+    reap: tuple[str, ...]
 
 
 def load(name: str) -> Cloud:
@@ -43,6 +45,7 @@ def load(name: str) -> Cloud:
         costs_money=values["cloudtop_cloud_costs_money"],
         start=tuple(values["cloudtop_cloud_start"]),
         environment=tuple(values["cloudtop_cloud_environment"]),
+        reap=tuple(values["cloudtop_cloud_reap"]),
     )
 
 
@@ -70,6 +73,19 @@ def start(cloud: Cloud) -> None:
     """
     if cloud.start:
         _python(cloud.start, stdout=sys.stderr.fileno())
+
+
+def take_away(cloud: Cloud, instance_id: str, options: Sequence[str]) -> None:
+    """Have the cloud reap an instance, and return at once.
+
+    Raises CloudtopError where the cloud can't be told to.
+    """
+    if not cloud.reap:
+        raise CloudtopError(
+            f"The {cloud.name} cloud takes machines away when it likes, not when it is told to.",
+            "Rehearse it at no cost: python runner.py rehearse --cloud rehearsal",
+        )
+    _python([*cloud.reap, instance_id, *options])
 
 
 def _apply(words: Sequence[str]) -> None:

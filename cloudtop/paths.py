@@ -11,6 +11,8 @@ INVENTORY = ROOT / "inventory" / "cloudtop.aws_ec2.yml"
 SETTINGS = ROOT / "inventory" / "group_vars" / "all" / "settings.yml"
 OWN_SETTINGS = SETTINGS.with_name("settings_local.yml")
 CLOUDS = ROOT / "inventory" / "clouds"
+# Shell programs that are run on the machine
+PROGRAMS = Path(__file__).with_name("on_machine")
 ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
 
 

@@ -47,6 +47,8 @@ class Settings:
     image_parameter: str
     root_size: int
     volume_size: int
+    ephemeral_mount: str
+    persistent_mount: str
     ssh_key: Path
     dotfiles_repository: str
     overrides: Mapping[str, Any]
@@ -127,6 +129,11 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         need(fine, key, f"it has to be a whole number of GiB from {low} to {high}", str(low))
         return int(text(key))
 
+    def place(key: str, example: str) -> str:
+        fine = re.fullmatch(r"(/[\w.+-]+)+", text(key)) and ".." not in text(key).split("/")
+        need(fine, key, "it has to be a plain absolute path on the machine", example)
+        return text(key)
+
     need(
         NAME.fullmatch(text("name")),
         "name",
@@ -179,6 +186,8 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         image_parameter=text("image_parameter"),
         root_size=gib("root_size", 8, 16384),
         volume_size=gib("volume_size", 1, 16384),
+        ephemeral_mount=place("ephemeral_mount", "/mnt/ephemeral"),
+        persistent_mount=place("persistent_mount", "/home/ubuntu/persistent"),
         ssh_key=Path(text("ssh_key")).expanduser(),
         dotfiles_repository=text("dotfiles_repository"),
         overrides=overrides,

@@ -1,0 +1,248 @@
+"""The drill: lose the machine on purpose, wait for the next, check everything, print the times.
+
+What is timed is what a user would see from outside (the API, sshd's first line) and what the
+new machine itself remembers of its boot; both clocks are UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from cloudtop import paths, ssh
+from cloudtop.ec2 import GONE_STATES, Found
+from cloudtop.errors import CloudtopError
+
+# In the order in which they happen to a machine that is terminated with a notice
+MARKS = (
+    *("notice", "saved", "request open", "gone", "relaunched"),
+    *("ssh", "array", "volume", "docker", "ready"),
+)
+POLL_SECONDS = 0.25
+ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be as it was: its name, whether it is, and what was seen."""
+
+    name: str
+    good: bool
+    seen: str
+
+
+@dataclass
+class Report:
+    """One reap: seconds since it was asked for, by mark, and all checks."""
+
+    reap: int
+    instance: str
+    next_instance: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return bool(self.checks) and all(check.good for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "good": self.good}
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the machine and EC2 said before the reap."""
+
+    found: Found
+    machine: dict[str, Any]
+
+    @property
+    def instance(self) -> str:
+        return str((self.found.instance or {})["InstanceId"])
+
+
+@dataclass
+class Drill:
+    """Runs reaps one after the other.
+
+    ``look`` asks EC2 and ``target`` makes an ssh target of what it shows; ``reap`` takes an
+    instance away and returns at once; ``deadline`` is in seconds for each reap. Times are
+    POSIX seconds.
+    """
+
+    look: Callable[[], Found]
+    target: Callable[[Found], ssh.Target | None]
+    reap: Callable[[str], None]
+    volume_path: str
+    array_path: str
+    deadline: float = 900.0
+    tell: Callable[[str], None] = print
+    number: int = 0
+
+    def run(self) -> Report:
+        """One reap. Raises CloudtopError where the machine is not whole to begin with."""
+        self.number += 1
+        before = self._prepare()
+        report = Report(self.number, before.instance)
+        began = time.time()
+        self.reap(before.instance)
+        self.tell(f"Reap {self.number}: {before.instance} was taken; waiting for the next.")
+        watching = _Watching(self, report, before, began)
+        try:
+            found = watching.until_ssh()
+            after = watching.until_ready(found)
+        except _TooLateError as late:
+            report.checks.append(Check(late.awaited, False, f"not within {self.deadline:.0f} s"))
+            return report
+        report.seconds.update(
+            {
+                mark: round(when - began, 1)
+                for mark, when in after.get("times", {}).items()
+                if when and when >= began
+            }
+        )
+        report.checks.extend(checks(before, found, after))
+        return report
+
+    def _prepare(self) -> Before:
+        found = self.look()
+        machine = self.ask(found, "drill_prepare.sh", secrets.token_hex(4))
+        if found.request is None or machine is None:
+            raise CloudtopError(
+                "There is no whole machine to take away: it does not answer over ssh, or its array,"
+                " its volume or docker are not there.",
+                "Try: python runner.py provision",
+            )
+        return Before(found, machine)
+
+    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
+        """What a script of ours prints on the machine, as JSON; None where it can't be asked."""
+        target = self.target(found)
+        if target is None:
+            return None
+        text = (paths.PROGRAMS / script).read_text()
+        arguments = shlex.join([self.volume_path, self.array_path, *words])
+        answer = ssh.ask(target, f"bash -c {shlex.quote(text)} {script} {arguments}", 30)
+        try:
+            return dict(json.loads(answer)) if answer else None
+        except ValueError:
+            return None
+
+
+class _TooLateError(Exception):
+    def __init__(self, awaited: str) -> None:
+        super().__init__(awaited)
+        self.awaited = awaited
+
+
+@dataclass
+class _Watching:
+    """The wait for one relaunch; each mark is set when it is first seen."""
+
+    drill: Drill
+    report: Report
+    before: Before
+    began: float
+
+    def until_ssh(self) -> Found:
+        """Until the next start of a machine answers on its ssh port."""
+        old = self.before.found.instance or {}
+        while True:
+            found = self._look("a machine that answers on its ssh port")
+            request, instance = found.request or {}, found.instance
+            if request.get("State") != "active":
+                self._mark("request open")
+            same = instance is not None and instance["InstanceId"] == old["InstanceId"]
+            if not same or (instance and instance["State"]["Name"] in (*GONE_STATES, "stopped")):
+                self._mark("gone")
+            started = instance is not None and (
+                instance["InstanceId"], instance.get("LaunchTime")
+            ) != (old["InstanceId"], old.get("LaunchTime"))  # fmt: skip
+            if instance is not None and started and request.get("State") == "active":
+                self._mark("relaunched")
+                self.report.next_instance = instance["InstanceId"]
+                target = self.drill.target(found)
+                if target and _banner(target):
+                    self._mark("ssh")
+                    return found
+
+    def until_ready(self, found: Found) -> dict[str, Any]:
+        """Until the machine says that array, volume and docker are there."""
+        while True:
+            self._in_time("array, volume and docker")
+            told = self.drill.ask(found, "drill_ask.sh", self.before.machine["id"])
+            if told and told.get("ready"):
+                self._mark("ready")
+                return told
+            time.sleep(POLL_SECONDS)
+
+    def _look(self, awaited: str) -> Found:
+        self._in_time(awaited)
+        time.sleep(POLL_SECONDS)
+        return self.drill.look()
+
+    def _in_time(self, awaited: str) -> None:
+        if time.time() - self.began > self.drill.deadline:
+            raise _TooLateError(awaited)
+
+    def _mark(self, mark: str) -> None:
+        self.report.seconds.setdefault(mark, round(time.time() - self.began, 1))
+
+
+def _banner(target: ssh.Target) -> bool:
+    try:
+        with socket.create_connection(
+            (target.address, target.port), timeout=ANSWER_SECONDS
+        ) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def checks(before: Before, found: Found, after: dict[str, Any]) -> list[Check]:
+    """Everything that has to be as it was before the reap.
+
+    That the machine could be asked at all proves its host key: ssh runs with the pinned one.
+    """
+    old, new = before.found, found
+    was = before.machine
+
+    def same(name: str, one: object, other: object) -> Check:
+        return Check(name, bool(one) and one == other, f"{other}" if one == other else
+                     f"{one} before, {other} after")  # fmt: skip
+
+    volume = new.volume or {}
+    attached = [each["InstanceId"] for each in volume.get("Attachments", [])]
+    instance = (new.instance or {}).get("InstanceId")
+    return [
+        same("one request", *((each.request or {}).get("SpotInstanceRequestId")
+                              for each in (old, new))),
+        same("one volume", *((each.volume or {}).get("VolumeId") for each in (old, new))),
+        Check("one attachment", attached == [instance], ", ".join(attached) or "none"),
+        same("bytes on the volume", was["bytes"], after.get("bytes")),
+        same("ssh host key", was["host_key"], after.get("host_key")),
+        same("array", was["array"], after.get("array")),
+        Check("array is blank", not after.get("old_array"), str(after.get("old_array") or "yes")),
+        Check("docker on the array", bool(after.get("docker")), str(after.get("docker"))),
+        same("dotfiles", was["dotfiles"], after.get("dotfiles")),
+    ]  # fmt: skip
+
+
+def render(report: Report) -> str:
+    """The timeline and what is missing, for people."""
+    lines = [f"Reap {report.reap}: {report.instance} -> {report.next_instance or 'nothing'}"]
+    lines += [
+        f"  {report.seconds[mark]:8.1f} s  {mark}" for mark in MARKS if mark in report.seconds
+    ]
+    lines += [
+        f"  {'ok' if check.good else 'MISSING':<8} {check.name}: {check.seen}"
+        for check in report.checks
+    ]
+    return "\n".join(lines)

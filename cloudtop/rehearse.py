@@ -1,0 +1,66 @@
+"""``runner.py rehearse``: reaps on demand, with the timeline and what did not come back."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from cloudtop import clouds, status
+from cloudtop.commands import Context
+from cloudtop.drill import Drill, render
+from cloudtop.errors import CloudtopError
+
+
+def rehearse(context: Context) -> None:
+    """Run the drill as often as asked. Raises CloudtopError where anything is missing."""
+    options, settings, cloud = context.options, context.settings, context.cloud
+    if options.times < 1:
+        raise CloudtopError(
+            f"--times is {options.times}; a drill is run once or more.", "Try: --times 3"
+        )
+    if not cloud.reap:
+        clouds.take_away(cloud, "", ())
+    found = context.find()
+    status.need_target(settings, cloud, found)
+    need_behavior(context, (found.request or {}).get("InstanceInterruptionBehavior", "terminate"))
+    notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
+    drill = Drill(
+        look=context.find,
+        target=lambda seen: status.target_of(settings, cloud, seen.instance),
+        reap=lambda instance: clouds.take_away(
+            cloud, instance, [*notice, "--keep-down", f"{options.keep_down:g}"]
+        ),
+        volume_path=settings.persistent_mount,
+        array_path=settings.ephemeral_mount,
+        tell=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+    )
+    reports = []
+    for _ in range(options.times):
+        reports.append(drill.run())
+        if not options.json:
+            print(render(reports[-1]), flush=True)
+        if not reports[-1].next_instance:
+            break
+    if options.json:
+        print(json.dumps([report.as_json() for report in reports], indent=2))
+    good = sum(report.good for report in reports)
+    if good < options.times:
+        raise CloudtopError(
+            f"Only {good} of {options.times} reaps were survived with everything.",
+            "Look at the machine: python runner.py status, and its console in EC2",
+        )
+    print(f"{good} of {options.times} reaps: nothing was lost.", file=sys.stderr)
+
+
+def need_behavior(context: Context, behavior: str) -> None:
+    """Refuse a drill of another kind than what the request would do in earnest."""
+    wanted = "stop" if context.options.stop else "terminate"
+    if behavior != wanted:
+        raise CloudtopError(
+            f"The request's interruption behaviour is {behavior!r}, and this drill is of"
+            f" {wanted!r}: EC2 does what the request says.",
+            f"Ask for it anew: python runner.py destroy, then provision -e"
+            f" cloudtop_interruption={wanted}"
+            if wanted == "stop" or behavior != "stop"
+            else "Try: python runner.py rehearse --stop",
+        )
