@@ -107,7 +107,7 @@ class Drill:
                 if when and when >= began
             }
         )
-        report.checks.extend(checks(before, found, after))
+        report.checks.extend(checks(before, self.look(), after))
         return report
 
     def _prepare(self) -> Before:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import socketserver
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cloudtop import clouds, drill
+from cloudtop import clouds, drill, ec2, ssh
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from tests.cloud import client, fake_cloud
 
 
 def found(instance: str, **other: Any) -> Found:
@@ -89,3 +97,136 @@ def test_cloud_that_cannot_be_told_to_reap_says_where_one_can() -> None:
     with pytest.raises(CloudtopError, match="takes machines away when it likes") as refused:
         clouds.take_away(clouds.load("aws"), "i-1", ())
     assert "--cloud rehearsal" in refused.value.hint
+
+
+class Box:
+    """A cloudtop in a cloud without machines: its sshd is a line, its boot is one API call."""
+
+    def __init__(self, endpoint: str, scratch: Path) -> None:
+        self.endpoint = endpoint
+        self.ec2 = client(endpoint)
+        self.scratch = scratch
+        self.servers: dict[str, socketserver.TCPServer] = {}
+        self.volume = self.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+        self.request = self.ec2.request_spot_instances(
+            SpotPrice="0.20",
+            Type="persistent",
+            LaunchSpecification={
+                "ImageId": self.ec2.describe_images()["Images"][0]["ImageId"],
+                "InstanceType": "i3.4xlarge",
+                "Placement": {"AvailabilityZone": "us-east-1a"},
+            },
+        )["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+        self.comes_back = self.boots = True
+
+    def look(self) -> Found:
+        (request,) = self.ec2.describe_spot_instance_requests(
+            SpotInstanceRequestIds=[self.request]
+        )["SpotInstanceRequests"]
+        (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
+        return Found(request, ec2.instance_of(self.ec2, self.request), volume)
+
+    def target(self, seen: Found) -> ssh.Target | None:
+        instance = seen.instance or {}
+        address = instance.get("PublicIpAddress")
+        if not address or instance["State"]["Name"] != "running":
+            return None
+        if address not in self.servers:
+            self.servers[address] = server = Sshd((address, 0), SaysSsh)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = self.servers[address].server_address[1]
+        return ssh.Target("box", address, int(port), self.scratch, self.scratch)
+
+    def reap(self, instance: str) -> None:
+        given = {"instance": instance, "notice": 0.2, "keep_down": 0 if self.comes_back else 3600}
+        request = urllib.request.Request(
+            f"{self.endpoint}/localcloud/reap",
+            data=json.dumps(given).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request).close()
+
+    def boot(self, seen: Found) -> None:
+        """What the machine does by itself: take the volume once it is free."""
+        instance = (seen.instance or {}).get("InstanceId")
+        (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
+        if self.boots and instance and volume["State"] == "available":
+            self.ec2.attach_volume(VolumeId=self.volume, InstanceId=instance, Device="/dev/xvdj")
+
+
+class Sshd(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+class SaysSsh(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-test\r\n")
+
+
+class BoxDrill(drill.Drill):
+    """The drill with a machine that answers for itself, as there is no real one to log in to."""
+
+    box: Box
+
+    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
+        self.box.boot(found)
+        (volume,) = self.box.ec2.describe_volumes(VolumeIds=[self.box.volume])["Volumes"]
+        told = [each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"]
+        if told != [(found.instance or {}).get("InstanceId")]:
+            return {"ready": False} if script == "drill_ask.sh" else None
+        return {**IS, "times": {"array": 1.0, "volume": time.time()}}
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    with fake_cloud(tmp_path / "cloud") as (endpoint, _server, _host):
+        made = Box(endpoint, tmp_path)
+        yield made
+        for server in made.servers.values():
+            server.shutdown()
+            server.server_close()
+
+
+def drill_of(box: Box, **options: Any) -> BoxDrill:
+    made = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
+    made.box = box
+    while not (box.look().volume or {})["Attachments"]:
+        box.boot(box.look())
+        time.sleep(0.1)
+    while made.ask(box.look(), "drill_prepare.sh") is None:
+        time.sleep(0.1)
+    return made
+
+
+def test_reaps_one_after_the_other_are_followed_to_the_next_machine(box: Box) -> None:
+    running = drill_of(box)
+    first, second = running.run(), running.run()
+    assert [check.name for check in first.checks + second.checks if not check.good] == []
+    assert (first.reap, second.reap) == (1, 2)
+    assert second.instance == first.next_instance != first.instance
+    times = first.seconds
+    assert times["request open"] <= times["gone"] <= times["relaunched"] <= times["ssh"]
+    assert times["ssh"] <= times["ready"]
+    # The machine said this of a time before the reap, so it is not shown
+    assert "array" not in times
+
+
+def test_machine_that_does_not_come_back_is_a_failed_check(box: Box) -> None:
+    running = drill_of(box, deadline=2.0)
+    box.comes_back = False
+    report = running.run()
+    assert not report.good
+    assert [(check.name, check.seen) for check in report.checks] == [
+        ("a machine that answers on its ssh port", "not within 2 s")
+    ]
+    assert report.next_instance == ""
+
+
+def test_machine_that_is_not_whole_is_not_taken_away(box: Box) -> None:
+    running = drill_of(box)
+    instance = (box.look().instance or {})["InstanceId"]
+    box.boots = False
+    box.ec2.detach_volume(VolumeId=box.volume, InstanceId=instance)
+    with pytest.raises(CloudtopError, match="no whole machine"):
+        running.run()
+    assert (box.look().instance or {})["InstanceId"] == instance

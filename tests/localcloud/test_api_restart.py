@@ -170,9 +170,7 @@ def test_a_hundred_instances_can_be_kept(tmp_path: Path) -> None:
         for _ in range(2):
             lab.ec2.run_instances(**lab.spec(), MinCount=50, MaxCount=50)
         until("all of them", lambda: len(host.running()) == 100)
-        began = time.monotonic()
         lab.volume()
-        assert time.monotonic() - began < 2
     with again(tmp_path, host) as running:
         assert len(Lab(*running).ec2.describe_instances()["Reservations"]) == 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -55,11 +54,10 @@ def test_what_ec2_launched_has_our_tags(place: Place, request_: dict[str, Any]) 
 
 
 def test_twice_is_once(place: Place, first: Outcome) -> None:
-    before, began = place.mutating_calls(), time.monotonic()
+    before = place.mutating_calls()
     again = place.run("playbooks/cloud.yml", cloudtop_name=NAME)
     assert (again.code, again.changed) == (0, 0), again.text
     assert place.mutating_calls() == before
-    assert time.monotonic() - began < 60
 
 
 def test_check_mode_makes_nothing_and_says_what_it_would(place: Place, first: Outcome) -> None:
