@@ -89,15 +89,14 @@ class Fulfillment(Reaps):
         elif instance.state in ("pending", "running") and request.state == "disabled":
             request.enter("active", "fulfilled")
             self.came_back(request, instance.id)
-        elif instance.state == "stopped" and request.stopped_by_ec2:
-            self._restart(request, instance)
         elif request.valid_until and self.now() >= request.valid_until:
             # The request ends, the instance stays (ec2-facts, "Expiry")
             request.enter("cancelled", "request-canceled-and-instance-running")
+        elif instance.state == "stopped" and request.stopped_by_ec2:
+            self._restart(request, instance)
 
     def _lost(self, request: SpotRequest, instance: Instance) -> None:
-        user = instance.by_user
-        code = "instance-terminated-by-user" if user else TERMINATED[self._cause(instance)]
+        code = self._ended(instance)
         request.instance_id = None
         request.launched_availability_zone = None
         if not request.persistent:
@@ -107,7 +106,13 @@ class Fulfillment(Reaps):
         if request.retry_at:
             request.enter("open", "capacity-not-available", instance.state_reason.message)
         else:
-            request.enter("open", "pending-evaluation" if user else code)
+            request.enter("open", "pending-evaluation" if instance.by_user else code)
+
+    def _ended(self, instance: Instance) -> str:
+        """The status code for an instance that is terminated."""
+        if instance.by_user:
+            return "instance-terminated-by-user"
+        return TERMINATED[self._cause(instance)]
 
     def _pause(self, instance: Instance) -> datetime | None:
         """A machine that could not start on this computer is not tried again at once."""
@@ -137,7 +142,7 @@ class Fulfillment(Reaps):
         instance = self.known(request.instance_id)
         if instance is None or not instance.live:
             if instance and request.code == "request-canceled-and-instance-running":
-                request.enter("cancelled", "instance-terminated-by-user")
+                request.enter("cancelled", self._ended(instance))
             elif now - request.update_time > SHOWN:
                 del self.spot_instance_requests[request.id]
                 self.tags.pop(request.id, None)
