@@ -17,17 +17,27 @@ VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Command:
-    """A row of the command line; ``playbooks`` are files of ``playbooks/``."""
+    """A row of the command line; ``playbooks`` are files of ``playbooks/``.
+
+    Those of ``on_failure`` clear away what a failed run left half-made.
+    """
 
     name: str
     help: str
     playbooks: tuple[str, ...] = ()
     destructive: bool = False
+    on_failure: tuple[str, ...] = ()
 
 
 COMMANDS = (
     Command("provision", "make the cloudtop, or bring it up to date", ("cloud.yml", "machine.yml")),
     Command("converge", "run the roles on the machine again", ("machine.yml",)),
+    Command(
+        "bake",
+        "make an image of it that heals alone",
+        ("machine.yml", "bake.yml"),
+        on_failure=("bake_clear.yml",),
+    ),
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("rehearse", "have the machine reaped, and check that all comes back"),
     Command("status", "show what is there and what it costs"),
@@ -87,25 +97,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import commands, rehearse, settings
+    from cloudtop import bake, commands, context, destroy, rehearse, settings
     from cloudtop.errors import CloudtopError
 
-    actions: dict[str, commands.Action] = {
+    actions: dict[str, context.Action] = {
         "provision": commands.provision,
         "converge": commands.converge,
+        "bake": bake.bake,
         "watch": commands.watch_over,
         "rehearse": rehearse.rehearse,
         "status": commands.show_status,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
-        "destroy": commands.destroy,
+        "destroy": destroy.destroy,
     }
     row = next(each for each in COMMANDS if each.name == options.subcommand)
     try:
         wanted = settings.load(
             options.given, name=options.name, cloud=options.cloud, region=options.region
         )
-        actions[row.name](commands.enter(options, wanted, row.playbooks))
+        actions[row.name](context.enter(options, wanted, row.playbooks, row.on_failure))
     except CloudtopError as error:
         print(f"\n{error.message}", file=sys.stderr)
         if error.hint:

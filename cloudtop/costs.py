@@ -18,6 +18,8 @@ from cloudtop import paths
 HOURS_PER_MONTH = 730
 GP3_PER_GIB_MONTH = 0.08
 PUBLIC_IPV4_PER_HOUR = 0.005
+# Of what is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
+SNAPSHOT_PER_GIB_MONTH = 0.05
 # A bid above this many times the on-demand price is taken for a slip of the finger
 BID_CAP_FACTOR = 10
 
@@ -51,6 +53,11 @@ def worst_month(bid: float, volume_gib: int, root_gib: int) -> WorstMonth:
         root=root_gib * GP3_PER_GIB_MONTH,
         address=PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH,
     )
+
+
+def snapshots(gib: int) -> float:
+    """Dollars a month, at most, for snapshots of disks of so many GiB."""
+    return gib * SNAPSHOT_PER_GIB_MONTH
 
 
 def on_demand_price(instance_type: str) -> float | None:

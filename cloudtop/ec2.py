@@ -132,8 +132,8 @@ def find(ec2: Any, name: str, owner: str) -> Found:
             volume
             for page in ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             for volume in page["Volumes"]
-            # The root volume of a machine carries our tags too, and goes with it
-            if tags(volume).get("cloudtop:role") != "root" and volume["State"] != "deleting"
+            # A machine's root disk, and a copy of it on its way to an image, have the tags too
+            if "cloudtop:role" not in tags(volume) and volume["State"] != "deleting"
         ]
     request = _only(requests, "SpotInstanceRequestId", "live spot requests", name)
     volume = _only(volumes, "VolumeId", "persistent volumes", name)

@@ -6,7 +6,7 @@ import json
 import sys
 
 from cloudtop import clouds, status
-from cloudtop.commands import Context
+from cloudtop.context import Context
 from cloudtop.drill import Drill, render
 from cloudtop.errors import CloudtopError
 

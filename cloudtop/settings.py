@@ -44,6 +44,7 @@ class Settings:
     force_bid: bool
     interruption: str
     image: str
+    renew: bool
     image_parameter: str
     root_size: int
     volume_size: int
@@ -124,6 +125,10 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         need(text(key) in allowed, key, f"it has to be one of {', '.join(allowed)}", allowed[0])
         return text(key)
 
+    def boolean(key: str) -> bool:
+        need(text(key).lower() in BOOLEANS, key, "it has to be true or false", "true")
+        return BOOLEANS[text(key).lower()]
+
     def gib(key: str, low: int, high: int) -> int:
         fine = text(key).isdigit() and low <= int(text(key)) <= high
         need(fine, key, f"it has to be a whole number of GiB from {low} to {high}", str(low))
@@ -170,8 +175,6 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
     fine = isinstance(bid, int | float) and not isinstance(bid, bool) and 0 < bid < float("inf")
     need(fine, "bid", "a bid is a number of dollars an hour, above 0", "0.20")
     choice("ephemeral_filesystem", FILESYSTEMS)
-    force = text("force_bid").lower()
-    need(force in BOOLEANS, "force_bid", "it has to be true or false", "true")
     return Settings(
         name=text("name"),
         owner=text("owner"),
@@ -180,9 +183,10 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         zone=text("zone"),
         instance_type=text("instance_type"),
         bid=float(bid),
-        force_bid=BOOLEANS[force],
+        force_bid=boolean("force_bid"),
         interruption=choice("interruption", INTERRUPTIONS),
         image=text("image"),
+        renew=boolean("renew"),
         image_parameter=text("image_parameter"),
         root_size=gib("root_size", 8, 16384),
         volume_size=gib("volume_size", 1, 16384),

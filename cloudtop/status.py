@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cloudtop import costs, ec2, paths, ssh
+from cloudtop import costs, ec2, images, paths, ssh
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.images import Image
 from cloudtop.settings import Settings
 
 DEFAULT_NAME = "cloudtop"
@@ -20,11 +22,19 @@ ASK_MACHINE = (
 )
 
 
-def gather(settings: Settings, cloud: Cloud, found: Found, ask: bool = True) -> dict[str, Any]:
+def gather(
+    settings: Settings,
+    cloud: Cloud,
+    found: Found,
+    baked: Sequence[Image] = (),
+    pinned: Image | None = None,
+    ask: bool = True,
+) -> dict[str, Any]:
     """All that is known, as ``status --json`` prints it.
 
     Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
-    ``ask`` logs in to the machine for its own view.
+    ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
+    request launches from; ``ask`` logs in to the machine for its own view.
     """
     request, instance, volume = found.request, found.instance, found.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
@@ -67,6 +77,9 @@ def gather(settings: Settings, cloud: Cloud, found: Found, ask: bool = True) -> 
             "zone": volume["AvailabilityZone"],
             "attached_to": [each["InstanceId"] for each in volume.get("Attachments", [])],
         },
+        "image": pinned and pinned.as_json(),
+        "images": [each.as_json() for each in baked],
+        "next_relaunch": images.next_relaunch(pinned, list(baked)),
         "machine": ask_machine(target) if ask and target else None,
         "worst_month": round(month.total, 2),
         "login": login(settings.name),
@@ -155,6 +168,8 @@ def render(status: dict[str, Any]) -> str:
         )
         if request["valid_until"]:
             rows.append(("valid until", request["valid_until"]))
+        if status["next_relaunch"]:
+            rows.append(("next boot", status["next_relaunch"]))
     else:
         rows.append(("request", "none: python runner.py provision makes one"))
     if instance:

@@ -11,25 +11,28 @@ from typing import Any
 import pytest
 
 import runner
-from cloudtop import clouds, commands, ec2, paths, settings, status
+from cloudtop import clouds, destroy, ec2, paths, settings, status
+from cloudtop.context import Context, confirm
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 
 ROOT = Path(runner.__file__).parent
 
 
-def context(**options: Any) -> commands.Context:
+def context(**options: Any) -> Context:
     given = Namespace(**{"yes": False, "verbose": 0, "delete_volume": None, **options})
-    return commands.Context(given, settings.load(), clouds.load("rehearsal"), ())
+    return Context(given, settings.load(), clouds.load("rehearsal"), ())
 
 
 @pytest.mark.parametrize("row", runner.COMMANDS, ids=lambda row: row.name)
 def test_row_names_playbooks_that_exist(row: runner.Command) -> None:
-    assert [name for name in row.playbooks if not (paths.PLAYBOOKS / name).is_file()] == []
+    assert [
+        name for name in (*row.playbooks, *row.on_failure) if not (paths.PLAYBOOKS / name).is_file()
+    ] == []
 
 
 def test_every_playbook_is_named_by_a_row() -> None:
-    named = {name for row in runner.COMMANDS for name in row.playbooks}
+    named = {name for row in runner.COMMANDS for name in (*row.playbooks, *row.on_failure)}
     assert {path.name for path in paths.PLAYBOOKS.glob("*.yml")} == named
 
 
@@ -54,17 +57,17 @@ def test_bad_value_is_a_sentence_on_stderr_and_exit_1() -> None:
 def test_nobody_to_ask_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(CloudtopError, match="Nobody is here") as refused:
-        commands.confirm(False, "Go on?")
+        confirm(False, "Go on?")
     assert "--yes" in refused.value.hint
 
 
 def test_yes_answers() -> None:
-    commands.confirm(True, "Go on?")
+    confirm(True, "Go on?")
 
 
 def test_destroy_refuses_volume_of_another_name() -> None:
     with pytest.raises(CloudtopError, match="'other', and this cloudtop is 'cloudtop'"):
-        commands.destroy(context(delete_volume="other"))
+        destroy.destroy(context(delete_volume="other"))
 
 
 def found(**parts: Any) -> Found:

@@ -34,6 +34,8 @@ class Boot:
     def __init__(self, tree: Path, program: str, **settings: object) -> None:
         self.tree = tree
         self.program = ROOT / "roles" / program
+        # What the program is given before its configuration
+        self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run")},
             **settings,
@@ -83,7 +85,7 @@ class Boot:
         )
         path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.run(
-            ["sh", str(self.program), str(config)],
+            ["sh", str(self.program), *self.arguments, str(config)],
             env={"PATH": path, "TREE": str(self.tree), "HOME": os.devnull},
             capture_output=True,
             text=True,

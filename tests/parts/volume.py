@@ -40,7 +40,7 @@ done
 if [ -e "$TREE/answers/$action.$count.then" ]; then . "$TREE/answers/$action.$count.then"; fi
 cat "$TREE/answers/$action.$count"
 """
-_SLEEP = """
+SLEEP = """
 IFS=' .' read -r now _ <"$TREE/proc/uptime"
 echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
 """
@@ -103,7 +103,7 @@ class Volume(Boot):
             '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
         )
         self.stub("curl", _CURL)
-        self.stub("sleep", _SLEEP)
+        self.stub("sleep", SLEEP)
         self.host_keys("first")
 
     def host_keys(self, text: str) -> None:

@@ -1,0 +1,84 @@
+"""``runner.py bake``, and what becomes of a live request whose image is not the newest."""
+
+from __future__ import annotations
+
+import sys
+
+from cloudtop import ec2, images
+from cloudtop.context import Context, run_playbooks
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+
+
+def bake(context: Context) -> None:
+    """Converge the machine and make an AMI of it that heals alone.
+
+    Raises CloudtopError where that fails; what was half-made is gone by then, or the message
+    says that it is not.
+    """
+    try:
+        run_playbooks(context, context.playbooks)
+    except CloudtopError as failed:
+        raise _cleared(context, failed) from failed
+    own = images_of(context)
+    if not own:
+        raise CloudtopError(
+            "EC2 shows no image although one was made.", "Try: python runner.py status"
+        )
+    print(f"\nBaked {own[0].name} ({own[0].id}).")
+    if renewal(context.find(), own, context.settings.image):
+        print("The live request boots another image until: python runner.py provision --yes")
+
+
+def images_of(context: Context) -> list[images.Image]:
+    """The cloudtop's own images, newest first."""
+    return images.baked(ec2.client(), context.settings.name, context.settings.owner)
+
+
+def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
+    """The failure once more, with what became of the parts."""
+    try:
+        run_playbooks(context, context.on_failure)
+    except CloudtopError as stuck:
+        return CloudtopError(
+            f"{failed.message}\nParts of the image could not be removed: {stuck.message}",
+            "They cost money until: python runner.py bake, which removes them first",
+        )
+    return CloudtopError(
+        f"{failed.message}\nNo image was made, and nothing of it is left.",
+        f"{failed.hint}\nTo go on: python runner.py provision, then bake",
+    )
+
+
+def renewal(found: Found, own: list[images.Image], chosen: str) -> tuple[str, str] | None:
+    """The live request's image and the one that it should launch from; None for no difference.
+
+    ``chosen`` is the owner's own setting, which wins over what was baked.
+    """
+    now = ((found.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    wanted = chosen or (own[0].id if own else "")
+    return (now, wanted) if now and wanted and now != wanted else None
+
+
+def offer_renewal(context: Context, found: Found) -> dict[str, bool]:
+    """Ask whether a live request is to give way to one with the wanted image.
+
+    Returns the extra variables of the run. Asks nobody where ``--yes`` or the setting has
+    answered, or where nobody is there: then the request stays, and the role says so.
+    """
+    settings = context.settings
+    own = images_of(context)
+    change = renewal(found, own, settings.image)
+    if change is None or settings.renew:
+        return {}
+    print(
+        f"The live request launches from {change[0]}; it should from {change[1]}. To change that it"
+        " is cancelled, its machine is ended, and a new one is asked for, with the same volume."
+        f" What is on {settings.ephemeral_mount} and the root disk goes."
+    )
+    if context.options.yes:
+        return {"cloudtop_renew": True}
+    if not sys.stdin.isatty():
+        return {}
+    answer = input("Do it now? [y/N] ").strip().lower()
+    return {"cloudtop_renew": True} if answer in {"y", "yes"} else {}

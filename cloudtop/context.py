@@ -1,0 +1,81 @@
+"""One call of the command line: what it was given, and the cloud that it works in."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudtop import clouds, ec2, paths, playbooks
+from cloudtop.clouds import Cloud
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.progress import Progress
+from cloudtop.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call of the command line: its options, settings and cloud."""
+
+    options: Namespace
+    settings: Settings
+    cloud: Cloud
+    playbooks: Sequence[str]
+    # Those that run where one of the playbooks failed
+    on_failure: Sequence[str] = ()
+
+    @property
+    def state(self) -> Path:
+        """The cloudtop's directory on this computer."""
+        return paths.state_directory(self.cloud.name, self.settings.name)
+
+    def find(self) -> Found:
+        return ec2.find(ec2.client(), self.settings.name, self.settings.owner)
+
+
+def run_playbooks(
+    context: Context, names: Sequence[str], more: Mapping[str, Any] | None = None
+) -> str:
+    """Run playbooks in order; returns a summary of what changed."""
+    changed: dict[str, int] = {}
+    with playbooks.one_at_a_time(context.state):
+        for playbook in names:
+            progress = Progress(sys.stdout, verbose=context.options.verbose > 0)
+            wanted = playbooks.Run(
+                playbook=paths.PLAYBOOKS / playbook,
+                facts=context.cloud.facts,
+                variables={**context.settings.overrides, **(more or {})},
+                verbosity=context.options.verbose,
+            )
+            playbooks.run(wanted, context.state, progress)
+            for host, count in progress.changed.items():
+                changed[host] = changed.get(host, 0) + count
+    return ", ".join(f"{host}: changed={count}" for host, count in sorted(changed.items()))
+
+
+def confirm(yes: bool, question: str) -> None:
+    """Ask once. Raises CloudtopError for a no, or where nobody can answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CloudtopError(f"{question} Nobody is here to answer.", "Say so beforehand: --yes")
+    if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise CloudtopError("Nothing was changed.")
+
+
+def enter(
+    options: Namespace, settings: Settings, names: Sequence[str], on_failure: Sequence[str]
+) -> Context:
+    """Start the cloud where that is ours to do, and enter its environment."""
+    ec2.check_region(settings.region)
+    cloud = clouds.load(settings.cloud)
+    clouds.start(cloud)
+    clouds.enter(cloud, settings.region, options.profile)
+    return Context(options, settings, cloud, names, on_failure)
+
+
+Action = Callable[[Context], None]

@@ -1,0 +1,79 @@
+"""``runner.py destroy``: what goes, what is kept, and what that costs."""
+
+from __future__ import annotations
+
+from cloudtop import costs
+from cloudtop.bake import images_of
+from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.images import Image
+
+
+def destroy(context: Context) -> None:
+    """Show what goes, ask once, run the playbook, say what still costs money.
+
+    Raises CloudtopError where ``--delete-volume`` names another cloudtop, for a no, and where
+    something is still there afterwards.
+    """
+    name, doomed = context.settings.name, context.options.delete_volume
+    if doomed is not None and doomed != name:
+        raise CloudtopError(
+            f"--delete-volume is given {doomed!r}, and this cloudtop is {name!r}."
+            " A volume is deleted only for its own cloudtop's name.",
+            f"To delete the data of {name!r} for good: --delete-volume {name}",
+        )
+    print(announcement(name, context.find(), images_of(context), doomed is not None))
+    confirm(context.options.yes, "Go on?")
+    run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
+    left = context.find()
+    if left.request or left.instance:
+        raise CloudtopError(
+            f"The cloudtop {name!r} is still there after its removal.",
+            "Run it again: python runner.py destroy",
+        )
+    print("\n" + remains(name, left, images_of(context)))
+
+
+def announcement(name: str, found: Found, baked: list[Image], delete: bool) -> str:
+    """What a destroy removes and keeps, before anybody is asked."""
+    volume = found.volume
+    lines = [f"This removes, of the cloudtop {name!r}:"]
+    if found.request:
+        lines.append(f"  the spot request  {found.request['SpotInstanceRequestId']}")
+    if found.instance:
+        lines.append(
+            f"  the machine       {found.instance['InstanceId']}, with all on its own disks"
+        )
+    lines.append("  its security group, key pair and instance profile")
+    if delete:
+        lines += [f"  the image         {each.id}, {each.name}" for each in baked]
+    if volume and delete:
+        size = f"{volume['Size']} GiB, and all data on it"
+        lines.append(f"  THE VOLUME        {volume['VolumeId']}, {size}")
+    elif volume:
+        lines.append(f"It keeps the volume {volume['VolumeId']}, {volume['Size']} GiB.")
+    if baked and not delete:
+        lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")
+    return "\n".join(lines)
+
+
+def remains(name: str, left: Found, baked: list[Image]) -> str:
+    """What is left and still costs money, in dollars a month on AWS."""
+    if not left.volume and not baked:
+        return "Nothing of it is left, and nothing costs money any more."
+    lines = []
+    if left.volume:
+        month = costs.worst_month(0, left.volume["Size"], 0).at_rest
+        lines.append(
+            f"The volume {left.volume['VolumeId']} is kept and costs ${month:.2f} a month on AWS."
+        )
+    if baked:
+        month = costs.snapshots(sum(each.gib for each in baked))
+        lines.append(
+            f"{len(baked)} image{'s are' if len(baked) > 1 else ' is'} kept and cost"
+            f"{'' if len(baked) > 1 else 's'} at most ${month:.2f} a month on AWS."
+        )
+    return "\n".join(
+        [*lines, f"To delete that too: python runner.py destroy --delete-volume {name}"]
+    )
