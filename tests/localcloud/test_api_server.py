@@ -86,8 +86,8 @@ def test_only_our_image_exists(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("verb", "params"),
     [
-        ("create_image", {"InstanceId": "i-0123456789abcdef0", "Name": "mine"}),
-        ("register_image", {"Name": "mine"}),
+        ("copy_image", {"Name": "mine", "SourceImageId": "ami-0123456789abcdef0"}),
+        ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
         ("allocate_address", {}),
         ("create_fleet", {}),
         ("get_spot_placement_scores", {"TargetCapacity": 1}),
