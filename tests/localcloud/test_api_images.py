@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.cloud import aws
 from tests.localcloud.lab import Lab, until
 
 TAGS = [{"Key": "a", "Value": "b"}]
@@ -195,3 +196,21 @@ def test_attributes_can_be_changed_and_tags_too(lab: Lab) -> None:
     assert ask(ImageId=ident, Attribute="description")["Description"] == {"Value": "later"}
     lab.ec2.create_tags(Resources=[ident], Tags=TAGS)
     assert lab.image_of(ident)["Tags"] == TAGS
+
+
+def test_aws_command_line_makes_and_ends_images(lab: Lab, snapshot: str) -> None:
+    mapped = f"DeviceName=/dev/sda1,Ebs={{SnapshotId={snapshot}}}"
+    ident = aws(
+        lab.endpoint, "ec2", "register-image", "--name", "by hand", "--root-device-name",
+        "/dev/sda1", "--architecture", "x86_64", "--virtualization-type", "hvm", "--ena-support",
+        "--block-device-mappings", mapped,
+    )["ImageId"]  # fmt: skip
+    created = aws(
+        lab.endpoint, "ec2", "create-image", "--instance-id", lab.run(), "--name", "captured",
+        "--no-reboot", "--block-device-mappings", "DeviceName=/dev/xvdj,NoDevice=''",
+    )["ImageId"]  # fmt: skip
+    aws(lab.endpoint, "ec2", "wait", "image-available", "--image-ids", ident)
+    found = aws(lab.endpoint, "ec2", "describe-images", "--owners", "self")["Images"]
+    assert {ident, created} <= {one["ImageId"] for one in found}
+    aws(lab.endpoint, "ec2", "deregister-image", "--image-id", ident)
+    assert aws(lab.endpoint, "ec2", "describe-images", "--image-ids", ident)["Images"] == []
