@@ -70,11 +70,6 @@ class Config:
         return self.home / "snapshots"
 
     @property
-    def images(self) -> Path:
-        """``ami-…/``, one directory an image that was baked here."""
-        return self.home / "images"
-
-    @property
     def machines(self) -> Path:
         """``i-…/``, one directory a machine: sockets, console log, instance store."""
         return self.home / "machines"

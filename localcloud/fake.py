@@ -9,7 +9,8 @@ import base64
 import hashlib
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from localcloud.errors import LocalCloudError
@@ -43,6 +44,12 @@ class FakeMachine:
     boots: int = 1
 
 
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class FakeHost:
     """Set the fields to make it slow or stubborn; ``calls`` tells what was asked, in order."""
@@ -52,12 +59,16 @@ class FakeHost:
     start_failure: str = ""
     # Volumes that guests do not let go of
     stuck: set[str] = field(default_factory=set)
-    # Volumes that cannot be made or attached
+    # Volumes that cannot be made, attached or copied
     broken: set[str] = field(default_factory=set)
     machines: dict[str, FakeMachine] = field(default_factory=dict)
     # GiB by id
     volumes: dict[str, int] = field(default_factory=dict)
     snapshots: dict[str, str] = field(default_factory=dict)
+    # What boots volumes and snapshots, by their ids; a root volume's is what it was made from
+    boots: dict[str, MachineImage] = field(default_factory=dict)
+    # Snapshots are copied while it is set
+    copying: threading.Event = field(default_factory=_set)
     calls: list[str] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -90,9 +101,12 @@ class FakeHost:
             if snapshot_id and snapshot_id not in self.snapshots:
                 raise LocalCloudError(f"There is no {snapshot_id}.")
             self.volumes.setdefault(volume_id, gib)
+            self._hand_on(snapshot_id or "", volume_id)
 
     def create_root_volume(self, volume_id: str, gib: int, image: MachineImage) -> None:
-        self.create_volume(volume_id, gib)
+        with self._lock:
+            self.create_volume(volume_id, gib)
+            self.boots.setdefault(volume_id, image)
 
     def grow_volume(self, volume_id: str, gib: int, instance_id: str | None) -> None:
         with self._lock:
@@ -107,16 +121,33 @@ class FakeHost:
             if users:
                 raise LocalCloudError(f"{volume_id} is open in {users[0]}.")
             self.volumes.pop(volume_id, None)
+            self.boots.pop(volume_id, None)
 
     def create_snapshot(self, snapshot_id: str, volume_id: str, instance_id: str | None) -> None:
+        self.copying.wait()
         with self._lock:
             self._note("create_snapshot", snapshot_id)
             self._require_volume(volume_id)
+            if volume_id in self.broken:
+                raise LocalCloudError(f"{volume_id} cannot be copied: no space.")
             self.snapshots[snapshot_id] = volume_id
+            self._hand_on(volume_id, snapshot_id)
+
+    def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
+        self.reboot(instance_id)
+        for snapshot_id, volume_id in snapshots.items():
+            self.create_snapshot(snapshot_id, volume_id, instance_id)
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         with self._lock:
             self.snapshots.pop(snapshot_id, None)
+            self.boots.pop(snapshot_id, None)
+
+    def image_of(self, snapshot_id: str) -> MachineImage:
+        with self._lock:
+            if snapshot_id not in self.boots:
+                raise LocalCloudError(f"The file of snapshot {snapshot_id} is gone.")
+            return replace(self.boots[snapshot_id], root=Path(f"{snapshot_id}.qcow2"))
 
     def start(self, spec: MachineSpec) -> None:
         if self.start_seconds:
@@ -200,6 +231,10 @@ class FakeHost:
     def _off(self, instance_id: str) -> None:
         if machine := self.machines.get(instance_id):
             machine.alive = machine.off_by_guest = False
+
+    def _hand_on(self, origin: str, ident: str) -> None:
+        if origin in self.boots:
+            self.boots.setdefault(ident, self.boots[origin])
 
     def _require_volume(self, volume_id: str) -> None:
         if volume_id not in self.volumes:

@@ -89,10 +89,23 @@ class MachineHost(Protocol):
         """Remove the volume's file; no error when it is gone already."""
 
     def create_snapshot(self, snapshot_id: str, volume_id: str, instance_id: str | None) -> None:
-        """Copy the volume's bytes of this moment, also while it is attached."""
+        """Copy the volume's bytes of this moment, also while it is attached.
+
+        The snapshot of a root volume remembers what boots it, and so does a volume made from
+        such a snapshot, and a snapshot of that.
+        """
+
+    def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
+        """Reboot the guest and, before it comes up again, copy volumes by snapshot id.
+
+        All of the volumes are attached to it; instance store keeps its bytes.
+        """
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Remove the snapshot's file; no error when it is gone already."""
+
+    def image_of(self, snapshot_id: str) -> MachineImage:
+        """What boots from the snapshot of a root volume. Quick: may be called under the lock."""
 
     def start(self, spec: MachineSpec) -> None:
         """Power on with *blank* instance-store disks. Returns once the process runs.

@@ -17,7 +17,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from localcloud import state
 from localcloud.claims import ADDRESS, claim_home, claim_port
 from localcloud.config import Config
-from localcloud.ec2 import machine_jobs, volume_jobs
+from localcloud.ec2 import machine_jobs, snapshot_jobs, volume_jobs
 from localcloud.ec2.api import Api
 from localcloud.ec2.census import census
 from localcloud.ec2.cloud import Cloud
@@ -111,7 +111,8 @@ class Server:
             for backend in backends():
                 backend.prepare()
             self._end_orphans()
-        self.reconciler = Reconciler(self.cloud, (volume_jobs.jobs, machine_jobs.jobs))
+        sources = (volume_jobs.jobs, snapshot_jobs.jobs, machine_jobs.jobs)
+        self.reconciler = Reconciler(self.cloud, sources)
 
     def _qemu(self) -> MachineHost:
         from localcloud.machines.host import QemuHost

@@ -19,7 +19,7 @@ from moto.ssm.models import ssm_backends
 from localcloud.errors import LocalCloudError
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 2
+FORMAT = 3
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,

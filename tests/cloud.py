@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,3 +56,13 @@ def client(endpoint: str, service: str = "ec2") -> Any:
         aws_secret_access_key=SECRET,
         config=BotoConfig(retries={"total_max_attempts": 1}, parameter_validation=False),
     )
+
+
+def aws(endpoint: str, *arguments: str) -> Any:
+    """What the aws command line from PyPI, unchanged, says to these arguments."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("aws"), "--output", "json", *arguments],
+        env=environment(endpoint), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None

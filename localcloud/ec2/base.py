@@ -54,11 +54,7 @@ class Base(EC2Backend):
         self.touch()
 
     def set_tags(self, ident: str, tags: Mapping[str, str]) -> None:
-        if any(key.lower().startswith("aws:") for key in tags):
-            raise refusal(
-                "InvalidParameterValue",
-                "Tag keys starting with 'aws:' are reserved for internal use",
-            )
+        require_taggable(tags)
         if tags:
             self.create_tags([ident], dict(tags))
 
@@ -117,6 +113,13 @@ class Base(EC2Backend):
 def _fingerprint(params: Mapping[str, Any]) -> str:
     kept = {key: value for key, value in params.items() if key not in ("ClientToken", "DryRun")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def require_taggable(tags: Mapping[str, str]) -> None:
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise refusal(
+            "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use"
+        )
 
 
 def tags_for(params: Mapping[str, Any], *, allowed: tuple[str, ...]) -> dict[str, dict[str, str]]:

@@ -58,16 +58,18 @@ class Instance(MotoInstance):
             disable_api_stop=bool(options.get("DisableApiStop")),
         )
         # ImdsSupport v2.0 of the image makes tokens required (EC2 User Guide)
-        if "HttpTokens" not in options.get("MetadataOptions", {}):
+        hardened = plan.image.imds_support == "v2.0"
+        if hardened and "HttpTokens" not in options.get("MetadataOptions", {}):
             self.metadata_options.http_tokens = "required"
         self.client_token = options.get("ClientToken") or ""
         self.platform_details, self.usage_operation = "Linux/UNIX", "RunInstances"
-        self.ena_support = True
+        self.traits = plan.image.traits
+        self.ena_support = self.traits.ena_support
         # The host reaches it there in any case; it is shown as public where one was asked for
         self.loopback: str | None = loopback
         self.wants_address = plan.public_address
         # Its own copy: the AMI may be deregistered while the instance is stopped
-        self.machine_image = plan.image.machine
+        self.machine_image = plan.machine
         self.spot_instance_request_id = spot_request_id
         self.profile_name = plan.profile_name
         if plan.profile_arn:

@@ -83,6 +83,7 @@ class Instances(Attachments):
                 self.reservations[reservation.id] = reservation
                 for device, ebs in plan.devices.items():
                     volume = self.new_volume(ebs, plan.zone)
+                    volume.bootable |= device == instance.root_device_name
                     volume.attachment = VolumeAttachment(
                         volume, instance, device, delete=bool(ebs["DeleteOnTermination"])
                     )

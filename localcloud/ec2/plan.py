@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import iam_backends
 
+from localcloud.ec2.devices import at_launch
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids
-from localcloud.ec2.images import Image
+from localcloud.ec2.image import BaseImage, Image
 from localcloud.ec2.types import (
     DEFAULT_TYPE,
     facts,
     require_architecture,
+    require_drivers,
     require_offered,
     zones_offering,
 )
-from localcloud.ec2.volumes import DEVICE
+from localcloud.machine import MachineImage
 
 if TYPE_CHECKING:
     from moto.ec2.models.security_groups import SecurityGroup
@@ -37,6 +39,7 @@ class LaunchPlan:
     the root device first; ``user_data`` is base64."""
 
     image: Image
+    machine: MachineImage
     instance_type: str
     zone: str
     subnet_id: str
@@ -68,34 +71,6 @@ def require_user_data(text: str | None) -> str | None:
     return text
 
 
-def devices(image: Image, given: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The image's own mapping with the launch's entries laid over it."""
-    found: dict[str, Mapping[str, Any]] = {
-        entry["DeviceName"]: dict(entry["Ebs"]) for entry in image.block_device_mappings
-    }
-    for entry in given:
-        name = entry.get("DeviceName") or ""
-        if not DEVICE.fullmatch(name):
-            raise refusal("InvalidBlockDeviceMapping", f"Invalid device name '{name}'")
-        if "NoDevice" in entry:
-            if name == image.root_device_name:
-                raise refusal("InvalidBlockDeviceMapping", "The root device cannot be left out")
-            found.pop(name, None)
-        elif "Ebs" in entry:
-            # Only what was mapped by the image, or by the launch, is deleted by default
-            found[name] = {"DeleteOnTermination": True, **found.get(name, {}), **entry["Ebs"]}
-        # Else a VirtualName: NVMe instance store comes with the type, entries have no effect
-    root = found[image.root_device_name]
-    least = image.block_device_mappings[0]["Ebs"]["VolumeSize"]
-    if root["VolumeSize"] < least:
-        raise refusal(
-            "InvalidBlockDeviceMapping",
-            f"Volume of size {root['VolumeSize']}GB is smaller than snapshot"
-            f" '{root['SnapshotId']}', expect size >= {least}GB",
-        )
-    return found
-
-
 class Planner:
     """Reads one launch specification, in the names of RunInstances or LaunchSpecification."""
 
@@ -110,10 +85,11 @@ class Planner:
         ``preferred_zones`` are tried in order when the specification leaves the zone open.
         """
         spec = self.spec
-        image = self.backend.image(spec.get("ImageId") or self._no_image())
+        image = self.backend.launchable(spec.get("ImageId") or self._no_image())
         kind = spec.get("InstanceType") or DEFAULT_TYPE
         facts(kind)
         require_architecture(kind, image.architecture or "")
+        require_drivers(kind, image.ena_support)
         subnet = self._subnet(kind, preferred_zones)
         require_offered(self.backend.region_name, kind, subnet.availability_zone)
         key = spec.get("KeyName")
@@ -125,6 +101,7 @@ class Planner:
             public = str(subnet.map_public_ip_on_launch).lower() == "true"
         return LaunchPlan(
             image=image,
+            machine=image.boots_from(),
             instance_type=kind,
             zone=subnet.availability_zone,
             subnet_id=subnet.id,
@@ -142,9 +119,11 @@ class Planner:
         )
 
     def _devices(self, image: Image) -> dict[str, Mapping[str, Any]]:
-        found = devices(image, self.spec.get("BlockDeviceMappings", []))
-        # The root volume is an overlay on the image's file, not a snapshot's copy
-        found[image.root_device_name] = {**found[image.root_device_name], "SnapshotId": None}
+        given = self.spec.get("BlockDeviceMappings", [])
+        found = at_launch(image, given, self.backend.snapshots)
+        if isinstance(image, BaseImage):
+            # Its root volume is an overlay on the image's file, and its snapshot not ours
+            found[image.root_device_name] = {**found[image.root_device_name], "SnapshotId": None}
         for ebs in found.values():
             self.backend.volume_facts(ebs)
         return found

@@ -16,11 +16,14 @@ from localcloud.ec2.volumes import Volume, Volumes, default_iops, require_sane
 SNAPSHOT_FILTERS = {
     "description": lambda s: s.description,
     "encrypted": lambda s: s.encrypted,
+    "owner-alias": lambda s: None,
     "owner-id": lambda s: s.owner_id,
     "progress": lambda s: s.progress,
     "snapshot-id": lambda s: s.id,
     "start-time": lambda s: s.start_time,
     "status": lambda s: s.status,
+    "storage-tier": lambda s: s.storage_tier,
+    "transfer-type": lambda s: None,
     "volume-id": lambda s: s.volume_id,
     "volume-size": lambda s: s.volume_size,
 }
@@ -33,15 +36,23 @@ CHANGE_FILTERS = {
 
 
 class Snapshot:
-    """pending until the host has copied the bytes, then completed, or error."""
+    """pending until the host has copied the bytes, then completed, or error.
 
-    def __init__(self, backend: Any, volume: Volume, description: str) -> None:
+    ``bootable``: it is of a root volume, or of what was made from a snapshot of one.
+    ``at_rest_in`` is the instance that is to be rebooted for it, or empty.
+    """
+
+    def __init__(
+        self, backend: Any, volume: Volume, description: str, at_rest_in: str = ""
+    ) -> None:
         self.ec2_backend = backend
         self.id = random_snapshot_id()
         self.volume_id = volume.id
         self.volume_size = volume.size
         self.description = description
         self.encrypted = volume.encrypted
+        self.bootable = volume.bootable
+        self.at_rest_in = at_rest_in
         self.kms_key_id = volume.kms_key_id
         self.owner_id = backend.account_id
         self.start_time: datetime = backend.now()
@@ -96,23 +107,35 @@ class Snapshots(Volumes):
             raise refusal(
                 "IncorrectState", f"The volume '{volume.id}' is '{volume.status}', not available."
             )
-        snapshot = Snapshot(self, volume, params.get("Description") or "")
-        self.snapshots[snapshot.id] = snapshot
+        snapshot = self.new_snapshot(volume, params.get("Description") or "")
         self.set_tags(snapshot.id, tags)
+        return snapshot
+
+    def new_snapshot(self, volume: Volume, description: str, at_rest_in: str = "") -> Snapshot:
+        snapshot = Snapshot(self, volume, description, at_rest_in)
+        self.snapshots[snapshot.id] = snapshot
         self.touch()
         return snapshot
 
     def find_snapshots(self, params: Mapping[str, Any]) -> list[Snapshot]:
         ids = params.get("SnapshotIds", [])
         found = by_ids(self.snapshots, ids, "InvalidSnapshot.NotFound", "snapshot")
+        owners = {self.account_id if o == "self" else o for o in params.get("OwnerIds", [])}
+        if owners:
+            found = [snapshot for snapshot in found if snapshot.owner_id in owners]
         return select(found, params.get("Filters", []), SNAPSHOT_FILTERS)
+
+    def user_of_snapshot(self, snapshot_id: str) -> str:
+        """Id of an image that has it, or of a volume that is not made of it yet, or empty."""
+        images = [i.id for i in self.amis.values() if snapshot_id in i.snapshot_ids]
+        unmade = [
+            v.id for v in self.volumes.values() if v.snapshot_id == snapshot_id and not v.made
+        ]
+        return next(iter([*images, *unmade]), "")
 
     def remove_snapshot(self, snapshot_id: str) -> None:
         by_ids(self.snapshots, [snapshot_id], "InvalidSnapshot.NotFound", "snapshot")
-        user = next(
-            (v.id for v in self.volumes.values() if v.snapshot_id == snapshot_id and not v.made), ""
-        )
-        if user:
+        if user := self.user_of_snapshot(snapshot_id):
             raise refusal(
                 "InvalidSnapshot.InUse",
                 f"The snapshot {snapshot_id} is currently in use by {user}",

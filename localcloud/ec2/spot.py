@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from localcloud.ec2.baking import Baking
 from localcloud.ec2.base import tags_for
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance import Instance
-from localcloud.ec2.instances import Change, Instances
+from localcloud.ec2.instances import Change
 from localcloud.ec2.market import Market
 from localcloud.ec2.plan import Planner
 from localcloud.ec2.spot_request import FILTERS, SpotRequest
@@ -21,7 +22,7 @@ BEHAVIORS = ("terminate", "stop", "hibernate")
 UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
 
-class Spot(Instances):
+class Spot(Baking):
     market: ClassVar[Market] = Market()
     spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
 
@@ -144,7 +145,7 @@ class Spot(Instances):
         return request.persistent and not request.ended
 
     def do_resources_exist(self, resource_ids: list[str]) -> bool:
-        """CreateTags asks this; moto looks at no spot request, volume or snapshot of ours."""
+        """CreateTags asks this; moto looks at none of these as we have them."""
         ours: dict[str, tuple[Mapping[str, Any], str, str]] = {
             "sir-": (self.spot_instance_requests, UNKNOWN_CODE, "spot instance request ID"),
             "vol-": (self.volumes, "InvalidVolume.NotFound", "volume"),
@@ -161,6 +162,8 @@ class Spot(Instances):
             if prefix in ours:
                 known, code, noun = ours[prefix]
                 by_ids(known, [ident], code, noun)
+            elif prefix == "ami-":
+                self.image(ident)
             else:
                 others.append(ident)
         return super().do_resources_exist(others)

@@ -57,6 +57,16 @@ def require_architecture(instance_type: str, architecture: str) -> None:
         )
 
 
+def require_drivers(instance_type: str, ena: bool) -> None:
+    if facts(instance_type).get("NetworkInfo", {}).get("EnaSupport") == "required" and not ena:
+        raise refusal(
+            "InvalidParameterCombination",
+            "Enhanced networking with the Elastic Network Adapter (ENA) is required for the"
+            f" '{instance_type}' instance type. Ensure that you are using an AMI that is enabled"
+            " for ENA.",
+        )
+
+
 def instance_store(instance_type: str) -> tuple[InstanceStoreDisk, ...]:
     """Blank disks for one start of a machine of this type, with new serials."""
     disks = facts(instance_type).get("InstanceStorageInfo", {}).get("Disks", [])

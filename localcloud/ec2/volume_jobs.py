@@ -1,4 +1,4 @@
-"""What is to be done with volumes: make, attach, detach and grow them, and copy snapshots."""
+"""What is to be done with volumes: make, attach, detach and grow them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from localcloud.ec2.backend import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.reconciler import Job
-from localcloud.ec2.snapshots import Snapshot, VolumeModification
+from localcloud.ec2.snapshots import VolumeModification
 from localcloud.ec2.volumes import Volume, VolumeAttachment
 
 # Seconds that a guest gets to let go, until it is asked anew
@@ -25,9 +25,6 @@ def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
             yield from detach(cloud, backend, attachment)
         for change in volume.modifications[-1:]:
             yield from grow(cloud, backend, volume, change)  # type: ignore[arg-type]
-    for snapshot in list(backend.snapshots.values()):
-        if snapshot.status == "pending":
-            yield copy(cloud, backend, snapshot)
 
 
 def _machine(volume: Volume) -> str | None:
@@ -132,25 +129,3 @@ def grow(
             done,
             failed,
         )
-
-
-def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Job:
-    volume = backend.volumes.get(snapshot.volume_id)
-    machine = _machine(volume) if volume else None
-
-    def done(_: object) -> None:
-        snapshot.status, snapshot.completion_time = "completed", backend.now()
-        backend.touch()
-
-    def failed(reason: str) -> None:
-        snapshot.status, snapshot.state_message = "error", reason
-        backend.touch()
-
-    keys = frozenset({snapshot.id, snapshot.volume_id, *([machine] if machine else [])})
-    return Job(
-        f"copy {snapshot.volume_id} to {snapshot.id}",
-        keys,
-        lambda: cloud.host.create_snapshot(snapshot.id, snapshot.volume_id, machine),
-        done,
-        failed,
-    )

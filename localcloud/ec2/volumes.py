@@ -81,6 +81,8 @@ class Volume(MotoVolume):
         self.multi_attach_enabled = False
         self.made = False
         self.failure = ""
+        # Whether it is known what boots it: a root volume, or made of a snapshot of one
+        self.bootable = False
 
     @property
     def status(self) -> str:
@@ -177,6 +179,8 @@ class Volumes(Images):
         """A record in state creating."""
         facts = self.volume_facts(ebs)
         volume = Volume(self, zone=self.zone(zone), **facts)  # type: ignore[abstract]
+        origin = self.snapshots.get(facts["snapshot_id"])
+        volume.bootable = origin is not None and origin.bootable  # type: ignore[attr-defined]
         self.volumes[volume.id] = volume
         self.touch()
         return volume

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
 from localcloud.machine import InstanceStoreDisk, MachineImage
+from localcloud.machines import boot_files
+from localcloud.machines.boot_files import link_or_copy
 from localcloud.machines.tools import run
 
 GIB = 1 << 30
@@ -19,17 +20,6 @@ def virtual_size(path: Path) -> int:
     """Bytes that a machine sees. Also of a file that a machine has open."""
     found = json.loads(run(["qemu-img", "info", "--force-share", "--output=json", path]))
     return int(found["virtual-size"])
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Give ``source``'s bytes a second name; a copy where that is another file system."""
-    fresh = target.with_name(f"{target.name}.new")
-    fresh.unlink(missing_ok=True)
-    try:
-        os.link(source, fresh)
-    except OSError:
-        shutil.copyfile(source, fresh)
-    fresh.rename(target)
 
 
 class DiskStore:
@@ -67,6 +57,7 @@ class DiskStore:
             source = self._existing(self.snapshot(snapshot_id), "snapshot", snapshot_id)
             run(["qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", source, fresh])
             self._grow(fresh, gib)
+            boot_files.hand_on(source, target)
         fresh.rename(target)
 
     def create_root_volume(self, volume_id: str, gib: int, image: MachineImage) -> None:
@@ -74,10 +65,11 @@ class DiskStore:
         if target.exists():
             return
         fresh = self._fresh(target)
-        link_or_copy(self._existing(image.root, "image", image.root.parent.name), base)
+        link_or_copy(self._existing(image.root, "image", image.root.stem), base)
         # The backing file is named relative to the volume's: the directory may be moved
         run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base.name, fresh])
         self._grow(fresh, gib)
+        boot_files.keep(image, target)
         fresh.rename(target)
 
     def grow_volume(self, volume_id: str, gib: int) -> None:
@@ -105,6 +97,7 @@ class DiskStore:
         self._growth(volume_id).unlink(missing_ok=True)
         self.volume(volume_id).unlink(missing_ok=True)
         self._base(volume_id).unlink(missing_ok=True)
+        boot_files.remove(self.volume(volume_id))
 
     def create_snapshot(self, snapshot_id: str, volume_id: str) -> None:
         """Copy a volume that no machine has open."""
@@ -114,6 +107,7 @@ class DiskStore:
         fresh = self._fresh(target)
         source = self._existing(self.volume(volume_id), "volume", volume_id)
         run(["qemu-img", "convert", "-f", "qcow2", "-O", "qcow2", source, fresh])
+        boot_files.hand_on(source, target)
         fresh.rename(target)
 
     def snapshot_target(self, snapshot_id: str, volume_id: str) -> Path:
@@ -122,12 +116,21 @@ class DiskStore:
         It is to be renamed to ``snapshot(snapshot_id)`` once it is whole.
         """
         fresh = self._fresh(self.snapshot(snapshot_id))
-        size = virtual_size(self._existing(self.volume(volume_id), "volume", volume_id))
-        run(["qemu-img", "create", "-q", "-f", "qcow2", fresh, str(size)])
+        source = self._existing(self.volume(volume_id), "volume", volume_id)
+        run(["qemu-img", "create", "-q", "-f", "qcow2", fresh, str(virtual_size(source))])
+        boot_files.hand_on(source, self.snapshot(snapshot_id))
         return fresh
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         self.snapshot(snapshot_id).unlink(missing_ok=True)
+        boot_files.remove(self.snapshot(snapshot_id))
+
+    def image_of(self, snapshot_id: str) -> MachineImage:
+        """What boots from the snapshot of a root volume."""
+        image = boot_files.of(self._existing(self.snapshot(snapshot_id), "snapshot", snapshot_id))
+        if image is None:
+            raise LocalCloudError(f"Nothing is known that boots snapshot {snapshot_id}.")
+        return image
 
     def blank_store(self, directory: Path, disk: InstanceStoreDisk) -> Path:
         """A new, blank instance-store disk in a machine's directory."""

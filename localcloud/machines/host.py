@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
 from localcloud.machine import MachineImage, MachineSpec, MetadataSource
-from localcloud.machines import base_image, cloud_image, kvm, process, qemu
+from localcloud.machines import base_image, boot_files, cloud_image, kvm, process, qemu
 from localcloud.machines.archive import host_archive
-from localcloud.machines.disks import DiskStore, link_or_copy
+from localcloud.machines.disks import DiskStore
 from localcloud.machines.monitor import Loop
 from localcloud.machines.recipe import host_recipe
 from localcloud.machines.tools import program, require
@@ -86,8 +86,18 @@ class QemuHost:
             machine.monitor.backup(qemu.volume_serial(volume_id), snapshot_id, fresh)
             fresh.rename(final)
 
+    def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
+        """The guest has let go of its disks when it resets, and is held there meanwhile."""
+        monitor = self._running(instance_id).monitor
+        with monitor.held_in_reboot(REBOOT_DEADLINE):
+            for snapshot_id, volume_id in snapshots.items():
+                self.create_snapshot(snapshot_id, volume_id, instance_id)
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         self._disks.delete_snapshot(snapshot_id)
+
+    def image_of(self, snapshot_id: str) -> MachineImage:
+        return self._disks.image_of(snapshot_id)
 
     # --- power --------------------------------------------------------------------
 
@@ -99,7 +109,7 @@ class QemuHost:
         require([QEMU, "socat"])
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._release(spec.instance_id)
-        image = self._kept_kernel(spec.image, directory)
+        image = boot_files.kept_in(spec.image, directory)
         for volume_id in (spec.root_volume, *spec.volumes):
             self._disks.apply_growth(volume_id)
         self._disks.remove_stores(directory)
@@ -225,18 +235,3 @@ class QemuHost:
         if machine is None or not machine.alive:
             return None
         return machine if machine.monitor.has_node(qemu.volume_serial(volume_id)) else None
-
-    def _kept_kernel(self, image: MachineImage, directory: Path) -> MachineImage:
-        """The image with the machine's own names for its kernel's files.
-
-        They are linked at the first start: the modules on the root volume stay those of
-        this kernel, whatever becomes of the cache or of the image.
-        """
-        if image.kernel is None:
-            return image
-        kernel, initrd = directory / "kernel", directory / "initrd"
-        if not kernel.exists():
-            if image.initrd:
-                link_or_copy(image.initrd, initrd)
-            link_or_copy(image.kernel, kernel)
-        return replace(image, kernel=kernel, initrd=initrd if initrd.exists() else None)

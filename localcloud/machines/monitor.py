@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
 ANSWER = 30.0
 # States that only a guest's own poweroff leads to, under -action shutdown=pause
 POWERED_OFF = "shutdown"
+# The state that only our own "stop" leads to
+HELD = "paused"
 
 T = TypeVar("T")
 
@@ -139,16 +141,30 @@ class Monitor:
 
     def reboot(self, deadline: float) -> None:
         """Press Ctrl-Alt-Delete; the reset button too if the guest does not reboot in time."""
+        self._reset(deadline)
+
+    @contextlib.contextmanager
+    def held_in_reboot(self, deadline: float) -> Iterator[None]:
+        """Reboot the guest and hold it while its disks are at rest: it boots after the block."""
+        self._reset(deadline, "stop")
         try:
-            self._loop.run(self._press_and_await_reset(), deadline)
-        except TimeoutError:
-            self.execute("system_reset")
-        except QMPError as error:
-            raise self._failed("reboot", error) from error
+            yield
+        finally:
+            self.execute("cont")
 
     def close(self) -> None:
         """Hang up; the machine goes on running."""
         self._loop.run(self._close())
+
+    def _reset(self, deadline: float, *then: str) -> None:
+        """``then`` are commands for the moment of the reset: a kernel takes seconds to come."""
+        try:
+            self._loop.run(self._press_and_await_reset(then), deadline)
+        except TimeoutError:
+            for command in ("system_reset", *then):
+                self.execute(command)
+        except QMPError as error:
+            raise self._failed("reboot", error) from error
 
     def _failed(self, command: str, error: BaseException) -> LocalCloudError:
         reason = str(error) or "it did not answer in time"
@@ -157,6 +173,9 @@ class Monitor:
     async def _connect(self, address: str) -> None:
         await self._client.connect(address)
         status: Any = await self._client.execute("query-status")
+        if status["status"] == HELD:
+            # By a server that was killed while it held the guest in a reboot
+            await self._client.execute("cont")
         self._watch = asyncio.create_task(self._look_after(status["status"]))
 
     async def _look_after(self, status: str) -> None:
@@ -199,11 +218,13 @@ class Monitor:
             if entry["id"] == job and "error" in entry:
                 raise QMPError(entry["error"])
 
-    async def _press_and_await_reset(self) -> None:
+    async def _press_and_await_reset(self, then: tuple[str, ...]) -> None:
         keys = [{"type": "qcode", "data": key} for key in ("ctrl", "alt", "delete")]
         with self._client.listener("RESET") as reset:
             await self._client.execute("send-key", {"keys": keys})
             await reset.get()
+        for command in then:
+            await self._client.execute(command)
 
     async def _close(self) -> None:
         if self._watch:

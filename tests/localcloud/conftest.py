@@ -33,6 +33,20 @@ def lab(cloud: tuple[str, Server, FakeHost]) -> Iterator[Lab]:
     lab.tidy()
 
 
+@pytest.fixture(scope="module")
+def roots() -> dict[str, str]:
+    """What the fixture below has made."""
+    return {}
+
+
+@pytest.fixture
+def snapshot(lab: Lab, roots: dict[str, str]) -> str:
+    """The snapshot of a root volume, one for each file of tests."""
+    if not roots:
+        roots["snapshot"] = lab.snapshot(lab.root(lab.run()))
+    return roots["snapshot"]
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
     """A home and a port of its own; whatever is started there is ended."""

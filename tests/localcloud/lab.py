@@ -159,11 +159,54 @@ class Lab:
 
         return dict(until(f"{ident} {state} {attachment}, is {self.volume_of(ident)}", there))
 
+    def snapshot(self, volume: str) -> str:
+        """Id of a completed snapshot."""
+        ident = str(self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"])
+        self.snapshot_becomes(ident, "completed")
+        return ident
+
+    def snapshot_becomes(self, ident: str, state: str) -> None:
+        def there() -> bool:
+            found = self.ec2.describe_snapshots(SnapshotIds=[ident])["Snapshots"]
+            return bool(found[0]["State"] == state)
+
+        until(f"{ident} {state}", there)
+
+    def image_of(self, ident: str) -> dict[str, Any]:
+        return dict(self.ec2.describe_images(ImageIds=[ident])["Images"][0])
+
+    def image_becomes(self, ident: str, state: str) -> dict[str, Any]:
+        def there() -> dict[str, Any] | None:
+            found = self.image_of(ident)
+            return found if found["State"] == state else None
+
+        return dict(until(f"{ident} {state}", there))
+
+    def root(self, instance: str) -> str:
+        """Id of the running machine's root volume."""
+        return str(self.host.machines[instance].spec.root_volume)
+
+    def baked(self, name: str, *, snapshot: str = "", **params: Any) -> str:
+        """Id of an image registered from a snapshot, or from a new one of a new machine."""
+        snapshot = snapshot or self.snapshot(self.root(self.run()))
+        mapped = {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snapshot}}
+        given = {
+            "Name": name,
+            "RootDeviceName": "/dev/sda1",
+            "Architecture": "x86_64",
+            "VirtualizationType": "hvm",
+            "BlockDeviceMappings": [mapped],
+            **params,
+        }
+        given = {key: value for key, value in given.items() if value is not None}
+        return str(self.ec2.register_image(**given)["ImageId"])
+
     def attach(self, volume: str, instance: str, device: str = "/dev/xvdj") -> None:
         self.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device=device)
         self.volume_becomes(volume, "in-use", "attached")
 
     def tidy(self) -> None:
+        self.host.copying.set()
         self.host.stuck.clear()
         self.host.broken.clear()
         self.host.start_failure, self.host.start_seconds = "", 0.0

@@ -100,6 +100,24 @@ def test_reap_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert after["relaunched_instance"] == new
 
 
+def test_baked_image_survives_and_is_relaunched_from(tmp_path: Path) -> None:
+    host = FakeHost()
+    with again(tmp_path, host) as running:
+        lab = Lab(*running)
+        ident = lab.baked("kept", TagSpecifications=[{**TAGS[0], "ResourceType": "image"}])
+        sir, old = lab.spot_instance(lab.spec(ImageId=ident))
+        before = lab.image_of(ident)
+        snapshots = lab.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    with again(tmp_path, host) as running:
+        lab = Lab(*running)
+        assert lab.image_of(ident) == before
+        assert lab.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == snapshots
+        lab.ec2.terminate_instances(InstanceIds=[old])
+        new = lab.relaunched(sir, old)
+        root = host.machines[new].spec.image.root
+        assert str(root) == f"{snapshots[0]['SnapshotId']}.qcow2"
+
+
 def test_orphan_machine_is_ended(tmp_path: Path) -> None:
     host = FakeHost()
     with again(tmp_path, host) as running:

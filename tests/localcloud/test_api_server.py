@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.ec2.parameters import PATH, RELEASES
-from tests.cloud import environment
+from tests.cloud import aws
 from tests.localcloud.lab import Lab
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -86,8 +84,8 @@ def test_only_our_image_exists(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("verb", "params"),
     [
-        ("create_image", {"InstanceId": "i-0123456789abcdef0", "Name": "mine"}),
-        ("register_image", {"Name": "mine"}),
+        ("copy_image", {"Name": "mine", "SourceImageId": "ami-0123456789abcdef0"}),
+        ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
         ("allocate_address", {}),
         ("create_fleet", {}),
         ("get_spot_placement_scores", {"TargetCapacity": 1}),
@@ -141,27 +139,16 @@ def test_tags_need_something_to_tag(lab: Lab) -> None:
         lab.refused(code, lab.ec2.create_tags, Resources=[ident], Tags=[{"Key": "a", "Value": "b"}])
 
 
-def aws(lab: Lab, *arguments: str) -> Any:
-    """The aws command line from PyPI, unchanged."""
-    program = Path(sys.executable).with_name("aws")
-    done = subprocess.run(
-        [program, "--output", "json", *arguments],
-        env=environment(lab.endpoint), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else None
-
-
 def test_aws_command_line_makes_and_ends_a_spot_machine(lab: Lab) -> None:
     spec = json.dumps(lab.spec())
     made = aws(
-        lab, "ec2", "request-spot-instances", "--spot-price", "0.2", "--type", "persistent",
-        "--launch-specification", spec,
+        lab.endpoint, "ec2", "request-spot-instances", "--spot-price", "0.2",
+        "--type", "persistent", "--launch-specification", spec,
     )  # fmt: skip
     sir = made["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
     ident = lab.reaches(sir, "active", "fulfilled")["InstanceId"]
     lab.becomes(ident, "running")
-    console = aws(lab, "ec2", "get-console-output", "--latest", "--instance-id", ident)
+    console = aws(lab.endpoint, "ec2", "get-console-output", "--latest", "--instance-id", ident)
     assert "BEGIN SSH HOST KEY KEYS" in console["Output"]
-    aws(lab, "ec2", "terminate-instances", "--instance-ids", ident)
+    aws(lab.endpoint, "ec2", "terminate-instances", "--instance-ids", ident)
     lab.becomes(ident, "terminated")

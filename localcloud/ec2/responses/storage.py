@@ -1,4 +1,4 @@
-"""Volumes, snapshots and images."""
+"""Volumes and snapshots."""
 
 from __future__ import annotations
 
@@ -76,8 +76,3 @@ class StorageAnswers(BaseAnswers):
         self.error_on_dryrun()
         self.backend.remove_snapshot(self.one("SnapshotId") or "")
         return EmptyResult()
-
-    def describe_images(self) -> ActionResult:
-        self.error_on_dryrun()
-        shown, token = page(self.backend.images(self.given), self.given, low=1, ids="ImageIds")
-        return ActionResult({"Images": shown, "NextToken": token})

@@ -8,6 +8,7 @@ from moto.core.request import Request
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.errors import invalid, not_rehearsed, refusal
+from localcloud.ec2.responses.images import ImageAnswers
 from localcloud.ec2.responses.instances import InstanceAnswers
 from localcloud.ec2.responses.spot import SpotAnswers
 from localcloud.ec2.responses.storage import StorageAnswers
@@ -17,14 +18,14 @@ from localcloud.ec2.responses.storage import StorageAnswers
 NOT_REHEARSED = frozenset(
     {
         "AllocateAddress", "AllocateHosts", "AssociateAddress", "CopyImage", "CopySnapshot",
-        "CreateFleet", "CreateImage", "CreateLaunchTemplate", "CreateNetworkInterface",
-        "CreateSnapshots", "ModifySnapshotTier", "RegisterImage", "RequestSpotFleet",
-        "RestoreSnapshotTier",
+        "CreateFleet", "CreateLaunchTemplate", "CreateNetworkInterface", "CreateSnapshots",
+        "DisableImage", "EnableImage", "ModifySnapshotTier", "RequestSpotFleet",
+        "ResetImageAttribute", "RestoreSnapshotTier",
     }
 )  # fmt: skip
 
 
-class Answers(InstanceAnswers, SpotAnswers, StorageAnswers, EC2Response):
+class Answers(ImageAnswers, InstanceAnswers, SpotAnswers, StorageAnswers, EC2Response):
     """Ours first, then moto's for the rest."""
 
     def parse_parameters(self, request: Request) -> None:

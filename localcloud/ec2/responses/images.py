@@ -1,0 +1,40 @@
+"""Images and their attributes."""
+
+from __future__ import annotations
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from localcloud.ec2 import image_attributes
+from localcloud.ec2.filters import page
+from localcloud.ec2.responses.base import BaseAnswers
+
+
+class ImageAnswers(BaseAnswers):
+    def register_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult({"ImageId": self.backend.register(self.given).id})
+
+    def create_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult({"ImageId": self.backend.bake(self.given).id})
+
+    def deregister_image(self) -> ActionResult:
+        self.error_on_dryrun()
+        results = self.backend.deregister(self.given)
+        return ActionResult({"Return": True, "DeleteSnapshotResults": results})
+
+    def describe_images(self) -> ActionResult:
+        self.error_on_dryrun()
+        shown, token = page(self.backend.images(self.given), self.given, low=1, ids="ImageIds")
+        return ActionResult({"Images": shown, "NextToken": token})
+
+    def describe_image_attribute(self) -> ActionResult:
+        self.error_on_dryrun()
+        image = self.backend.own_image(self.one("ImageId") or "")
+        shown = image_attributes.shown(image, self.one("Attribute") or "")
+        return ActionResult({"ImageId": image.id, **shown})
+
+    def modify_image_attribute(self) -> ActionResult:
+        self.error_on_dryrun()
+        image_attributes.change(self.backend.own_image(self.one("ImageId") or ""), self.given)
+        return EmptyResult()
