@@ -20,8 +20,9 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
-# Folders of tests that take minutes
-SLOW = ("--ignore", "tests/machines", "--ignore", "tests/faults")
+# Tests that take minutes though they start no machine, as whole playbooks run in them
+LONG = ("tests/faults", "tests/roles/test_image.py")
+SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def fast_checks() -> Iterator[Check]:
 
 def machine_checks() -> Iterator[Check]:
     """The tests that take minutes: kills, and machines one after the other."""
-    yield Check("pytest faults", ("pytest", "-n", "2", "tests/faults"), pytest=True)
+    yield Check("pytest, the long ones", ("pytest", "-n", "2", *LONG), pytest=True)
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once
     scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]

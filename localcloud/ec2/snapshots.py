@@ -60,6 +60,9 @@ class Snapshot:
         self.status = "pending"
         self.state_message = ""
         self.storage_tier = "standard"
+        # Private, as EC2 makes them; moto's own calls read and change these two
+        self.create_volume_permission_groups: set[str] = set()
+        self.create_volume_permission_userids: set[str] = set()
 
     @property
     def snapshot_id(self) -> str:
