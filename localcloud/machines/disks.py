@@ -122,8 +122,11 @@ class DiskStore:
         return fresh
 
     def delete_snapshot(self, snapshot_id: str) -> None:
-        self.snapshot(snapshot_id).unlink(missing_ok=True)
-        boot_files.remove(self.snapshot(snapshot_id))
+        target = self.snapshot(snapshot_id)
+        target.unlink(missing_ok=True)
+        # What a copy that failed has left
+        target.with_name(f"{target.name}.new").unlink(missing_ok=True)
+        boot_files.remove(target)
 
     def image_of(self, snapshot_id: str) -> MachineImage:
         """What boots from the snapshot of a root volume."""

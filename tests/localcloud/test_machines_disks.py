@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from localcloud.config import Config
 from localcloud.errors import LocalCloudError
 from localcloud.machine import InstanceStoreDisk, MachineImage
 from localcloud.machines.disks import DiskStore, virtual_size
-from localcloud.machines.tools import find, run
+from tests.localcloud.qcow2 import GIB, create, holds, write
 
-GIB = 1 << 30
 VOLUME, COPY, SNAPSHOT = "vol-0aa", "vol-0bb", "snap-0cc"
 
 
@@ -26,27 +24,9 @@ def disks(tmp_path: Path) -> DiskStore:
 def image(tmp_path: Path) -> MachineImage:
     root = tmp_path / "cache" / "digest" / "root.qcow2"
     root.parent.mkdir(parents=True)
-    run(["qemu-img", "create", "-q", "-f", "qcow2", root, str(2 * GIB)])
+    create(root, 2)
     write(root, "the image")
     return MachineImage(root=root, kernel=None, cmdline="")
-
-
-def io(path: Path, *commands: str) -> str:
-    argv = [find("qemu-io") or "qemu-io", "-f", "qcow2"]
-    for command in commands:
-        argv += ["-c", command]
-    done = subprocess.run([*argv, str(path)], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def write(path: Path, text: str) -> None:
-    """The text's first letter, over the first 64 KiB."""
-    io(path, f"write -q -P {ord(text[0])} 0 64k")
-
-
-def holds(path: Path, text: str) -> bool:
-    return "verification failed" not in io(path, f"read -P {ord(text[0])} 0 64k")
 
 
 def test_volume_is_sparse_and_as_large_as_asked(disks: DiskStore) -> None:

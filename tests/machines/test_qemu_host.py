@@ -26,7 +26,9 @@ ROOT = "vol-0aaaaaaaaaaaaaaa0"
 FIRST = "vol-0aaaaaaaaaaaaaaa1"
 SECOND = "vol-0aaaaaaaaaaaaaaa2"
 GROWN = "vol-0aaaaaaaaaaaaaaa3"
+CAPTURED = "vol-0aaaaaaaaaaaaaaa4"
 SNAPSHOT = "snap-0aaaaaaaaaaaaaaa"
+BAKED = "snap-0aaaaaaaaaaaaaab"
 STORES = (
     InstanceStoreDisk("AWS0000000000000000a", 1 << 30),
     InstanceStoreDisk("AWS0000000000000000b", 1 << 30),
@@ -248,6 +250,25 @@ def test_reboot_keeps_the_instance_store(lab: Lab) -> None:
     until(lab.answers, lab.log)
     assert lab.boot_id() != before
     assert lab.ssh(f"sudo head -c 4 {disk}") == "kept"
+
+
+def test_volumes_copied_in_a_reboot_are_at_rest_and_boot_its_kernel(lab: Lab) -> None:
+    before = lab.boot_id()
+    lab.host.snapshot_at_rest(INSTANCE, {BAKED: ROOT})
+    image = lab.host.image_of(BAKED)
+    assert (image.cmdline, image.kernel is None) == (
+        lab.spec.image.cmdline, lab.spec.image.kernel is None,
+    )  # fmt: skip
+    until(lab.answers, lab.log)
+    assert lab.boot_id() != before
+    lab.host.create_volume(CAPTURED, 10, BAKED)
+    lab.host.attach(INSTANCE, CAPTURED)
+    part = f"{BY_ID}{CAPTURED.replace('-', '')}-part1"
+    until(lambda: lab.ssh(f"test -b {part} && echo yes || echo no") == "yes")
+    # A journal to be replayed is a file system that was not let go of
+    features = lab.ssh(f"sudo dumpe2fs -h {part} 2>/dev/null | grep features:")
+    assert "needs_recovery" not in features
+    assert lab.host.detach(INSTANCE, CAPTURED)
 
 
 def test_server_restart_adopts_the_machine(lab: Lab) -> None:
