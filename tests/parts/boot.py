@@ -26,6 +26,11 @@ case $before in
 esac
 echo "1 0 $(cat "$TREE/sys/class/block/${before##*/}/dev") / $last rw" >>"$TREE/proc/self/mountinfo"
 """
+# Time passes in a file
+_SLEEP = """
+IFS=' .' read -r now _ <"$TREE/proc/uptime"
+echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
+"""
 
 
 class Boot:
@@ -35,7 +40,7 @@ class Boot:
         self.tree = tree
         self.program = ROOT / "roles" / program
         self.settings = {
-            **{name: str(tree / name) for name in ("sys", "dev", "proc", "run")},
+            **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
             **settings,
         }
         for place in ("bin", "dev/md", "dev/disk/by-id", "sys/class/block", "proc/self", "run"):
@@ -46,6 +51,7 @@ class Boot:
         (tree / "proc/uptime").write_text("100.50 180.00\n")
         (tree / "log").touch()
         self.stub("mount", _MOUNT)
+        self.stub("sleep", _SLEEP)
         for name in ("udevadm", "chown", "chattr", "lsattr", "resize2fs", "systemctl", "sync"):
             self.stub(name, f'echo "{name} $*" >>"$TREE/log"')
 

@@ -40,10 +40,6 @@ done
 if [ -e "$TREE/answers/$action.$count.then" ]; then . "$TREE/answers/$action.$count.then"; fi
 cat "$TREE/answers/$action.$count"
 """
-_SLEEP = """
-IFS=' .' read -r now _ <"$TREE/proc/uptime"
-echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
-"""
 _DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
 <DescribeVolumesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
     <requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>
@@ -84,7 +80,6 @@ class Volume(Boot):
                 "mount_point": self.mount_point,
                 "filesystem": "ext4",
                 "owner": "ubuntu",
-                "motd": tree / "motd",
                 "etc_ssh": tree / "ssh",
                 "lib": ROOT / "roles/persistent_mount/files",
                 "deadline": 300,
@@ -103,7 +98,6 @@ class Volume(Boot):
             '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
         )
         self.stub("curl", _CURL)
-        self.stub("sleep", _SLEEP)
         self.host_keys("first")
 
     def host_keys(self, text: str) -> None:
