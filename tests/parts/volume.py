@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.parts.boot import Boot
@@ -69,6 +70,12 @@ _ERROR = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+def formatted(disk: Path, label: str = "cloudtop") -> bytes:
+    """Make a file system on a disk, and return the disk's bytes."""
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", label, str(disk)], check=True)
+    return disk.read_bytes()
+
+
 class Volume(Boot):
     def __init__(self, tree: Path, **settings: object) -> None:
         self.mount_point = tree / "home/ubuntu/persistent"
@@ -81,6 +88,8 @@ class Volume(Boot):
                 "filesystem": "ext4",
                 "owner": "ubuntu",
                 "etc_ssh": tree / "ssh",
+                "state": tree / "state",
+                "cloud_instance": tree / "cloud-instance",
                 "lib": ROOT / "roles/persistent_mount/files",
                 "deadline": 300,
                 **settings,
@@ -99,6 +108,7 @@ class Volume(Boot):
         )
         self.stub("curl", _CURL)
         self.host_keys("first")
+        (tree / "cloud-instance").write_text("i-me\n")
 
     def host_keys(self, text: str) -> None:
         for kind in ("ed25519", "rsa"):
