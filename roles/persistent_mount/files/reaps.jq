@@ -15,7 +15,7 @@ def reason:
   (. // "unknown" | tostring) as $code
   | {"no-capacity": "no capacity", "by-price": "the price", "price-too-low": "the price",
      "by-experiment": "an experiment", "by-user": "by hand"} as $words
-  | [$words | to_entries[] | select(.key as $end | $code | endswith($end)) | .value]
+  | [$words | to_entries[] | select(.key as $tail | $code | endswith($tail)) | .value]
   | first // $code;
 # Adding makes 0.19 of 0.190000
 def dollars: if type == "number" then "$\(. + 0)/h" else null end;
