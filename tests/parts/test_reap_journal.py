@@ -137,14 +137,29 @@ def test_without_the_volume_nothing_is_written(machine: Journal) -> None:
     assert sorted(path.name for path in machine.place.iterdir()) == ["alive", "last"]
 
 
-def test_a_sign_of_life_waits_until_the_old_one_has_been_read(machine: Journal) -> None:
-    before = (machine.place / "alive").stat().st_mtime
-    assert machine.run("alive").returncode == 0
-    assert (machine.place / "alive").stat().st_mtime == before
+def test_a_sign_of_life_is_given_every_minute(machine: Journal) -> None:
     machine.told()
-    os.utime(machine.place / "alive", (before, before))
+    os.utime(machine.place / "alive", (1, 1))
     assert machine.run("alive").returncode == 0
-    assert (machine.place / "alive").stat().st_mtime > before
+    assert (machine.place / "alive").stat().st_mtime > 1
+    assert len(machine.entries) == 1
+
+
+def test_the_old_sign_of_life_stays_until_it_could_be_read(machine: Journal) -> None:
+    curl = (machine.tree / "bin/curl").read_text()
+    machine.stub("curl", "exit 7")
+    assert "does not answer" in machine.run().stdout
+    assert machine.run("alive").returncode == 0
+    assert int((machine.place / "alive").stat().st_mtime) == machine.began - 300
+    machine.stub("curl", curl)
+    assert machine.run("alive").returncode == 0
+    assert machine.entries[-1]["last_seen"] == machine.utc(300)
+
+
+def test_a_volume_that_is_read_only_fails_nothing(machine: Journal) -> None:
+    machine.told()
+    machine.stub("touch", "exit 1")
+    assert machine.run("alive").returncode == 0
 
 
 def test_the_login_message_tells_the_last_reap_in_a_line(machine: Journal) -> None:
