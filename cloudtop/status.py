@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cloudtop import costs, ec2, images, paths, ssh
+from cloudtop import costs, ec2, images, paths, reaps, ssh
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -189,6 +189,9 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
     if mount:
         rows.append(("", _told(mount)))
+    reap = reaps.last(machine.get("reaps"))
+    if reap:
+        rows.append(("last reap", reap))
     rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
     if instance:
         rows.append(("log in", status["login"]))

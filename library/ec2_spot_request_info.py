@@ -11,6 +11,7 @@ from typing import Any
 from ansible.module_utils.ec2_ours import (
     LIVE,
     generation_of,
+    instance_store_disks,
     instances_of,
     requests_of,
     tags_of,
@@ -29,6 +30,7 @@ description:
   - Returns the requests that carry the tags, the instances of each, and their root volumes.
   - A relaunched instance has no tags, so it is found by the request that made it.
   - With O(wait_for) it waits until that request is active with its instance running.
+  - Without it, a live instance is returned with the number of its instance-store disks.
 author: The cloudtop authors
 options:
   tags:
@@ -187,6 +189,7 @@ def picture_of_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]
     volumes = describe_volumes(client, VolumeIds=root) if root else []
     return {
         "id": instance["InstanceId"],
+        "type": instance.get("InstanceType", ""),
         "state": instance["State"]["Name"],
         "address": instance.get("PublicIpAddress", ""),
         "zone": instance["Placement"]["AvailabilityZone"],
@@ -228,6 +231,10 @@ def main() -> None:
         else:
             seen = look(client, tags)
             live = [request for request in seen.requests if request["state"] in LIVE]
+            for request in live:
+                if request["instance"]:
+                    kind = request["instance"]["type"]
+                    request["instance"]["disks"] = instance_store_disks(client, kind)
             found = seen.result(verdict_of(live[0] if len(live) == 1 else None))
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)

@@ -34,6 +34,7 @@ need mke2fs e2fsprogs
 need ssh openssh-client
 need git git
 [ "${1:-}" != test ] || need shellcheck shellcheck
+[ "${1:-}" != test ] || need jq jq
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || need "python$version-venv" "python$version-venv"
 
 [ -n "$packages" ] || exit 0

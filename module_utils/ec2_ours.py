@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.exceptions
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_instances,
     describe_spot_instance_requests,
@@ -57,3 +58,19 @@ def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list
         if has_tags(instance, tags) or instance.get("SpotInstanceRequestId") in requests
     }
     return sorted(instances.values(), key=lambda instance: instance["LaunchTime"])
+
+
+def instance_store_disks(client: Any, instance_type: str) -> int:
+    """How many NVMe instance-store disks a machine of the type always has; -1: nobody knows.
+
+    Older types show those disks only that the launch mapped. Credentials that may not ask,
+    and a type that EC2 does not list, are no reason to fail.
+    """
+    try:
+        (found,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    except (botocore.exceptions.ClientError, ValueError):
+        return -1
+    storage = found.get("InstanceStorageInfo", {})
+    if storage.get("NvmeSupport") == "unsupported":
+        return -1
+    return sum(disk["Count"] for disk in storage.get("Disks", []))

@@ -21,7 +21,8 @@ class Unit:
 
     A change of a path in ``restart_on`` restarts the unit, one in ``reload_on``
     reloads it, if it runs; a unit that is not active is started in either case. One that
-    runs while its ``mount`` (a path, or empty) is not mounted is reloaded too.
+    runs while its ``mount`` (a path, or empty) is not mounted is restarted, so that it does
+    not pass for running should it fail.
     """
 
     name: str
@@ -113,10 +114,10 @@ def _activity(unit: Unit, now: Seen, changed_paths: set, mounts: set) -> list:
         return [Step("stop", unit.name, f"stopped {unit.name}")] if active else []
     if not active:
         return [Step("start", unit.name, f"started {unit.name}")] if unit.state else []
-    if changed_paths.intersection(unit.restart_on):
-        return [Step("restart", unit.name, f"restarted {unit.name}")]
     lacking = unit.mount and unit.mount not in mounts and now.active == "active"
-    if changed_paths.intersection(unit.reload_on) or lacking:
+    if changed_paths.intersection(unit.restart_on) or lacking:
+        return [Step("restart", unit.name, f"restarted {unit.name}")]
+    if changed_paths.intersection(unit.reload_on):
         return [Step("reload", unit.name, f"reloaded {unit.name}")]
     if now.active == "activating":
         # A start under way, of this boot: starting again waits for its end and its verdict

@@ -26,6 +26,11 @@ case $before in
 esac
 echo "1 0 $(cat "$TREE/sys/class/block/${before##*/}/dev") / $last rw" >>"$TREE/proc/self/mountinfo"
 """
+# Time passes in a file
+_SLEEP = """
+IFS=' .' read -r now _ <"$TREE/proc/uptime"
+echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
+"""
 
 
 class Boot:
@@ -37,7 +42,7 @@ class Boot:
         # What the program is given before its configuration
         self.arguments: tuple[str, ...] = ()
         self.settings = {
-            **{name: str(tree / name) for name in ("sys", "dev", "proc", "run")},
+            **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
             **settings,
         }
         for place in ("bin", "dev/md", "dev/disk/by-id", "sys/class/block", "proc/self", "run"):
@@ -48,6 +53,7 @@ class Boot:
         (tree / "proc/uptime").write_text("100.50 180.00\n")
         (tree / "log").touch()
         self.stub("mount", _MOUNT)
+        self.stub("sleep", _SLEEP)
         for name in ("udevadm", "chown", "chattr", "lsattr", "resize2fs", "systemctl", "sync"):
             self.stub(name, f'echo "{name} $*" >>"$TREE/log"')
 
@@ -78,18 +84,24 @@ class Boot:
         with (self.tree / "proc/self/mountinfo").open("a") as stream:
             stream.write(f"1 0 {number} / {place} rw\n")
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the program; ``arguments`` follow the configuration."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         config = self.tree / "program.conf"
         config.write_text(
             "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in self.settings.items())
         )
         path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
-        return subprocess.run(
-            ["sh", str(self.program), *self.arguments, str(config)],
+        return subprocess.Popen(
+            ["sh", str(self.program), *self.arguments, str(config), *arguments],
             env={"PATH": path, "TREE": str(self.tree), "HOME": os.devnull},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
         )
 
     def good(self) -> dict[str, Any]:
@@ -98,12 +110,12 @@ class Boot:
         assert done.returncode == 0, done.stdout + done.stderr
         return self.status()
 
-    def refusal(self) -> str:
+    def refusal(self, state: str = "failed") -> str:
         """Run it; it has to fail with a sentence, which its status and error output hold."""
         done = self.run()
         assert done.returncode == 1, done.stdout + done.stderr
         status = self.status()
-        assert status["state"] == "failed"
+        assert status["state"] == state
         sentence = str(status["message"])
         assert sentence in done.stderr
         return sentence

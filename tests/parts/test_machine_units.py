@@ -51,7 +51,7 @@ def test_starts_and_enables_a_new_unit(converge: Callable[..., Any], programs: P
         ("inactive", {"state": "stopped"}, []),
         ("active", {"enabled": False}, ["disable x.service"]),
         ("active", {"state": "started", "mount": "/mnt"}, []),
-        ("active", {"state": "started", "mount": "/mnt/gone"}, ["reload x.service"]),
+        ("active", {"state": "started", "mount": "/mnt/gone"}, ["restart x.service"]),
         ("failed", {"state": "started", "mount": "/mnt/gone"}, ["start x.service"]),
         # A boot under way: the verdict is waited for
         ("activating", {"state": "started"}, ["start x.service"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.boot import MIB
-from tests.parts.volume import SERIAL, VOLUME, Volume
+from tests.parts.volume import SERIAL, VOLUME, Volume, formatted
 
 
 @pytest.fixture
@@ -20,15 +20,6 @@ def machine(tmp_path: Path) -> Volume:
 def disk(machine: Volume) -> Path:
     """The volume, attached and blank."""
     return machine.disk("nvme3n1", SERIAL)
-
-
-def formatted(disk: Path, label: str = "cloudtop") -> bytes:
-    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", label, str(disk)], check=True)
-    return disk.read_bytes()
-
-
-def names(place: Path) -> set[str]:
-    return {entry.name for entry in place.iterdir()}
 
 
 def refused(machine: Volume, disk: Path, sentence: str) -> None:
@@ -144,8 +135,8 @@ def test_a_volume_mounted_elsewhere_is_refused(machine: Volume, disk: Path) -> N
 
 def test_without_its_volume_nobody_writes_into_the_mount_point(tmp_path: Path) -> None:
     machine = Volume(tmp_path)
-    machine.error("DescribeVolumes", "InvalidVolume.NotFound")
-    machine.refusal()
+    machine.error("DescribeVolumes", "UnauthorizedOperation")
+    machine.refusal("waiting")
     assert machine.mount_point.stat().st_mode & 0o777 == 0o555
     assert f"chattr +i {machine.mount_point}" in machine.log
 
@@ -155,37 +146,6 @@ def test_files_below_the_mount_point_are_told(machine: Volume, disk: Path) -> No
     machine.mount_point.mkdir(parents=True)
     (machine.mount_point / "lost").touch()
     assert "held files before the volume was mounted" in machine.good()["message"]
-
-
-def test_the_first_machines_host_keys_go_to_the_volume(machine: Volume, disk: Path) -> None:
-    formatted(disk)
-    assert machine.good()["host_key"] == "ssh-ed25519 first"
-    kept = machine.mount_point / ".cloudtop/ssh"
-    assert kept.stat().st_mode & 0o777 == 0o700
-    assert names(kept) == names(machine.tree / "ssh")
-    assert machine.logged("systemctl") == []
-
-
-def test_a_new_machine_gets_the_volumes_host_keys(machine: Volume, disk: Path) -> None:
-    formatted(disk)
-    machine.good()
-    machine.host_keys("second")
-    (machine.tree / "log").write_text("")
-    assert machine.good()["host_key"] == "ssh-ed25519 first"
-    assert machine.logged("systemctl") == ["systemctl try-reload-or-restart ssh.service"]
-    key = machine.tree / "ssh/ssh_host_ed25519_key"
-    assert key.read_text() == "private ed25519 first\n"
-    assert key.stat().st_mode & 0o777 == 0o600
-    assert key.with_suffix(".pub").stat().st_mode & 0o777 == 0o644
-
-
-def test_host_keys_follow_no_link_of_the_users(machine: Volume, disk: Path) -> None:
-    formatted(disk)
-    machine.mount_point.mkdir(parents=True)
-    (machine.tree / "elsewhere").mkdir()
-    (machine.mount_point / ".cloudtop").symlink_to(machine.tree / "elsewhere")
-    assert "is no directory of root's" in machine.good()["message"]
-    assert names(machine.tree / "elsewhere") == set()
 
 
 def test_the_file_system_grows_to_its_volume(tmp_path: Path) -> None:
@@ -203,6 +163,13 @@ def test_a_machine_that_does_not_see_the_growth_says_so(tmp_path: Path) -> None:
     machine = Volume(tmp_path, gib=1)
     formatted(machine.disk("nvme3n1", SERIAL))
     assert "has 1 GiB at EC2 and the machine still sees" in machine.good()["message"]
+
+
+def test_two_runs_at_once_are_one_after_the_other(machine: Volume, disk: Path) -> None:
+    formatted(disk)
+    machine.stub("flock", 'echo "flock $*" >>"$TREE/log"; [ "$1" != --nonblock ]')
+    assert machine.good()["state"] == "mounted"
+    assert machine.log[:2] == ["flock --nonblock 9", "flock 9"]
 
 
 def test_a_configuration_without_volume_is_refused(tmp_path: Path) -> None:

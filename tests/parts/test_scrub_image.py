@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.parts.boot import Boot
-from tests.parts.volume import SLEEP
 
 VOLUME = "vol-0a0a0a0a0a0a0a0a0"
 UUID = "2c7e9d5a-0b1d-4b8e-b1b5-6c6f75647470"
@@ -67,9 +66,9 @@ class Copy(Boot):
     def there(self, name: str) -> bool:
         return (self.copy / name).exists()
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         self.arguments = (VOLUME, "/dev/xvdk", MOUNTS, self.allowed)
-        return super().run()
+        return super().start(*arguments)
 
     def scrubbed(self) -> str:
         done = self.run()
@@ -193,5 +192,4 @@ def test_a_damaged_copy_is_no_image(machine: Copy) -> None:
 def test_a_disk_that_never_appears_is_awaited_until_the_deadline(machine: Copy) -> None:
     for name in ("nvme5n1", "nvme5n1p1"):
         (machine.tree / "sys/class/block" / name).rename(machine.tree / name)
-    machine.stub("sleep", SLEEP)
     assert f"The disk of {VOLUME} did not appear within 120 s" in machine.refused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.parts.boot import Boot
@@ -40,10 +41,6 @@ done
 if [ -e "$TREE/answers/$action.$count.then" ]; then . "$TREE/answers/$action.$count.then"; fi
 cat "$TREE/answers/$action.$count"
 """
-SLEEP = """
-IFS=' .' read -r now _ <"$TREE/proc/uptime"
-echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
-"""
 _DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
 <DescribeVolumesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
     <requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>
@@ -73,6 +70,12 @@ _ERROR = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+def formatted(disk: Path, label: str = "cloudtop") -> bytes:
+    """Make a file system on a disk, and return the disk's bytes."""
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", label, str(disk)], check=True)
+    return disk.read_bytes()
+
+
 class Volume(Boot):
     def __init__(self, tree: Path, **settings: object) -> None:
         self.mount_point = tree / "home/ubuntu/persistent"
@@ -84,8 +87,9 @@ class Volume(Boot):
                 "mount_point": self.mount_point,
                 "filesystem": "ext4",
                 "owner": "ubuntu",
-                "motd": tree / "motd",
                 "etc_ssh": tree / "ssh",
+                "state": tree / "state",
+                "cloud_instance": tree / "cloud-instance",
                 "lib": ROOT / "roles/persistent_mount/files",
                 "deadline": 300,
                 **settings,
@@ -103,8 +107,8 @@ class Volume(Boot):
             '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
         )
         self.stub("curl", _CURL)
-        self.stub("sleep", SLEEP)
         self.host_keys("first")
+        (tree / "cloud-instance").write_text("i-me\n")
 
     def host_keys(self, text: str) -> None:
         for kind in ("ed25519", "rsa"):

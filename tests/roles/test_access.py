@@ -10,6 +10,12 @@ from tests.roles.plays import Outcome, Place, of, tags
 
 NAME = "box"
 PLAY = "tests/roles/access.yml"
+# What the machine may look at: its volume, and for the journal of reaps why it was taken
+SEE = [
+    "ec2:DescribeVolumes",
+    "ec2:DescribeSpotInstanceRequests",
+    "ec2:DescribeSpotPriceHistory",
+]
 
 
 def rules(place: Place) -> list[dict[str, Any]]:
@@ -41,7 +47,9 @@ def test_port_22_is_open_to_the_caller_alone(place: Place, first: Outcome) -> No
     assert open_to(place) == [(22, "127.0.0.1/32")]
 
 
-def test_the_machine_may_attach_its_volume_and_nothing_else(place: Place, first: Outcome) -> None:
+def test_the_machine_may_attach_its_volume_and_change_nothing_else(
+    place: Place, first: Outcome
+) -> None:
     (profile,) = place.iam.list_instance_profiles()["InstanceProfiles"]
     (role,) = profile["Roles"]
     assert (
@@ -52,7 +60,7 @@ def test_the_machine_may_attach_its_volume_and_nothing_else(place: Place, first:
     account = profile["Arn"].split(":")[4]
     here = f"arn:aws:ec2:us-east-1:{account}"
     assert [(each["Action"], each["Resource"]) for each in policy["Statement"]] == [
-        ("ec2:DescribeVolumes", "*"),
+        (SEE, "*"),
         ("ec2:AttachVolume", f"{here}:volume/vol-0123456789abcdef0"),
         ("ec2:AttachVolume", f"{here}:instance/*"),
     ]

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.parts import load
 from tests.roles.plays import Outcome, Place, of, tags
+
+ours = load.module("ansible.module_utils.ec2_ours")
 
 NAME = "box"
 IDENTITY = {"Name": "cloudtop-box", "cloudtop:name": "box", "cloudtop:owner": "alice"}
@@ -113,3 +116,20 @@ def test_destroy_twice_is_once_and_deletes_the_volume_by_its_name(place: Place) 
     outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME, cloudtop_delete_volume=NAME)
     assert (outcome.code, outcome.changed) == (0, 1), outcome.text
     assert place.volumes(NAME) == []
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "disks"),
+    [
+        ("i3.4xlarge", 2),
+        ("i3.16xlarge", 8),
+        ("m5.large", 0),
+        # Shown to a machine only where its launch mapped them
+        ("c3.xlarge", -1),
+        ("hi1.4xlarge", -1),
+    ],
+)
+def test_the_number_of_instance_store_disks_is_known(
+    place: Place, instance_type: str, disks: int
+) -> None:
+    assert ours.instance_store_disks(place.ec2, instance_type) == disks

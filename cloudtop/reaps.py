@@ -1,0 +1,71 @@
+"""The journal of reaps that a machine keeps on its volume, in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+# Ends of EC2's status codes of a spot request that say why a machine went
+REASONS = {
+    "no-capacity": "no capacity",
+    "by-price": "the price",
+    "price-too-low": "the price",
+    "by-experiment": "an experiment",
+    "by-user": "by hand",
+}
+
+
+def last(journal: Any) -> str:
+    """The last reap in a line; empty where there was none, or where the journal is unreadable.
+
+    The entries are written by a machine, so nothing of their form is relied on.
+    """
+    listed = journal if isinstance(journal, list) else []
+    entries = [each for each in listed if isinstance(each, dict)]
+    backs = [number for number, each in enumerate(entries) if each.get("event") == "back"]
+    if not backs:
+        return ""
+    back = entries[backs[-1]]
+    notices = [
+        each
+        for each in entries[: backs[-1]]
+        if each.get("event") == "notice" and each.get("instance") == back.get("previous")
+    ]
+    notice = notices[-1] if notices else {}
+    words = [_moment(back.get("last_seen"))]
+    words.append(_reason(back.get("why")))
+    if isinstance(back.get("price"), int | float):
+        words.append(f"${back['price']:g}/h")
+    if isinstance(back.get("away_seconds"), int | float):
+        words.append(f"back after {span(int(back['away_seconds']))}")
+    trees = saved_trees(notice.get("saved"))
+    if trees:
+        words.append(f"{trees} work tree{'' if trees == 1 else 's'} saved: cloudtop-restore")
+    return ", ".join(filter(None, words))
+
+
+def span(seconds: int) -> str:
+    """A length of time in its two largest units, as the login message tells it."""
+    parts = ((seconds // 3600, "h"), (seconds % 3600 // 60, "min"), (seconds % 60, "s"))
+    return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
+
+
+def saved_trees(saved: Any) -> int:
+    """How many work trees a notice's ``saved`` tells of: their list, or their number."""
+    trees = saved.get("trees") if isinstance(saved, dict) else None
+    if isinstance(trees, int):
+        return trees
+    return len(trees) if isinstance(trees, list) else 0
+
+
+def _moment(text: Any) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return "at an unknown time"
+
+
+def _reason(code: Any) -> str:
+    text = str(code or "unknown")
+    known = [words for end, words in REASONS.items() if text.endswith(end)]
+    return known[0] if known else ("" if text == "unknown" else text)
