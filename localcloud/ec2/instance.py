@@ -60,6 +60,7 @@ class Instance(MotoInstance):
         # ImdsSupport v2.0 of the image makes tokens required (EC2 User Guide)
         if "HttpTokens" not in options.get("MetadataOptions", {}):
             self.metadata_options.http_tokens = "required"
+        self.launch_time = backend.now()
         self.client_token = options.get("ClientToken") or ""
         self.platform_details, self.usage_operation = "Linux/UNIX", "RunInstances"
         self.ena_support = True

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from localcloud.ec2.base import tags_for
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance import Instance
 from localcloud.ec2.instances import Change, Instances
-from localcloud.ec2.market import Market
+from localcloud.ec2.market import Market, standard
 from localcloud.ec2.plan import Planner
 from localcloud.ec2.spot_request import FILTERS, SpotRequest
 from localcloud.ec2.types import facts
@@ -22,8 +22,11 @@ UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
 
 class Spot(Instances):
-    market: ClassVar[Market] = Market()
     spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
+
+    @property
+    def market(self) -> Market:
+        return self.cloud.market
 
     def ask(self, params: Mapping[str, Any]) -> list[SpotRequest]:
         """RequestSpotInstances."""
@@ -75,7 +78,7 @@ class Spot(Instances):
     def _price(self, given: str | None, instance_type: str) -> float:
         if not given:
             # The default is the on-demand price; ten times our spot price is above any of ours
-            return self.market.price(instance_type, f"{self.region_name}a") * 10
+            return standard(instance_type, f"{self.region_name}a") * 10
         try:
             price = float(given)
         except ValueError:
@@ -122,6 +125,12 @@ class Spot(Instances):
                     f"You can't start the Spot Instance '{instance.id}' because the associated"
                     f" Spot Instance request is not in an appropriate state to support start:"
                     f" it is {state}.",
+                )
+            zone = instance.availability_zone or ""
+            if not self.market.has_room(instance.instance_type, zone):
+                raise refusal(
+                    "InsufficientInstanceCapacity",
+                    f"There is no Spot capacity available for {instance.instance_type} in {zone}.",
                 )
         return super().start(ids)
 
