@@ -7,11 +7,11 @@ from datetime import datetime
 
 from localcloud.ec2.errors import invalid
 from localcloud.ec2.pool import Pool
-from localcloud.ec2.reap import NOTICE_SECONDS, Terms
+from localcloud.ec2.reap import NOTICE_SECONDS
 from localcloud.ec2.series import Replay, Series
 from localcloud.ec2.types import facts, region_of, zones_offering
+from localcloud.price_files import DEAREST
 
-PRODUCTS = ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
 # Dollars an hour: near what Linux spot costs in us-east-1, and the same for all families
 PER_VCPU = 0.0095
 # Each further zone is this much dearer, so that the choice of a zone matters
@@ -65,8 +65,10 @@ class Market:
     def stand(self, place: Place, price: float | None, now: datetime) -> None:
         """From now on this price, or the default one again. Raises EC2's error for a bad one."""
         require_place(*place)
-        if price is not None and (not 0 < price < float("inf") or round(price, 6) == 0):
-            raise invalid(f"The price is {price:g}; it has to be dollars an hour above 0.")
+        if price is not None and not 1e-6 <= price <= DEAREST:
+            raise invalid(
+                f"The price is {price:g}; it has to be dollars an hour above 0, at most {DEAREST}."
+            )
         if price is None and place not in self.pools:
             return
         self.pools.setdefault(place, Pool(standard(*place))).stand(price, now)
@@ -95,9 +97,10 @@ class Market:
         require_place(*place)
         (self.full.discard if room else self.full.add)(place)
 
-    def set_notice(self, seconds: float) -> None:
-        """Raises EC2's error for what is no notice."""
-        self.notice = Terms(notice=seconds).notice or 0.0
+
+def is_place(instance_type: str, zone: str) -> bool:
+    region = region_of(zone)
+    return region is not None and zone in zones_offering(region).get(instance_type, ())
 
 
 def require_place(instance_type: str, zone: str) -> None:
@@ -106,7 +109,7 @@ def require_place(instance_type: str, zone: str) -> None:
     region = region_of(zone)
     if region is None:
         raise invalid(f"There is no zone '{zone}'; EC2's names are like us-east-1a.")
-    zones = zones_offering(region).get(instance_type, ())
-    if zone not in zones:
+    if not is_place(instance_type, zone):
+        zones = zones_offering(region).get(instance_type, ())
         offered = f"it is in {', '.join(zones)}" if zones else f"nor anywhere in {region}"
         raise invalid(f"{instance_type} is not offered in {zone}; {offered}.")

@@ -59,9 +59,11 @@ class Pool:
         return last if isinstance(last, Replay) else None
 
     @property
-    def by_hand(self) -> bool:
+    def source(self) -> str:
+        """Where the price comes from: default, hand or replay."""
         last = self.segments[-1]
-        return isinstance(last, Standing) and not last.daily
+        daily = isinstance(last, Standing) and last.daily
+        return "replay" if self.replay else "default" if daily else "hand"
 
     def stand(self, price: float | None, now: datetime) -> None:
         """From now on this price, or the default one again."""
