@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from localcloud import daemon, levers
+from localcloud import daemon, levers, market, replay
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
 
@@ -201,7 +201,8 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser(
         "env", help='variables for AWS clients: eval "$(python -m localcloud env)"'
     ).set_defaults(run=env)
-    levers.add(verbs)
+    for module in (levers, market, replay):
+        module.add(verbs)
     return whole
 
 

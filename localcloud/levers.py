@@ -16,7 +16,10 @@ from localcloud.errors import LocalCloudError
 DEADLINE = 30.0
 
 
-def ask(config: Config, path: str, given: dict[str, Any] | None = None) -> Any:
+def ask(
+    config: Config, path: str, given: dict[str, Any] | None = None,
+    hint: str = "See: python -m localcloud status",
+) -> Any:  # fmt: skip
     """GET, or POST where something is given. Raises LocalCloudError with what was refused."""
     if daemon.health(config) is None:
         raise LocalCloudError(
@@ -37,7 +40,7 @@ def ask(config: Config, path: str, given: dict[str, Any] | None = None) -> Any:
             said = json.loads(said)["message"]
         except (ValueError, KeyError, TypeError):
             said = said.strip() or str(refused)
-        raise LocalCloudError(said, "See: python -m localcloud status") from refused
+        raise LocalCloudError(said, hint) from refused
 
 
 def clock(when: str | None) -> str:

@@ -16,10 +16,11 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
+from localcloud.ec2.base import Base
 from localcloud.errors import LocalCloudError
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 3
+FORMAT = 4
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,
@@ -49,7 +50,8 @@ def dump() -> bytes:
     }
     buffer = io.BytesIO()
     buffer.write(json.dumps(VERSIONS, sort_keys=True).encode() + b"\n")
-    pickle.dump({"backends": backends, "parameters": _own_parameters()}, buffer, protocol=5)
+    kept = {"backends": backends, "parameters": _own_parameters(), "market": Base.cloud.market}
+    pickle.dump(kept, buffer, protocol=5)
     return buffer.getvalue()
 
 
@@ -77,7 +79,7 @@ def save(path: Path) -> None:
 
 
 def load(path: Path) -> bool:
-    """Put the state into moto; False when there is none.
+    """Put the state into moto and the cloud; False when there is none.
 
     Raises LocalCloudError for a file that this version cannot read. It is left as it is.
     """
@@ -101,6 +103,7 @@ def load(path: Path) -> bool:
     for (account, region), parameters in found["parameters"].items():
         for name, versions in parameters.items():
             ssm_backends[account][region]._parameters[name].extend(versions)
+    Base.cloud.market = found["market"]
     return True
 
 

@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import moto.ec2.urls
-from moto.core.utils import utcnow
 from moto.ec2.models import EC2Backend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
@@ -39,7 +38,7 @@ class Base(EC2Backend):
 
     def now(self) -> datetime:
         """Naive UTC, as moto has all times."""
-        return utcnow()
+        return self.cloud.clock()
 
     def touch(self) -> None:
         self.cloud.touch()

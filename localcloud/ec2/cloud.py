@@ -6,8 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from moto.core.utils import utcnow
 
 from localcloud.config import Config
+from localcloud.ec2.market import Market
 from localcloud.machine import MachineHost, MachineImage
 
 
@@ -17,12 +21,15 @@ class Cloud:
 
     ``save`` writes the whole state; ``touch`` marks it as changed, and the outermost
     ``transaction`` that ends with the mark set saves before it lets go of the lock.
+    ``clock`` tells the time of everything here, in naive UTC as moto has all times.
     """
 
     config: Config
     host: MachineHost
     image: MachineImage
     save: Callable[[], None]
+    clock: Callable[[], datetime] = field(default=utcnow)
+    market: Market = field(default_factory=Market)
     lock: threading.RLock = field(default_factory=threading.RLock)
     wake: threading.Event = field(default_factory=threading.Event)
     _depth: int = 0

@@ -50,24 +50,48 @@ def _seen(item: Any, name: str, getters: Getters) -> list[str]:
     return _texts(getters[name](item))
 
 
-def select(
-    items: Iterable[Item], filters: Sequence[Mapping[str, Any]], getters: Getters
-) -> list[Item]:
-    """The items that pass all filters. Raises EC2's error for a filter it does not have."""
+def matcher(filters: Sequence[Mapping[str, Any]], getters: Getters) -> Callable[[Any], bool]:
+    """Whether an item passes all filters. Raises EC2's error for a filter it does not have."""
     wanted = []
     for given in filters:
         name = given.get("Name", "null")
         if name not in getters and name != "tag-key" and not name.startswith("tag:"):
             raise invalid(f"The filter '{name}' is invalid")
         wanted.append((name, [_pattern(str(value)) for value in given.get("Values", [])]))
-    return [
-        item
-        for item in items
-        if all(
-            any(pattern.fullmatch(text) for text in _seen(item, name, getters) for pattern in some)
-            for name, some in wanted
-        )
-    ]
+    return lambda item: all(
+        any(pattern.fullmatch(text) for text in _seen(item, name, getters) for pattern in some)
+        for name, some in wanted
+    )
+
+
+def select(
+    items: Iterable[Item], filters: Sequence[Mapping[str, Any]], getters: Getters
+) -> list[Item]:
+    """The items that pass all filters. Raises EC2's error for a filter it does not have."""
+    return list(filter(matcher(filters, getters), items))
+
+
+def page_size(params: Mapping[str, Any], *, low: int, high: int) -> int:
+    size = params.get("MaxResults")
+    if size is not None and not low <= size <= high:
+        raise invalid_value("maxResults", size, f"Expecting a value from {low} to {high}.")
+    return size or high
+
+
+def as_token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def of_token(token: str) -> str:
+    """The text that ``as_token`` got; nothing else is a token."""
+    try:
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (ValueError, binascii.Error) as error:
+        raise bad_token(token) from error
+
+
+def bad_token(token: str) -> Exception:
+    return refusal("InvalidNextToken", f"The token '{token}' is invalid")
 
 
 def page(
@@ -79,23 +103,17 @@ def page(
     ``ids`` names the parameter of ids that excludes MaxResults; without MaxResults all
     is one page, as EC2 has it, up to ``high``.
     """
-    size, token = params.get("MaxResults"), params.get("NextToken")
-    if size is not None and ids and params.get(ids):
+    if params.get("MaxResults") is not None and ids and params.get(ids):
         raise refusal(
             "InvalidParameterCombination",
             f"The parameter {ids} cannot be used with the parameter maxResults",
         )
-    if size is not None and not low <= size <= high:
-        raise invalid_value("maxResults", size, f"Expecting a value from {low} to {high}.")
-    start = 0
-    if token:
-        try:
-            start = int(base64.urlsafe_b64decode(token.encode()).decode())
-        except (ValueError, binascii.Error) as error:
-            raise refusal("InvalidNextToken", f"The token '{token}' is invalid") from error
-    end = start + (size or high)
-    more = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
-    return items[start:end], more
+    size, token = page_size(params, low=low, high=high), params.get("NextToken")
+    start = of_token(token) if token else "0"
+    if not (start.isascii() and start.isdigit()):
+        raise bad_token(str(token))
+    end = int(start) + size
+    return items[int(start) : end], as_token(str(end)) if end < len(items) else None
 
 
 def by_ids(known: Mapping[str, Item], wanted: Sequence[str], code: str, noun: str) -> list[Item]:

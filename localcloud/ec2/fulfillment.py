@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from moto.ec2.exceptions import EC2ClientError
 
+from localcloud.ec2.bids import Bids
 from localcloud.ec2.instance import BY_HOST, BY_SPOT, Instance
 from localcloud.ec2.plan import Planner
 from localcloud.ec2.reap import STOPPED, TERMINATED
-from localcloud.ec2.reaps import Reaps
 from localcloud.ec2.spot_request import SpotRequest
 
 # EC2 lets go of an ended request's record after this (API reference,
@@ -24,7 +24,7 @@ RETRY_AFTER = timedelta(seconds=15)
 HELD = ("InsufficientAddressCapacity", "InsufficientFreeAddressesInSubnet")
 
 
-class Fulfillment(Reaps):
+class Fulfillment(Bids):
     def step_requests(self) -> None:
         """Bring every request in line with time, price and its instance."""
         for request in list(self.spot_instance_requests.values()):
@@ -52,10 +52,12 @@ class Fulfillment(Reaps):
         request.retry_at = None
         kind = request.spec["InstanceType"]
         try:
-            cheapest = self.market.zones_by_price(self.region_name, kind)
+            cheapest = self.market.zones_by_price(self.region_name, kind, self.now())
             plan = Planner(self, request.spec).plan(cheapest)
-            if request.bid < self.market.price(kind, plan.zone):
+            if request.bid < self.market.price(kind, plan.zone, self.now()):
                 self._hold(request, "price-too-low")
+            elif not self.market.has_room(kind, plan.zone):
+                self._hold(request, "capacity-not-available")
             elif request.code != "pending-fulfillment":
                 request.enter("open", "pending-fulfillment")
             else:
@@ -107,6 +109,7 @@ class Fulfillment(Reaps):
             request.enter("open", "capacity-not-available", instance.state_reason.message)
         else:
             request.enter("open", "pending-evaluation" if instance.by_user else code)
+        self.opened_again(request, instance)
 
     def _ended(self, instance: Instance) -> str:
         """The status code for an instance that is terminated."""
@@ -126,9 +129,10 @@ class Fulfillment(Reaps):
 
     def _restart(self, request: SpotRequest, instance: Instance) -> None:
         """Only EC2 restarts what EC2 stopped, in the same zone and as the same type."""
-        price = self.market.price(instance.instance_type, instance.availability_zone or "")
+        kind, zone = instance.instance_type, instance.availability_zone or ""
+        price = self.market.price(kind, zone, self.now())
         waits = request.retry_at and self.now() < request.retry_at
-        if request.bid >= price and not waits:
+        if request.bid >= price and self.market.has_room(kind, zone) and not waits:
             try:
                 self.revive(instance)
             except EC2ClientError:

@@ -61,6 +61,7 @@ class Instance(MotoInstance):
         hardened = plan.image.imds_support == "v2.0"
         if hardened and "HttpTokens" not in options.get("MetadataOptions", {}):
             self.metadata_options.http_tokens = "required"
+        self.launch_time = backend.now()
         self.client_token = options.get("ClientToken") or ""
         self.platform_details, self.usage_operation = "Linux/UNIX", "RunInstances"
         self.traits = plan.image.traits

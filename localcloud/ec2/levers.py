@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from werkzeug.wrappers import Request, Response
 
+from localcloud.ec2 import market_levers
 from localcloud.ec2.cloud import Cloud
-from localcloud.ec2.errors import invalid, missing
+from localcloud.ec2.errors import invalid
+from localcloud.ec2.given import Given, seconds, text
 from localcloud.ec2.instance import Instance
 from localcloud.ec2.reap import NOTICE_SECONDS, Terms
 from localcloud.ec2.reaps import Reaps
 from localcloud.ec2.reconciler import backends
 
-Given = Mapping[str, Any]
-
 
 def reap(given: Given) -> object:
     """POST: instance; notice (seconds, or null for none), lead, keep_down, overlap, cause."""
-    ident = _text(given, "instance")
+    ident = text(given, "instance")
     notice = given.get("notice", NOTICE_SECONDS)
     terms = Terms(
-        notice=None if notice is None else _seconds("notice", notice),
-        lead=_seconds("lead", given.get("lead", 0)),
-        keep_down=_seconds("keep_down", given.get("keep_down", 0)),
+        notice=None if notice is None else seconds("notice", notice),
+        lead=seconds("lead", given.get("lead", 0)),
+        keep_down=seconds("keep_down", given.get("keep_down", 0)),
         overlap=given.get("overlap", False) is True,
         cause=given.get("cause", "no-capacity"),
     )
@@ -44,6 +43,11 @@ def reaps(given: Given) -> object:
 LEVERS: dict[tuple[str, str], Callable[[Given], object]] = {
     ("GET", "reaps"): reaps,
     ("POST", "reap"): reap,
+    ("GET", "prices"): market_levers.prices,
+    ("POST", "price"): market_levers.price,
+    ("POST", "replay"): market_levers.replay,
+    ("POST", "replay/stop"): market_levers.stop,
+    ("POST", "capacity"): market_levers.capacity,
 }
 
 
@@ -56,15 +60,20 @@ def pull(cloud: Cloud, request: Request, name: str) -> Response | None:
         # A page in the owner's browser cannot send this without being let in first
         return answer({"message": "Send JSON."}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     try:
-        given = json.loads(request.get_data() or b"{}")
+        given = json.loads(request.get_data() or b"{}", parse_constant=_no_number)
         if not isinstance(given, dict):
             raise invalid("Send a JSON object.")
+        given = {**request.args.to_dict(), **given}
         with cloud.transaction():
             return answer(lever(given))
     except EC2ClientError as refused:
         return answer({"message": refused.message}, HTTPStatus.BAD_REQUEST)
     except ValueError as malformed:
         return answer({"message": f"That is no JSON: {malformed}"}, HTTPStatus.BAD_REQUEST)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(name)
 
 
 def names() -> str:
@@ -82,16 +91,3 @@ def _instance(ident: str) -> tuple[Reaps, Instance]:
             return backend, found
     live = [i.id for b in every for i in b.every_instance() if i.state == "running"]
     raise invalid(f"There is no instance '{ident}'. Running: {', '.join(live) or 'none'}.")
-
-
-def _text(given: Given, name: str) -> str:
-    value = given.get(name)
-    if not isinstance(value, str) or not value:
-        raise missing(name)
-    return value
-
-
-def _seconds(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(f"{name} is {value!r}; it has to be a number of seconds.")
-    return float(value)

@@ -48,8 +48,10 @@ class Reaps(Spot):
             if reap.under_way:
                 self._step(reap)
 
-    def _begin(self, instance: Instance, terms: Terms) -> Reap:
+    def _begin(self, instance: Instance, terms: Terms, price: float | None = None) -> Reap:
+        """``price`` is the market's that decided, where another one holds by now."""
         now = self.now()
+        zone = instance.availability_zone or ""
         behavior = self._behavior(instance)
         # Hibernation begins with its notice (EC2 User Guide, hibernate-spot-instances)
         wait = 0.0 if behavior == "hibernate" else terms.notice or 0.0
@@ -58,7 +60,7 @@ class Reaps(Spot):
             request_id=instance.spot_instance_request_id or "",
             behavior=behavior,
             terms=terms,
-            price=self.market.price(instance.instance_type, instance.availability_zone or ""),
+            price=price or self.market.price(instance.instance_type, zone, now),
             asked=now,
             due=now + timedelta(seconds=terms.lead + wait),
         )
@@ -96,8 +98,11 @@ class Reaps(Spot):
         request = self.request_of(instance)
         if request is None or request.ended or request.instance_id != instance.id:
             self.touch()
+        elif reap.behavior == "terminate" and reap.terms.cause == "price":
+            # Until the machine is gone (EC2 User Guide, spot-request-status)
+            request.enter("active", "marked-for-termination")
         elif reap.behavior == "terminate" and request.persistent:
-            # At once, while the machine still runs (EC2 User Guide, spot-request-status)
+            # At once, while the machine still runs: said there of no capacity alone
             request.instance_id = request.launched_availability_zone = None
             request.enter("open", reap.code)
             reap.request_open = now
@@ -112,7 +117,7 @@ class Reaps(Spot):
             instance.become("stopping", STOPPED_BY_SPOT)
             return
         request = self.request_of(instance)
-        if request and request.code == "marked-for-termination":
+        if request and (request.state, request.code) == ("closed", "marked-for-termination"):
             request.enter("closed", reap.code)
         instance.power_cut = True
         instance.become("shutting-down", BY_SPOT)
@@ -149,6 +154,13 @@ class Reaps(Spot):
             self._tell(reap, instance, warned=False)
         reap.due = min(reap.due, self.now())
         self._step(reap)
+
+    def opened_again(self, request: SpotRequest, instance: Instance) -> None:
+        """The request is open because its machine is lost; where not at once, then now."""
+        last = [reap for reap in self.reaps if reap.instance_id == instance.id][-1:]
+        for reap in last:
+            if reap.behavior == "terminate" and reap.request_open is None:
+                reap.request_open = request.update_time
 
     # --- and comes back ---------------------------------------------------------------
 

@@ -93,6 +93,7 @@ class Reconciler:
         with self._cloud.transaction():
             alive = self._cloud.host.running()
             for backend in backends():
+                self._guarded(f"{backend.region_name}: prices", backend.step_prices)
                 self._guarded(f"{backend.region_name}: reaps", backend.step_reaps)
                 self._guarded(f"{backend.region_name}: requests", backend.step_requests)
                 self._guarded(f"{backend.region_name}: old records", backend.forget_old)

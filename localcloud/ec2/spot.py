@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from localcloud.ec2.baking import Baking
 from localcloud.ec2.base import tags_for
@@ -11,7 +11,7 @@ from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance import Instance
 from localcloud.ec2.instances import Change
-from localcloud.ec2.market import Market
+from localcloud.ec2.market import Market, standard
 from localcloud.ec2.plan import Planner
 from localcloud.ec2.spot_request import FILTERS, SpotRequest
 from localcloud.ec2.types import facts
@@ -23,8 +23,11 @@ UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
 
 class Spot(Baking):
-    market: ClassVar[Market] = Market()
     spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
+
+    @property
+    def market(self) -> Market:
+        return self.cloud.market
 
     def ask(self, params: Mapping[str, Any]) -> list[SpotRequest]:
         """RequestSpotInstances."""
@@ -76,7 +79,7 @@ class Spot(Baking):
     def _price(self, given: str | None, instance_type: str) -> float:
         if not given:
             # The default is the on-demand price; ten times our spot price is above any of ours
-            return self.market.price(instance_type, f"{self.region_name}a") * 10
+            return standard(instance_type, f"{self.region_name}a") * 10
         try:
             price = float(given)
         except ValueError:
@@ -123,6 +126,12 @@ class Spot(Baking):
                     f"You can't start the Spot Instance '{instance.id}' because the associated"
                     f" Spot Instance request is not in an appropriate state to support start:"
                     f" it is {state}.",
+                )
+            zone = instance.availability_zone or ""
+            if not self.market.has_room(instance.instance_type, zone):
+                raise refusal(
+                    "InsufficientInstanceCapacity",
+                    f"There is no Spot capacity available for {instance.instance_type} in {zone}.",
                 )
         return super().start(ids)
 

@@ -36,6 +36,16 @@ def zones_offering(region: str) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(sorted(zones)) for kind, zones in found.items()}
 
 
+@lru_cache
+def region_of(zone: str) -> str | None:
+    """The region that the zone is in, or None for a zone that there is not."""
+    every: dict[str, list[dict[str, Any]]] = INSTANCE_TYPE_OFFERINGS["availability-zone"]
+    for region, offerings in every.items():
+        if zone.startswith(region) and any(one["Location"] == zone for one in offerings):
+            return region
+    return None
+
+
 def require_offered(region: str, instance_type: str, zone: str) -> None:
     zones = zones_offering(region).get(instance_type, ())
     if zone not in zones:

@@ -16,6 +16,7 @@ from localcloud.config import Config, from_environment
 from localcloud.fake import FakeHost
 from localcloud.server import Server
 from tests.cloud import fake_cloud
+from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import Lab
 
 
@@ -45,6 +46,13 @@ def snapshot(lab: Lab, roots: dict[str, str]) -> str:
     if not roots:
         roots["snapshot"] = lab.snapshot(lab.root(lab.run()))
     return roots["snapshot"]
+
+
+@pytest.fixture
+def clock(lab: Lab) -> Iterator[Clock]:
+    """The cloud's time stands still until the test moves it."""
+    with standing(lab.server) as clock:
+        yield clock
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -49,6 +50,16 @@ class Lab:
         )
         with open_url(request, timeout=DEADLINE) as answer:
             return json.load(answer)
+
+    def denied(self, path: str, given: dict[str, Any]) -> str:
+        """What the cloud's own path says when it refuses."""
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            self.own(path, given)
+        assert caught.value.code == 400
+        return str(json.load(caught.value)["message"])
+
+    def price(self, dollars: float | None, kind: str = TYPE, zone: str = ZONE) -> None:
+        self.own("price", {"type": kind, "zone": zone, "price": dollars})
 
     def reap(self, ident: str, **terms: Any) -> str:
         """Id of a reap that has begun."""

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult
 
-from localcloud.ec2.errors import invalid
 from localcloud.ec2.filters import page
-from localcloud.ec2.market import PRODUCTS
+from localcloud.ec2.price_history import History
 from localcloud.ec2.responses.base import BaseAnswers
-
-# Filter names of DescribeSpotPriceHistory and the parameters that say the same
-PRICE_FILTERS = {
-    "availability-zone": "AvailabilityZone",
-    "instance-type": "InstanceTypes",
-    "product-description": "ProductDescriptions",
-}
 
 
 class SpotAnswers(BaseAnswers):
@@ -39,23 +31,10 @@ class SpotAnswers(BaseAnswers):
 
     def describe_spot_price_history(self) -> ActionResult:
         self.error_on_dryrun()
-        wanted = self.given
-        zones = [wanted["AvailabilityZone"]] if wanted.get("AvailabilityZone") else []
-        for given in wanted.get("Filters", []):
-            name, values = given.get("Name"), given.get("Values", [])
-            if name == "availability-zone":
-                zones = values
-            elif name in PRICE_FILTERS:
-                wanted[PRICE_FILTERS[name]] = values
-            else:
-                raise invalid(f"The filter '{name}' is invalid. Valid: {', '.join(PRICE_FILTERS)}")
-        for product in wanted.get("ProductDescriptions", []):
-            if "Linux" not in product and "Windows" not in product and "SUSE" not in product:
-                raise invalid(f"Invalid product description '{product}'. Here: {PRODUCTS[0]}")
         backend = self.backend
-        history = backend.market.history(
-            backend.region_name, backend.now(), {**wanted, "AvailabilityZone": None}
-        )
-        found = [one for one in history if not zones or one["AvailabilityZone"] in zones]
-        shown, token = page(found, wanted, low=1)
+        zone_ids = {zone.name: zone.zone_id for zone in backend.describe_availability_zones()}
+        history = History(
+            backend.market, backend.region_name, zone_ids, self.given, backend.now()
+        )  # fmt: skip
+        shown, token = history.page()
         return ActionResult({"SpotPriceHistory": shown, "NextToken": token})
