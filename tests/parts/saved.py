@@ -19,6 +19,8 @@ IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.org"))
 }
+# An address at which nobody answers
+REMOTE = "ssh://git@127.0.0.1:9"
 
 
 class Machine:
@@ -126,6 +128,12 @@ class Machine:
     def log(self) -> list[str]:
         return (self.tree / "log").read_text().splitlines()
 
+    @staticmethod
+    def snapshot_of(place: Path) -> dict[str, bytes]:
+        """The bytes of all files at and below a place."""
+        found = [place, *place.rglob("*")] if place.is_dir() else [place]
+        return {str(each): each.read_bytes() for each in found if each.is_file()}
+
     def saved_files(self) -> list[str]:
         """Names of all that is below the directories of saved work."""
         saved = self.volume / ".cloudtop/saved"
@@ -168,13 +176,17 @@ class Tree:
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD").strip()
 
+    def commit_empty(self) -> str:
+        self.git("commit", "-q", "--allow-empty", "-m", "empty")
+        return self.git("rev-parse", "HEAD").strip()
+
     def push(self, machine: Machine) -> None:
         """All branches are on a remote that the machine's end does not touch."""
         remote = machine.tree / f"{self.place.name}.git"
         self.git("init", "-q", "--bare", "-b", "main", str(remote))
         self.git("remote", "add", "origin", str(remote))
         self.git("push", "-q", "-u", "origin", "--all")
-        self.git("remote", "set-url", "origin", f"ssh://git@example.org{remote}")
+        self.git("remote", "set-url", "origin", f"{REMOTE}{remote}")
 
     def lose(self) -> Tree:
         """Out of the array's way, to be compared with."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.saved import Machine, Tree
+from tests.parts.saved import REMOTE, Machine, Tree
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_shallow_clone(machine: Machine) -> None:
     origin.git("clone", "-q", "--depth", "1", f"file://{origin.place}", str(clone))
     tree = object.__new__(Tree)
     tree.place = clone
-    tree.git("remote", "set-url", "origin", "https://example.org/project")
+    tree.git("remote", "set-url", "origin", f"{REMOTE}/project")
     tree.write("untracked", "new\n")
     round_trip(machine, tree)
     assert len(tree.git("log", "--format=%H").split()) == 1
@@ -198,7 +198,7 @@ def test_history_that_does_not_fit_comes_from_the_remote(machine: Machine, tree:
     assert "1.bundle cannot be read" in refused.stderr
     assert not tree.place.exists()
     (machine.home / ".gitconfig").write_text(
-        f'[url "{machine.tree}/"]\n\tinsteadOf = ssh://git@example.org{machine.tree}/\n'
+        f'[url "{machine.tree}/"]\n\tinsteadOf = {REMOTE}{machine.tree}/\n'
     )
     assert "Fetching the history" in machine.restored("--all")
     assert {**tree.state(), "refs": before["refs"]} == before
