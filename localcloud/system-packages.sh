@@ -31,6 +31,7 @@ need socat socat
 [ "$(id -u)" -eq 0 ] || need newuidmap uidmap
 need sfdisk fdisk
 need mke2fs e2fsprogs
+[ "${1:-}" != test ] || need tmux tmux
 need ssh openssh-client
 need git git
 [ "${1:-}" != test ] || need shellcheck shellcheck
