@@ -31,7 +31,7 @@ jq -n \
     --arg array "$(jq -c '[.state, .disks, .bytes, .filesystem]' /run/cloudtop/ephemeral-raid.json)" \
     --arg old_array "$(find "$array" -maxdepth 1 -name "drill-$id")" \
     --arg docker "$docker_root" \
-    --arg dotfiles "$(find ~ -maxdepth 1 -name '.*' ! -name '.*history' ! -name .lesshst ! -name .viminfo -type f -exec sha256sum {} + | sort | sha256sum)" \
+    --arg dotfiles "$(find ~ -maxdepth 1 -name '.*' ! -name '.*history' ! -name .lesshst ! -name .viminfo ! -name .sudo_as_admin_successful -type f -exec sha256sum {} + | sort | sha256sum)" \
     --argjson times "$(printf '{"array": %s, "volume": %s, "docker": %s}' \
         "$(up cloudtop-ephemeral-raid.service)" "$(up cloudtop-persistent-mount.service)" "$(up docker.service)")" \
     '$ARGS.named'

@@ -29,5 +29,5 @@ jq -n \
     --arg bytes "$(sha256sum <"$kept/bytes")" \
     --arg host_key "$(cut -d ' ' -f 2 /etc/ssh/ssh_host_ed25519_key.pub)" \
     --arg array "$(jq -c '[.state, .disks, .bytes, .filesystem]' /run/cloudtop/ephemeral-raid.json)" \
-    --arg dotfiles "$(find ~ -maxdepth 1 -name '.*' ! -name '.*history' ! -name .lesshst ! -name .viminfo -type f -exec sha256sum {} + | sort | sha256sum)" \
+    --arg dotfiles "$(find ~ -maxdepth 1 -name '.*' ! -name '.*history' ! -name .lesshst ! -name .viminfo ! -name .sudo_as_admin_successful -type f -exec sha256sum {} + | sort | sha256sum)" \
     '$ARGS.named'
