@@ -51,6 +51,8 @@ class Pool:
     def __init__(self, default: float) -> None:
         self.default = default
         self.segments: list[Segment] = [Standing(default, daily=True)]
+        # What a replay has from before it began never held
+        self.held_since = EPOCH
 
     @property
     def replay(self) -> Replay | None:
@@ -77,6 +79,7 @@ class Pool:
     def play(self, replay: Replay) -> None:
         """From now on the replay, and before now what its series had before."""
         self.segments = [Standing(self.default, daily=True), replay]
+        self.held_since = replay.began
 
     def price(self, when: datetime) -> float:
         return next(s for s in reversed(self.segments) if s.since <= when).price(when)
@@ -94,11 +97,7 @@ class Pool:
             end = min(end, segment.since - timedelta(microseconds=1))
 
     def first_above(self, bid: float, start: datetime, end: datetime) -> float | None:
-        """The first price above the bid of those that held from ``start`` to ``end``.
-
-        What a replay has from before it began never held.
-        """
-        if self.replay:
-            start = max(start, self.replay.began)
-        held = [price for _, price in self.changes(min(start, end), end)]
+        """The first price above the bid of those that held from ``start`` to ``end``."""
+        begin = min(max(start, self.held_since), end)
+        held = [price for _, price in self.changes(begin, end)]
         return next((price for price in reversed(held) if price > bid), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -18,6 +18,8 @@ from localcloud.price_files import PRODUCTS
 
 OTHER_PRODUCTS = ("Red Hat Enterprise Linux", "SUSE Linux", "Windows")
 KNOWN_PRODUCTS = {*PRODUCTS, *OTHER_PRODUCTS, *(f"{one} (Amazon VPC)" for one in OTHER_PRODUCTS)}
+
+LAST_OF_SECOND = timedelta(seconds=1) - timedelta.resolution
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,18 @@ class History:
                 yield price
 
     def _series(self, offer: Offer) -> Iterator[Price]:
-        # No need to begin anew; but what held at the start is found from there only
-        end = min(self._end, max(self._last[0], self._start)) if self._last else self._end
+        """EC2 tells whole seconds, and of one series no two prices in one: here the last."""
+        end = self._end
+        if self._last:
+            # No need to begin anew; but what held at the start is found from there only
+            end = min(end, max(self._last[0] + LAST_OF_SECOND, self._start))
         pool = self._market.pool(offer.kind, offer.zone)
-        for when, dollars in pool.changes(self._start, end):
-            yield Price(when, offer.kind, offer.zone, dollars, offer.zone_id)
+        shown: datetime | None = None
+        for exact, dollars in pool.changes(self._start, end):
+            when = exact.replace(microsecond=0)
+            if when != shown:
+                yield Price(when, offer.kind, offer.zone, dollars, offer.zone_id)
+            shown = when
 
 
 def require_products(names: Sequence[str]) -> None:

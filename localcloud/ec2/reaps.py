@@ -99,10 +99,11 @@ class Reaps(Spot):
         if request is None or request.ended or request.instance_id != instance.id:
             self.touch()
         elif reap.behavior == "terminate" and reap.terms.cause == "price":
-            # Until the machine is gone (EC2 User Guide, spot-request-status)
+            # By price it opens, or is closed, when the machine is gone: only without
+            # capacity is that at once (EC2 User Guide, spot-request-status)
             request.enter("active", "marked-for-termination")
         elif reap.behavior == "terminate" and request.persistent:
-            # At once, while the machine still runs: said there of no capacity alone
+            # While the machine still runs
             request.instance_id = request.launched_availability_zone = None
             request.enter("open", reap.code)
             reap.request_open = now

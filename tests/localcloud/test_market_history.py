@@ -151,6 +151,29 @@ def test_refuses(lab: Lab, code: str, params: dict[str, Any]) -> None:
     lab.refused(code, lab.ec2.describe_spot_price_history, **params)
 
 
+def test_fast_replay_states_one_price_a_second_and_pages_lose_none(lab: Lab, clock: Clock) -> None:
+    times = list(range(0, 6000, 7))
+    for zone, factor in ((ZONE, 1), ("us-east-1c", 2)):
+        units = [factor + time / 1000 for time in times]
+        series = {"type": TYPE, "zone": zone, "times": times, "prices": units}
+        lab.own("replay", {"series": [series], "from": 1000, "speed": 60})
+    clock.skip(seconds=60.5)
+    given = {"InstanceTypes": [TYPE], "StartTime": clock.now - timedelta(seconds=60)}
+    given["Filters"] = [{"Name": "availability-zone", "Values": [ZONE, "us-east-1c"]}]
+    whole = lab.ec2.describe_spot_price_history(**given)["SpotPriceHistory"]
+    keys = [(row["Timestamp"], row["AvailabilityZone"]) for row in whole]
+    assert len(set(keys)) == len(keys) == 2 * 61
+    assert keys == sorted(keys, reverse=True)
+    # The newest one is that of now
+    assert {row["AvailabilityZone"]: float(row["SpotPrice"]) for row in whole[:2]} == {
+        row["zone"]: pytest.approx(row["price"]) for row in lab.own("prices")["prices"]
+    }
+    pages = lab.ec2.get_paginator("describe_spot_price_history").paginate(
+        **given, PaginationConfig={"PageSize": 5}
+    )
+    assert [row for page in pages for row in page["SpotPriceHistory"]] == whole
+
+
 def test_pages_stay_what_they_were_while_prices_move(lab: Lab, clock: Clock) -> None:
     begin = steps(lab, clock)
     given = {"InstanceTypes": [TYPE, "c3.xlarge"], "StartTime": begin + timedelta(minutes=90)}

@@ -138,6 +138,15 @@ def test_price_set_by_hand_ends_the_replay_and_the_past_stays() -> None:
     assert [price for _, price in found] == [0.038, 0.5, 2, 1]
 
 
+def test_past_of_a_replay_takes_no_machine() -> None:
+    pool = Pool(0.038)
+    pool.play(Replay(Series([0, 10], [9 * UNIT, UNIT]), 10, START, 1))
+    hour_ago = START - timedelta(hours=1)
+    assert pool.first_above(2, hour_ago, START) is None
+    pool.stand(1, START + timedelta(seconds=1))
+    assert pool.first_above(2, hour_ago, START + timedelta(seconds=2)) is None
+
+
 def test_what_is_older_than_the_history_is_forgotten() -> None:
     pool = Pool(0.038)
     for day in range(400):
