@@ -12,59 +12,16 @@ import shlex
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cloudtop import paths, ssh
+from cloudtop.drill_report import Before, Check, Report, checks, times_of
 from cloudtop.ec2 import GONE_STATES, Found
 from cloudtop.errors import CloudtopError
 
-# In the order in which they happen to a machine that is terminated with a notice
-MARKS = (
-    *("notice", "saved", "request open", "gone", "relaunched"),
-    *("ssh", "array", "volume", "docker", "ready"),
-)
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that has to be as it was: its name, whether it is, and what was seen."""
-
-    name: str
-    good: bool
-    seen: str
-
-
-@dataclass
-class Report:
-    """One reap: seconds since it was asked for, by mark, and all checks."""
-
-    reap: int
-    instance: str
-    next_instance: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
-    checks: list[Check] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        return bool(self.checks) and all(check.good for check in self.checks)
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "good": self.good}
-
-
-@dataclass(frozen=True)
-class Before:
-    """What the machine and EC2 said before the reap."""
-
-    found: Found
-    machine: dict[str, Any]
-
-    @property
-    def instance(self) -> str:
-        return str((self.found.instance or {})["InstanceId"])
 
 
 @dataclass
@@ -72,8 +29,8 @@ class Drill:
     """Runs reaps one after the other.
 
     ``look`` asks EC2 and ``target`` makes an ssh target of what it shows; ``reap`` takes an
-    instance away and returns at once; ``deadline`` is in seconds for each reap. Times are
-    POSIX seconds.
+    instance away and returns at once; ``deadline`` is in seconds for each reap; ``warned`` is
+    whether the machine gets a notice to save work in. Times are POSIX seconds.
     """
 
     look: Callable[[], Found]
@@ -82,6 +39,7 @@ class Drill:
     volume_path: str
     array_path: str
     deadline: float = 900.0
+    warned: bool = True
     tell: Callable[[str], None] = print
     number: int = 0
 
@@ -100,14 +58,11 @@ class Drill:
         except _TooLateError as late:
             report.checks.append(Check(late.awaited, False, f"not within {self.deadline:.0f} s"))
             return report
+        told = {**after.get("times", {}), **times_of(after.get("notice"))}
         report.seconds.update(
-            {
-                mark: round(when - began, 1)
-                for mark, when in after.get("times", {}).items()
-                if when and when >= began
-            }
+            {mark: round(when - began, 1) for mark, when in told.items() if when and when >= began}
         )
-        report.checks.extend(checks(before, self.look(), after))
+        report.checks.extend(checks(before, self.look(), after, warned=self.warned))
         return report
 
     def _prepare(self) -> Before:
@@ -175,8 +130,9 @@ class _Watching:
     def until_ready(self, found: Found) -> dict[str, Any]:
         """Until the machine says that array, volume and docker are there."""
         while True:
-            self._in_time("array, volume and docker")
-            told = self.drill.ask(found, "drill_ask.sh", self.before.machine["id"])
+            self._in_time("array, volume, docker and the journal's line of it")
+            ident, since = self.before.machine["id"], str(int(self.began))
+            told = self.drill.ask(found, "drill_ask.sh", ident, since)
             if told and told.get("ready"):
                 self._mark("ready")
                 return told
@@ -204,45 +160,3 @@ def _banner(target: ssh.Target) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
-
-
-def checks(before: Before, found: Found, after: dict[str, Any]) -> list[Check]:
-    """Everything that has to be as it was before the reap.
-
-    That the machine could be asked at all proves its host key: ssh runs with the pinned one.
-    """
-    old, new = before.found, found
-    was = before.machine
-
-    def same(name: str, one: object, other: object) -> Check:
-        return Check(name, bool(one) and one == other, f"{other}" if one == other else
-                     f"{one} before, {other} after")  # fmt: skip
-
-    volume = new.volume or {}
-    attached = [each["InstanceId"] for each in volume.get("Attachments", [])]
-    instance = (new.instance or {}).get("InstanceId")
-    return [
-        same("one request", *((each.request or {}).get("SpotInstanceRequestId")
-                              for each in (old, new))),
-        same("one volume", *((each.volume or {}).get("VolumeId") for each in (old, new))),
-        Check("one attachment", attached == [instance], ", ".join(attached) or "none"),
-        same("bytes on the volume", was["bytes"], after.get("bytes")),
-        same("ssh host key", was["host_key"], after.get("host_key")),
-        same("array", was["array"], after.get("array")),
-        Check("array is blank", not after.get("old_array"), str(after.get("old_array") or "yes")),
-        Check("docker on the array", bool(after.get("docker")), str(after.get("docker"))),
-        same("dotfiles", was["dotfiles"], after.get("dotfiles")),
-    ]  # fmt: skip
-
-
-def render(report: Report) -> str:
-    """The timeline and what is missing, for people."""
-    lines = [f"Reap {report.reap}: {report.instance} -> {report.next_instance or 'nothing'}"]
-    lines += [
-        f"  {report.seconds[mark]:8.1f} s  {mark}" for mark in MARKS if mark in report.seconds
-    ]
-    lines += [
-        f"  {'ok' if check.good else 'MISSING':<8} {check.name}: {check.seen}"
-        for check in report.checks
-    ]
-    return "\n".join(lines)

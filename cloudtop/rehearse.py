@@ -7,7 +7,8 @@ import sys
 
 from cloudtop import clouds, status
 from cloudtop.context import Context
-from cloudtop.drill import Drill, render
+from cloudtop.drill import Drill
+from cloudtop.drill_report import render
 from cloudtop.errors import CloudtopError
 
 
@@ -32,6 +33,7 @@ def rehearse(context: Context) -> None:
         ),
         volume_path=settings.persistent_mount,
         array_path=settings.ephemeral_mount,
+        warned=not options.no_notice,
         tell=lambda sentence: print(sentence, file=sys.stderr, flush=True),
     )
     reports = []

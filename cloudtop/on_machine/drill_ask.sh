@@ -1,17 +1,26 @@
 #!/usr/bin/env bash
 # After a drill: prints as JSON whether the machine is ready, and then all that is compared
-# with what drill_prepare.sh printed. Times are POSIX seconds.
+# with what drill_prepare.sh printed; puts saved work back first. Times are POSIX seconds.
 #
-# usage: drill_ask.sh VOLUME_PATH ARRAY_PATH ID
+# usage: drill_ask.sh VOLUME_PATH ARRAY_PATH ID BEGAN
+# BEGAN, in POSIX seconds, is when the reap was asked for: what the journal has from then on counts.
 set -euo pipefail
-volume=$1 array=$2 id=$3
+volume=$1 array=$2 id=$3 began=$4
 
 state() { jq -r .state "/run/cloudtop/$1.json" 2>/dev/null || true; }
+journal=$volume/.cloudtop/reaps.jsonl
+# written EVENT: the last line of it in the journal, or null
+written() {
+    jq -c -n --arg event "$1" --argjson began "$began" \
+        '[inputs | select(.event == $event and (.time | fromdateiso8601) >= $began)] | last' "$journal" 2>/dev/null || echo null
+}
 if [ "$(state persistent-mount)" != mounted ] || [ "$(state ephemeral-raid)" = '' ] ||
-    ! systemctl is-active --quiet docker.service; then
+    ! systemctl is-active --quiet docker.service || [ "$(written back)" = null ]; then
     printf '{"ready": false}\n'
     exit
 fi
+# What the old machine wrote when it was told of its end
+notice=$(written notice)
 
 # When a unit became active; systemd counts microseconds since the boot
 up() {
@@ -21,6 +30,19 @@ up() {
     printf '%s %s %s' "$(date +%s.%N)" "$now" "$since" | awk '{printf "%.1f", $1 - $2 + $3 / 1000000}'
 }
 
+# A tree that is there before anything was put back has outlived its blank disks
+tree=$array/drill-$id
+put_back=$array/.drill-$id-is-back
+was_there='' saved_work=''
+if [ -e "$tree" ] && [ ! -e "$put_back" ]; then was_there=$tree; fi
+if [ "$notice" != null ] && [ ! -e "$tree" ]; then
+    touch "$put_back"
+    cloudtop-restore "$tree" >&2
+fi
+if [ -d "$tree" ] && [ -z "$was_there" ]; then
+    saved_work=$(cd "$tree" && { git log --format=%s && git status --porcelain && cat file new; } | sha256sum)
+fi
+
 kept=$volume/.drill/$id/bytes
 docker_root=$(docker info --format '{{.DockerRootDir}}')
 case $docker_root in "$array"/*) ;; *) docker_root='' ;; esac
@@ -29,7 +51,10 @@ jq -n \
     --arg bytes "$(sha256sum <"$kept")" \
     --arg host_key "$(cut -d ' ' -f 2 /etc/ssh/ssh_host_ed25519_key.pub)" \
     --arg array "$(jq -c '[.state, .disks, .bytes, .filesystem]' /run/cloudtop/ephemeral-raid.json)" \
-    --arg old_array "$(find "$array" -maxdepth 1 -name "drill-$id")" \
+    --arg old_array "$was_there" \
+    --arg saved_work "$saved_work" \
+    --argjson notice "$notice" \
+    --argjson back "$(written back)" \
     --arg docker "$docker_root" \
     --arg dotfiles "$(find ~ -maxdepth 1 -name '.*' ! -name '.*history' ! -name .lesshst ! -name .viminfo ! -name .sudo_as_admin_successful -type f -exec sha256sum {} + | sort | sha256sum)" \
     --argjson times "$(printf '{"array": %s, "volume": %s, "docker": %s}' \

@@ -26,6 +26,7 @@ sync
 
 jq -n \
     --arg id "$id" \
+    --arg saved_work "$({ git log --format=%s && git status --porcelain && cat file new; } | sha256sum)" \
     --arg bytes "$(sha256sum <"$kept/bytes")" \
     --arg host_key "$(cut -d ' ' -f 2 /etc/ssh/ssh_host_ed25519_key.pub)" \
     --arg array "$(jq -c '[.state, .disks, .bytes, .filesystem]' /run/cloudtop/ephemeral-raid.json)" \

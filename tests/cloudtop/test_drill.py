@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop import clouds, drill, ec2, ssh
+from cloudtop import clouds, drill, drill_report, ec2, ssh
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from tests.cloud import client, fake_cloud
@@ -37,13 +37,15 @@ WAS = {
     "host_key": "AAAA",
     "array": '["mounted",2,1000,"xfs"]',
     "dotfiles": "d07  -",
+    "saved_work": "5a7e  -",
 }
-IS = {**WAS, "ready": True, "old_array": "", "docker": "/mnt/ephemeral/docker"}
-BEFORE = drill.Before(found("i-1"), WAS)
+BACK = {"event": "back", "previous": "i-1", "instance": "i-2", "away_seconds": 40}
+IS = {**WAS, "ready": True, "old_array": "", "docker": "/mnt/ephemeral/docker", "back": BACK}
+BEFORE = drill_report.Before(found("i-1"), WAS)
 
 
 def missing(after: dict[str, Any], seen: Found) -> list[str]:
-    return [check.name for check in drill.checks(BEFORE, seen, after) if not check.good]
+    return [check.name for check in drill_report.checks(BEFORE, seen, after) if not check.good]
 
 
 def test_machine_that_is_as_it_was_passes() -> None:
@@ -60,10 +62,26 @@ def test_machine_that_is_as_it_was_passes() -> None:
         ("array is blank", {"old_array": "/mnt/ephemeral/drill-1a2b"}),
         ("docker on the array", {"docker": ""}),
         ("dotfiles", {"dotfiles": "d08  -"}),
+        ("saved work", {"saved_work": ""}),
+        ("journal", {"back": None}),
+        ("journal", {"back": {**BACK, "instance": "i-3"}}),
     ],
 )
 def test_what_did_not_come_back_on_the_machine_is_named(what: str, after: dict[str, Any]) -> None:
     assert missing({**IS, **after}, found("i-2")) == [what]
+
+
+def test_work_that_nobody_could_save_is_not_missing() -> None:
+    told = drill_report.checks(BEFORE, found("i-2"), {**IS, "saved_work": ""}, warned=False)
+    assert [check.name for check in told if not check.good] == []
+
+
+def test_timeline_has_the_notice_and_the_end_of_saving_from_the_journal() -> None:
+    line = {"time": "2026-01-31T12:00:09Z", "saved": {"seconds": 7}}
+    times = drill_report.times_of(line)
+    assert times["saved"] - times["notice"] == 7
+    assert times["saved"] == 1769860809.0
+    assert drill_report.times_of(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -81,16 +99,16 @@ def test_what_did_not_come_back_in_ec2_is_named(what: str, seen: dict[str, Any])
 
 
 def test_report_shows_times_in_their_order_and_what_is_missing() -> None:
-    report = drill.Report(1, "i-1", "i-2", {"ready": 61.5, "gone": 20.0, "ssh": 48.25})
-    report.checks.append(drill.Check("array", False, "2 disks before, 0 after"))
-    text = drill.render(report)
+    report = drill_report.Report(1, "i-1", "i-2", {"ready": 61.5, "gone": 20.0, "ssh": 48.25})
+    report.checks.append(drill_report.Check("array", False, "2 disks before, 0 after"))
+    text = drill_report.render(report)
     assert text.index("gone") < text.index("ssh") < text.index("ready")
     assert "MISSING  array: 2 disks before, 0 after" in text
     assert not report.good
 
 
 def test_report_without_any_check_is_not_good() -> None:
-    assert not drill.Report(1, "i-1").good
+    assert not drill_report.Report(1, "i-1").good
 
 
 def test_cloud_that_cannot_be_told_to_reap_says_where_one_can() -> None:
@@ -174,7 +192,8 @@ class BoxDrill(drill.Drill):
         told = [each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"]
         if told != [(found.instance or {}).get("InstanceId")]:
             return {"ready": False} if script == "drill_ask.sh" else None
-        return {**IS, "times": {"array": 1.0, "volume": time.time()}}
+        back = {**BACK, "instance": told[0]}
+        return {**IS, "back": back, "times": {"array": 1.0, "volume": time.time()}}
 
 
 @pytest.fixture
