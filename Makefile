@@ -2,6 +2,7 @@
 # make test        set everything up, then run every check
 # make test-fast   the checks that start no machine
 # make bench       measure; prints figures, asserts nothing
+# make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
 # make lock        write the locked versions anew
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-test provision test test-fast bench lock system-packages
+.PHONY: setup setup-test provision test test-fast bench drill lock system-packages
 
 provision: setup
 	$(BIN)/python runner.py provision $(ARGS)
@@ -28,6 +29,9 @@ test-fast: setup-test
 
 bench: setup-test
 	$(BIN)/python -m tests.bench
+
+drill: setup-test
+	$(BIN)/python -m tests.drill $(ARGS)
 
 system-packages:
 	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh

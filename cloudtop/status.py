@@ -191,7 +191,7 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("", _told(mount)))
     reap = reaps.last(machine.get("reaps"))
     if reap:
-        rows.append(("last reap", reap))
+        rows.append(("last away", reap))
     rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
     if instance:
         rows.append(("log in", status["login"]))

@@ -1,7 +1,8 @@
 """Measures what a user waits for, in one run; prints figures and asserts nothing.
 
 ``make bench`` works on a clone of HEAD with a rehearsal cloud of its own: cold (no image
-in the cache), again (nothing to do), destroyed and made anew with the image cached.
+in the cache), again (nothing to do), destroyed and made anew with the image cached; then
+baked, taken away, and back: how long that took beside the boot of a bare machine.
 Machines differ and are shared: compare the figures of one run, not of two.
 """
 
@@ -9,18 +10,17 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-PORT = 4590
+from tests.clone import PORT, Clone, clone
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def calls() -> dict[str, int]:
         return {"mutating": 0, "reading": 0}
 
 
-def timed(what: str, argv: list[str], cwd: Path, environ: dict[str, str]) -> Figures:
+def timed(what: str, argv: list[str], own: Clone) -> Figures:
     """Run a command to its end and count the API calls it made."""
     before, began = calls(), time.monotonic()
-    subprocess.run(argv, cwd=cwd, env=environ, check=True)
+    own.run(argv)
     seconds, after = time.monotonic() - began, calls()
     return Figures(
         what,
@@ -109,52 +109,53 @@ def resident_mib(home: Path) -> list[int]:
     return sorted(found)
 
 
+@dataclass(frozen=True)
+class Relaunch:
+    """Seconds from the launch of the next machine until it was usable, and until docker was."""
+
+    usable: float
+    docker: float
+
+
+def relaunch(report: dict[str, Any]) -> Relaunch:
+    """From the timeline of one reap, as ``rehearse --json`` prints it."""
+    seconds = report["seconds"]
+    began = seconds["relaunched"]
+    usable = max(seconds[mark] for mark in ("ssh", "array", "volume"))
+    return Relaunch(usable - began, max(usable, seconds["docker"]) - began)
+
+
+def exports(text: str) -> dict[str, str]:
+    """The variables that ``python -m localcloud env`` prints as shell."""
+    words = (shlex.split(line, comments=True) for line in text.splitlines())
+    pairs = (each for line in words if line[:1] == ["export"] for each in line[1:])
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def main() -> int:
     """Print the table; 0 when every command succeeded."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        home = Path(scratch)
-        clone = home / "clone"
-        environ = {
-            **os.environ,
-            "HOME": str(home),
-            "LOCALCLOUD_PORT": str(PORT),
-            "LOCALCLOUD_NETWORK": "127.79.0.0/16",
-        }
-        for key in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-            environ.pop(key, None)
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        runner = [str(clone / ".venv" / "bin" / "python"), "runner.py"]
-        localcloud = [runner[0], "-m", "localcloud"]
-        figures = []
-        try:
-            figures.append(
-                timed("make provision, nothing cached", ["make", "provision"], clone, environ)
-            )
-            figures.append(timed("again, nothing to do", ["make", "provision"], clone, environ))
-            memory = resident_mib(home)
-            figures.append(timed("destroy", [*runner, "destroy", "--yes"], clone, environ))
-            figures.append(
-                timed("make provision, image cached", ["make", "provision"], clone, environ)
-            )
-            exports = subprocess.run(
-                [*localcloud, "env"],
-                cwd=clone,
-                env=environ,
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-            pairs = dict(
-                line.removeprefix("export ").split("=", 1)
-                for line in exports.splitlines()
-                if line.startswith("export ")
-            )
-            boot = boot_to_ssh({key: value.strip("'\"") for key, value in pairs.items()})
-        finally:
-            subprocess.run([*localcloud, "stop"], cwd=clone, env=environ, check=False)
+    with clone() as own:
+        figures = [
+            timed("make provision, nothing cached", ["make", "provision"], own),
+            timed("again, nothing to do", ["make", "provision"], own),
+        ]
+        memory = resident_mib(own.home)
+        figures += [
+            timed("destroy", own.runner("destroy", "--yes"), own),
+            timed("make provision, image cached", ["make", "provision"], own),
+            timed("bake", own.runner("bake"), own),
+            timed("change over to the image", own.runner("provision", "--yes"), own),
+        ]
+        (report,) = json.loads(own.read(own.runner("rehearse", "--notice", "60", "--json")))
+        own.run(own.runner("destroy", "--yes"))
+        boot = boot_to_ssh(exports(own.read(own.localcloud("env"))))
+        back = relaunch(report)
         print(f"\n{'':<44} {'seconds':>10} {'mutat.':>6} {'read':>6}")
         print("\n".join(str(each) for each in figures))
         print(f"{'boot of the bare image to ssh':<44} {boot:8.1f} s")
+        for what, seconds in (("ssh, array and volume", back.usable), ("docker", back.docker)):
+            told = f"relaunch, unattended, to {what}"
+            print(f"{told:<44} {seconds:8.1f} s {seconds / boot:8.2f} x the bare boot")
         print(f"{'resident memory of an idle machine':<44} {memory[0] if memory else 0:8} MiB")
     return 0
 

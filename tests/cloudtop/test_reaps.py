@@ -70,4 +70,4 @@ def test_status_asks_the_machine_for_its_journal_and_shows_it(
     nothing = ec2.Found(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
     shown = status.render({**seen, "machine": machine})
-    assert "  last reap    at an unknown time, back after 1 min\n" in shown
+    assert "  last away    at an unknown time, back after 1 min\n" in shown

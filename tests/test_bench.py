@@ -1,0 +1,18 @@
+"""What the bench makes of the figures that it is given."""
+
+from __future__ import annotations
+
+from tests import bench
+
+
+def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() -> None:
+    seconds = {
+        **{"notice": 1.9, "gone": 40.0, "relaunched": 41.0},
+        **{"ssh": 62.5, "array": 54.0, "volume": 62.0, "docker": 77.0, "ready": 85.0},
+    }
+    assert bench.relaunch({"seconds": seconds}) == bench.Relaunch(usable=21.5, docker=36.0)
+
+
+def test_variables_are_read_as_a_shell_would() -> None:
+    text = "# for your shell\nunset AWS_PROFILE\nexport AWS_REGION=us-east-1 KEY='a b'\n"
+    assert bench.exports(text) == {"AWS_REGION": "us-east-1", "KEY": "a b"}
