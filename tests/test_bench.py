@@ -7,8 +7,14 @@ from tests import bench
 
 def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() -> None:
     seconds = {
-        **{"notice": 1.9, "gone": 40.0, "relaunched": 41.0},
-        **{"ssh": 62.5, "array": 54.0, "volume": 62.0, "docker": 77.0, "ready": 85.0},
+        "notice": 1.9,
+        "gone": 40.0,
+        "relaunched": 41.0,
+        "ssh": 62.5,
+        "array": 54.0,
+        "volume": 62.0,
+        "docker": 77.0,
+        "ready": 85.0,
     }
     assert bench.relaunch({"seconds": seconds}) == bench.Relaunch(usable=21.5, docker=36.0)
 
