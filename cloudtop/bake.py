@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cloudtop import ec2, images
+from cloudtop import ec2, farewell, images
 from cloudtop.context import Context, run_playbooks
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -74,11 +74,14 @@ def offer_renewal(context: Context, found: Found) -> dict[str, bool]:
     print(
         f"The live request launches from {change[0]}; it should from {change[1]}. To change that it"
         " is cancelled, its machine is ended, and a new one is asked for, with the same volume."
-        f" What is on {settings.ephemeral_mount} and the root disk goes."
+        f" What is on {settings.ephemeral_mount} and the root disk goes; git work trees with work"
+        " found nowhere else are saved to the volume first."
     )
-    if context.options.yes:
-        return {"cloudtop_renew": True}
-    if not sys.stdin.isatty():
+    if not (context.options.yes or (sys.stdin.isatty() and _agreed())):
         return {}
-    answer = input("Do it now? [y/N] ").strip().lower()
-    return {"cloudtop_renew": True} if answer in {"y", "yes"} else {}
+    farewell.save_work(context, found)
+    return {"cloudtop_renew": True}
+
+
+def _agreed() -> bool:
+    return input("Do it now? [y/N] ").strip().lower() in {"y", "yes"}

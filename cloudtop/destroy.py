@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudtop import costs
+from cloudtop import costs, farewell
 from cloudtop.bake import images_of
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found
@@ -23,8 +23,11 @@ def destroy(context: Context) -> None:
             " A volume is deleted only for its own cloudtop's name.",
             f"To delete the data of {name!r} for good: --delete-volume {name}",
         )
-    print(announcement(name, context.find(), images_of(context), doomed is not None))
+    found = context.find()
+    print(announcement(name, found, images_of(context), doomed is not None))
     confirm(context.options.yes, "Go on?")
+    if doomed is None:
+        farewell.save_work(context, found)
     run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
     left = context.find()
     if left.request or left.instance:

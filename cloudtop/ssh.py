@@ -86,10 +86,13 @@ def write_config(target: Target) -> Path:
     return include
 
 
-def ask(target: Target, command: str, seconds: int = 60) -> str | None:
-    """What a command on the machine prints, or None where it cannot be asked."""
+def ask(target: Target, command: str, seconds: int = 60, connect: int | None = None) -> str | None:
+    """What a command on the machine prints, or None where it cannot be asked.
+
+    It may take ``connect`` seconds (or ``seconds``) to answer, and twice ``seconds`` in all.
+    """
     argv = arguments(target, [command])
-    argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={seconds}"]
+    argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect or seconds}"]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=seconds * 2, check=False
