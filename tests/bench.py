@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import bench_array
 from tests.clone import PORT, Clone, clone
 
 
@@ -147,6 +148,7 @@ def main() -> int:
             timed("change over to the image", own.runner("provision", "--yes"), own),
         ]
         (report,) = json.loads(own.read(own.runner("rehearse", "--notice", "60", "--json")))
+        array = bench_array.rows(own)
         own.run(own.runner("destroy", "--yes"))
         boot = boot_to_ssh(exports(own.read(own.localcloud("env"))))
         back = relaunch(report)
@@ -156,6 +158,7 @@ def main() -> int:
         for what, seconds in (("ssh, array and volume", back.usable), ("docker", back.docker)):
             told = f"relaunch, unattended, to {what}"
             print(f"{told:<44} {seconds:8.1f} s {seconds / boot:8.2f} x the bare boot")
+        print("\n".join(array))
         print(f"{'resident memory of an idle machine':<44} {memory[0] if memory else 0:8} MiB")
     return 0
 

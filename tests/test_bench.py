@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests import bench
+from tests import bench, bench_array
 
 
 def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() -> None:
@@ -22,3 +22,8 @@ def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() ->
 def test_variables_are_read_as_a_shell_would() -> None:
     text = "# for your shell\nunset AWS_PROFILE\nexport AWS_REGION=us-east-1 KEY='a b'\n"
     assert bench.exports(text) == {"AWS_REGION": "us-east-1", "KEY": "a b"}
+
+
+def test_throughput_is_what_the_bytes_took_beyond_doing_nothing() -> None:
+    line = '{"place": "/mnt/ephemeral", "mib": 200, "nothing": 1.0, "write": 2.0, "read": 3.0}'
+    assert bench_array.throughput(line) == bench_array.Throughput(write=200.0, read=100.0)
