@@ -120,6 +120,16 @@ def test_a_volume_that_is_there_already_is_not_waited_for(relaunched: Volume) ->
     assert key(relaunched) == "private ed25519 first\n"
 
 
+def test_a_running_ssh_that_comes_after_this_unit_is_not_waited_for(relaunched: Volume) -> None:
+    relaunched.good()
+    relaunched.host_keys("second")
+    (relaunched.tree / "cloud-instance").write_text("i-newer\n")
+    (relaunched.tree / "log").write_text("")
+    wait(relaunched)
+    reloads = [line for line in relaunched.logged("systemctl") if "ssh.service" in line]
+    assert reloads[-1] == "systemctl --no-block try-reload-or-restart ssh.service"
+
+
 def test_a_machine_that_had_its_keys_does_not_wait(machine: Volume, disk: Path) -> None:
     formatted(disk)
     machine.good()
