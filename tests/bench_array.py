@@ -17,7 +17,7 @@ RATE = 100
 # disk, and on the array, each disk throttled alike. Prints seconds.
 SCRIPT = r"""
 set -eu
-mib=200 limits=
+mib=800 limits=
 for disk in /dev/nvme*n1; do
     limits="$limits -p IOReadBandwidthMax=$disk\ RATEM -p IOWriteBandwidthMax=$disk\ RATEM"
 done
