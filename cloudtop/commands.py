@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from cloudtop import bake, ec2, images, preflight, ssh, status, watch
+from cloudtop import bake, ec2, images, ledger, preflight, ssh, status, summary, watch
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import Plan
@@ -27,7 +27,7 @@ def converge(context: Context, more: Mapping[str, Any] | None = None) -> None:
     began = time.monotonic()
     changed = run_playbooks(context, context.playbooks, more)
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
-    print(status.render(gathered(context)))
+    print(summary.render(gathered(context)))
 
 
 def watch_over(context: Context) -> None:
@@ -50,14 +50,17 @@ def watch_over(context: Context) -> None:
 def show_status(context: Context) -> None:
     """Print what is there, as text or as JSON."""
     told = gathered(context)
-    print(json.dumps(told, indent=2) if context.options.json else status.render(told))
+    print(json.dumps(told, indent=2) if context.options.json else summary.render(told))
 
 
 def gathered(context: Context) -> dict[str, Any]:
     """Status of what is there now, the machine's own view with it."""
     found, own = context.find(), bake.images_of(context)
     pinned = images.pinned(ec2.client(), found, own)
-    return status.gather(context.settings, context.cloud, found, own, pinned)
+    told = status.gather(context.settings, context.cloud, found, own, pinned)
+    journal = (told["machine"] or {}).get("reaps")
+    now = int(time.time())
+    return {**told, "money": ledger.money(ec2.client, context.settings, found, journal, now)}
 
 
 def log_in(context: Context) -> None:
