@@ -7,6 +7,7 @@ the month's own length. (``costs.worst_month`` is of an average month, of 730 ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -67,7 +68,7 @@ class Lines:
 
     @property
     def total(self) -> float:
-        return float(sum(getattr(self, each.name) for each in fields(self)))
+        return math.fsum(getattr(self, each.name) for each in fields(self))
 
     def __add__(self, other: Self) -> Lines:
         names = [each.name for each in fields(self)]
@@ -128,7 +129,7 @@ def _so_far(facts: Facts) -> Lines:
         if root
         else 0.0,
         volume=facts.volume.dollars(month, month.start, now) if facts.volume else 0.0,
-        snapshots=sum(each.dollars(month, month.start, now) for each in facts.snapshots),
+        snapshots=math.fsum(each.dollars(month, month.start, now) for each in facts.snapshots),
     )
 
 
@@ -137,7 +138,7 @@ def _storage(facts: Facts, left: Span, rooted: bool) -> Lines:
     return Lines(
         root=root.dollars(facts.month, *left) if root else 0.0,
         volume=volume.dollars(facts.month, *left) if volume else 0.0,
-        snapshots=sum(each.dollars(facts.month, *left) for each in facts.snapshots),
+        snapshots=math.fsum(each.dollars(facts.month, *left) for each in facts.snapshots),
     )
 
 

@@ -18,6 +18,8 @@ RATES = {"gp3": costs.GP3_PER_GIB_MONTH, "gp2": costs.GP2_PER_GIB_MONTH}
 STANDING = frozenset({"stopped", "stopping"})
 # Seconds by which this computer's clock may be behind EC2's before that is worth a word
 SLACK = 60
+# Seconds from making a volume to making its first request, at most
+FIRST_REQUEST = 900
 
 
 def money(
@@ -56,7 +58,7 @@ def gather(
     except CloudtopError as error:
         notes.append(f"snapshots are not in it: {error.message}")
     made = _seconds(volume, "CreateTime")
-    if created and made and max(made + SLACK, month.start) < created:
+    if created and made and max(made + FIRST_REQUEST, month.start) < created:
         notes.append(
             f"the machine is counted since {datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M}"
             " UTC, when its request was made; what came before is not known any more"
