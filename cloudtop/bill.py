@@ -164,6 +164,7 @@ def as_json(facts: Facts, made: Bill) -> dict[str, Any]:
         "month": facts.month.name,
         "month_hours": facts.month.hours,
         "hours_run": round(facts.uptime.seconds / 3600, 2),
+        "hours_at_most": bool(facts.uptime.doubts),
         "price": price,
         "bid": bid,
         "below_bid": None if price is None or bid is None else round(bid - price, 6),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cloudtop import reaps
+from cloudtop import costs, reaps
 
 
 def render(status: dict[str, Any]) -> str:
@@ -48,7 +48,13 @@ def render(status: dict[str, Any]) -> str:
     if reap:
         rows.append(("last away", reap))
     rows += money(status["money"] or {})
-    rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
+    rows.append(
+        (
+            "worst month",
+            f"${status['worst_month']:.2f}, an average one ({costs.HOURS_PER_MONTH} h), every hour"
+            " at the bid",
+        )
+    )
     if instance:
         rows.append(("log in", status["login"]))
     return "\n".join(f"  {key:<12} {value}" for key, value in rows)

@@ -156,6 +156,7 @@ def test_as_json_has_cents_and_stable_keys() -> None:
         "month": "2026-11",
         "month_hours": 720,
         "hours_run": 240,
+        "hours_at_most": False,
         "price": 0.14,
         "bid": 0.20,
         "below_bid": 0.06,
