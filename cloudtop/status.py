@@ -16,6 +16,9 @@ from cloudtop.settings import Settings
 
 DEFAULT_NAME = "cloudtop"
 HOST_KEY_TAG = "cloudtop:host-key"
+# What EC2 says of a request whose machine was stopped by its owner, or by itself when idle
+STOPPED_CODE = "instance-stopped-by-user"
+START = "python runner.py start"
 # One line a file: its name, then the JSON that a boot program left there
 ASK_MACHINE = (
     'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
@@ -110,7 +113,9 @@ def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
     """
     target = target_of(settings, cloud, found.instance)
     if target is None:
-        raise CloudtopError(_why_no_machine(settings, found), "Try: python runner.py provision")
+        told = (found.request or {}).get("Status", {}).get("Code")
+        hint = START if told == STOPPED_CODE else "python runner.py provision"
+        raise CloudtopError(_why_no_machine(settings, found), f"Try: {hint}")
     pin_from_tag(target, found.volume)
     return target
 
@@ -181,7 +186,9 @@ def render(status: dict[str, Any]) -> str:
                 f" in {instance['zone']}{where}",
             )
         )
-    if instance and status["machine"] is None:
+    if instance and request and request["status"] == STOPPED_CODE:
+        rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
+    elif instance and status["machine"] is None:
         rows.append(("machine", "could not be asked: python runner.py ssh"))
     if array:
         rows.append(("array", _told(array)))
@@ -189,11 +196,13 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
     if mount:
         rows.append(("", _told(mount)))
+    if machine.get("idle"):
+        rows.append(("idle", _told(machine["idle"])))
     reap = reaps.last(machine.get("reaps"))
     if reap:
         rows.append(("last away", reap))
     rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
-    if instance:
+    if instance and instance["state"] != "stopped":
         rows.append(("log in", status["login"]))
     return "\n".join(f"  {key:<12} {value}" for key, value in rows)
 
