@@ -41,6 +41,8 @@ COMMANDS = (
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("rehearse", "have the machine reaped, and check that all comes back"),
     Command("status", "show what is there and what it costs"),
+    Command("stop", "stop the machine, which then costs nothing; see start", ("stop.yml",)),
+    Command("start", "start a machine that was stopped", ("start.yml",)),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
@@ -97,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, rehearse, settings
+    from cloudtop import bake, commands, context, destroy, power, rehearse, settings
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -107,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "watch": commands.watch_over,
         "rehearse": rehearse.rehearse,
         "status": commands.show_status,
+        "stop": power.stop,
+        "start": power.start,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
         "destroy": destroy.destroy,

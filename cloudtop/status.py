@@ -16,6 +16,9 @@ from cloudtop.settings import Settings
 
 DEFAULT_NAME = "cloudtop"
 HOST_KEY_TAG = "cloudtop:host-key"
+# What EC2 says of a request whose machine was stopped by its owner, or by itself when idle
+STOPPED_CODE = "instance-stopped-by-user"
+START = "python runner.py start"
 # One line a file: its name, then the JSON that a boot program left there
 ASK_MACHINE = (
     'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
@@ -112,7 +115,9 @@ def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
     """
     target = target_of(settings, cloud, found.instance)
     if target is None:
-        raise CloudtopError(_why_no_machine(settings, found), "Try: python runner.py provision")
+        told = (found.request or {}).get("Status", {}).get("Code")
+        hint = START if told == STOPPED_CODE else "python runner.py provision"
+        raise CloudtopError(_why_no_machine(settings, found), f"Try: {hint}")
     pin_from_tag(target, found.volume)
     return target
 

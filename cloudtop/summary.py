@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudtop import costs, reaps
+from cloudtop.status import START, STOPPED_CODE
 
 
 def render(status: dict[str, Any]) -> str:
@@ -36,7 +37,9 @@ def render(status: dict[str, Any]) -> str:
                 f" in {instance['zone']}{where}",
             )
         )
-    if instance and status["machine"] is None:
+    if instance and request and request["status"] == STOPPED_CODE:
+        rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
+    elif instance and status["machine"] is None:
         rows.append(("machine", "could not be asked: python runner.py ssh"))
     if array:
         rows.append(("array", _told(array)))
@@ -44,6 +47,8 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
     if mount:
         rows.append(("", _told(mount)))
+    if machine.get("idle"):
+        rows.append(("idle", _told(machine["idle"])))
     reap = reaps.last(machine.get("reaps"))
     if reap:
         rows.append(("last away", reap))
@@ -55,7 +60,7 @@ def render(status: dict[str, Any]) -> str:
             " at the bid",
         )
     )
-    if instance:
+    if instance and instance["state"] != "stopped":
         rows.append(("log in", status["login"]))
     return "\n".join(f"  {key:<12} {value}" for key, value in rows)
 
