@@ -99,14 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, power, rehearse, settings
+    from cloudtop import bake, commands, context, destroy, power, rehearse, settings, watching
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
         "provision": commands.provision,
         "converge": commands.converge,
         "bake": bake.bake,
-        "watch": commands.watch_over,
+        "watch": watching.watch_over,
         "rehearse": rehearse.rehearse,
         "status": commands.show_status,
         "stop": power.stop,

@@ -31,14 +31,20 @@ class BudgetWatch:
     clock: Callable[[], float] = time.monotonic
     _launch: Launch | None = field(default=None, init=False)
     _not_before: float = field(default=0.0, init=False)
+    _held: bool = field(default=False, init=False)
     _told: str = field(default="", init=False)
 
     def holds(self, found: Found) -> bool:
-        """Whether the machine was stopped now, so that it is not to be made whole."""
+        """Whether the machine is to be left alone, as it was stopped or is to be."""
         launch = Launch.of(found.instance)
-        if launch is None or (launch == self._launch and self.clock() < self._not_before):
+        if launch is None:
             return False
-        self._launch, self._not_before = launch, self.clock() + EVERY
+        if launch != self._launch or self.clock() >= self._not_before:
+            self._launch, self._not_before = launch, self.clock() + EVERY
+            self._held = self._looked(launch)
+        return self._held
+
+    def _looked(self, launch: Launch) -> bool:
         try:
             money, asked = self.look()
         except CloudtopError as error:
@@ -51,19 +57,25 @@ class BudgetWatch:
             self._say(f"{standing['warning']}; {why}", "unsure")
             return False
         self._say(standing["warning"], standing["level"])
-        return self._stopped(launch, self.stop) if spent and self.stop else False
+        if spent and self.stop:
+            self._end(launch, self.stop)
+            return True
+        return False
 
-    def _stopped(self, launch: Launch, stop: Callable[[], None]) -> bool:
+    def _end(self, launch: Launch, stop: Callable[[], None]) -> None:
         try:
             stop()
         except CloudtopError as error:
-            self.tell(f"{launch.instance_id} could not be stopped: {error.message}")
-            return False
-        self.tell(
-            f"{launch.instance_id} is stopped, as the budget says. To go on this month, raise"
-            " cloudtop_monthly_budget first, then: python runner.py start"
-        )
-        return True
+            # To make it whole now would mount the volume that was unmounted for the stop
+            self.tell(
+                f"{launch.instance_id} could not be stopped: {error.message} Next try in"
+                f" {EVERY:.0f} s."
+            )
+        else:
+            self.tell(
+                f"{launch.instance_id} is stopped, as the budget says. To go on this month, raise"
+                " cloudtop_monthly_budget first, then: python runner.py start"
+            )
 
     def _say(self, sentence: str, kind: str) -> None:
         """Tell it once for as long as it is of the same kind."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from cloudtop import bake, budget_watch, ec2, images, ledger, preflight, ssh, status, summary, watch
+from cloudtop import bake, ec2, images, ledger, preflight, ssh, status, summary
 from cloudtop.context import Context, confirm, run_playbooks
-from cloudtop.ec2 import Found
-from cloudtop.errors import CloudtopError
 from cloudtop.preflight import Plan
 
 
@@ -33,36 +31,6 @@ def converge(context: Context, more: Mapping[str, Any] | None = None) -> None:
     changed = run_playbooks(context, context.playbooks, more)
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
     print(summary.render(gathered(context)))
-
-
-def watch_over(context: Context) -> None:
-    """Wait for the machine and make it whole, each time EC2 brings it back."""
-    every = context.options.every
-    if not 1 <= every <= 3600:
-        raise CloudtopError(
-            f"--every is {every:g}; it is the seconds between two looks, from 1 to 3600.",
-            "Try: --every 15",
-        )
-    tell = watch.teller(context.options.notify, context.settings.name)
-    watch.Watch(
-        look=context.find,
-        make_whole=lambda: converge(context),
-        tell=tell,
-        every=every,
-        once=context.options.once,
-        holds=_budget_watch(context, tell),
-    ).run()
-
-
-def _budget_watch(context: Context, tell: Callable[[str], None]) -> Callable[[Found], bool]:
-    if not context.settings.monthly_budget:
-        return lambda found: False
-
-    def look() -> tuple[dict[str, Any], bool]:
-        told = gathered(context)
-        return told["money"], isinstance((told["machine"] or {}).get("reaps"), list)
-
-    return budget_watch.BudgetWatch(look=look, stop=None, tell=tell).holds
 
 
 def show_status(context: Context) -> None:

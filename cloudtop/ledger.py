@@ -32,7 +32,7 @@ def money(
     """
     facts, notes = gather(client_factory, settings, found, journal, now)
     made = bill.bill(facts)
-    standing = budget.standing(settings, round(made.so_far.total, 2), bool(made.at_most))
+    standing = budget.standing(settings, made.so_far.total, bool(made.at_most))
     return {
         **bill.as_json(facts, made),
         "notes": notes,

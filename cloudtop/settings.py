@@ -22,7 +22,7 @@ INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+(-[a-z0-9]+)*[a-z]")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
-BUDGET_ACTIONS = ("warn",)
+BUDGET_ACTIONS = ("warn", "stop")
 FILESYSTEMS = ("xfs", "ext4")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 

@@ -17,6 +17,8 @@ Span = tuple[int, int]
 
 # A machine tells so many of the journal's newest entries (cloudtop-reap-journal)
 TOLD = 20
+# Seconds within which a machine that can't be asked is taken for its request's first
+PROMPT = 600
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,7 @@ def uptime(
     backs = _backs(journal)
     aways = [away for away in (_away(each, machine) for each in backs or []) if away]
     since = begin
-    if machine and (backs == [] or machine.launched <= begin):
-        # Nothing came before it
+    if machine and _first(begin, machine, backs):
         since, aways = max(begin, machine.launched), []
     present = [(max(since, machine.launched), now)] if machine else []
     rooted = without([(since, end)], [away.span for away in aways if not away.stopped])
@@ -106,6 +107,11 @@ def uptime(
     )
 
 
+def _first(begin: int, machine: Machine, backs: list[dict[str, Any]] | None) -> bool:
+    """Whether no other machine ran since ``begin``."""
+    return backs == [] or machine.launched <= begin + (PROMPT if backs is None else 0)
+
+
 def _doubts(
     begin: int, created: int, machine: Machine | None, journal: Any, aways: Sequence[Away]
 ) -> Iterable[str]:
@@ -113,7 +119,7 @@ def _doubts(
     backs = _backs(journal)
     if machine is None:
         yield "with no machine there, the journal of its times away can't be read"
-    elif machine.launched <= begin or backs == []:
+    elif _first(begin, machine, backs):
         return
     elif backs is None:
         yield "the machine could not be asked for its times away"

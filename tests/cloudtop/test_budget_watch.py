@@ -12,9 +12,9 @@ from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 
 
-def found(instance: str = "i-1", state: str = "running") -> Found:
+def found(instance: str = "i-1", state: str = "running", launched: str = "1") -> Found:
     request = {"SpotInstanceRequestId": "sir-1", "State": "active", "Status": {"Code": "fulfilled"}}
-    machine = {"InstanceId": instance, "State": {"Name": state}, "LaunchTime": "1"}
+    machine = {"InstanceId": instance, "State": {"Name": state}, "LaunchTime": launched}
     return Found(request=request, instance=machine, volume=None)
 
 
@@ -99,10 +99,19 @@ def test_near_budget_stops_nothing() -> None:
 def test_stop_that_failed_is_tried_again() -> None:
     scene = Scene(SPENT)
     scene.failures = 1
-    assert not scene.holds()
-    assert "could not be stopped: EC2 did not answer." in scene.told[-1]
-    assert not scene.holds(after=15)
+    # Nothing mounts the volume again meanwhile
+    assert scene.holds()
+    assert "could not be stopped: EC2 did not answer. Next try in 600 s" in scene.told[-1]
+    assert scene.holds(after=15)
+    assert (scene.asked, scene.stopped) == (1, 0)
     assert scene.holds(after=EVERY)
+    assert scene.stopped == 1
+
+
+def test_started_again_with_a_higher_budget_it_goes_on() -> None:
+    scene = Scene(SPENT, NEAR)
+    assert scene.holds()
+    assert not scene.holds(found(launched="2"))
     assert scene.stopped == 1
 
 

@@ -222,8 +222,8 @@ def test_budget_is_a_part_of_it(scene: Scene) -> None:
     assert told["so_far"]["total"] == pytest.approx(1.86)
     assert told["budget"] == {
         "dollars": 2.0,
-        "percent": 93.0,
+        "percent": 92.9,
         "level": "near",
         "action": "warn",
-        "warning": "$1.86 of this month's $2.00 is gone (93%)",
+        "warning": "$1.86 of this month's $2.00 is gone (92%)",
     }

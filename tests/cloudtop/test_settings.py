@@ -25,7 +25,8 @@ def test_defaults_are_the_recipe() -> None:
 def test_no_budget_unless_one_is_set() -> None:
     loaded = settings.load()
     assert (loaded.monthly_budget, loaded.budget_action) == (0, "warn")
-    assert settings.load(["cloudtop_monthly_budget=49.5"]).monthly_budget == 49.5
+    loaded = settings.load(["cloudtop_monthly_budget=49.5", "cloudtop_budget_action=stop"])
+    assert (loaded.monthly_budget, loaded.budget_action) == (49.5, "stop")
 
 
 def test_own_file_wins_over_tracked_and_option_over_both(own_file: Path) -> None:

@@ -109,6 +109,14 @@ def test_machine_that_cannot_be_asked_makes_it_an_upper_bound() -> None:
     assert told.doubts == ("the machine could not be asked for its times away",)
 
 
+def test_machine_of_a_few_minutes_after_its_request_is_the_first() -> None:
+    told = uptime(NOW, at("11-10 00:00"), running("11-10 00:10"), None, None)
+    assert (told.running, told.doubts) == (((at("11-10 00:10"), NOW),), ())
+    later = uptime(NOW, at("11-10 00:00"), running("11-10 00:11"), None, None)
+    assert later.running == ((at("11-10 00:00"), NOW),)
+    assert later.doubts
+
+
 def test_request_with_no_machine_ran_until_its_status_changed_at_most() -> None:
     told = uptime(NOW, at("09-01 00:00"), None, at("11-15 00:00"), None)
     assert told.running == ((START, at("11-15 00:00")),)
