@@ -42,11 +42,12 @@ def show_status(context: Context) -> None:
 def gathered(context: Context) -> dict[str, Any]:
     """Status of what is there now, the machine's own view with it."""
     found, own = context.find(), bake.images_of(context)
-    pinned = images.pinned(ec2.client(), found, own)
+    client = ec2.client()
+    pinned = images.pinned(client, found, own)
     told = status.gather(context.settings, context.cloud, found, own, pinned)
     journal = (told["machine"] or {}).get("reaps")
     now = int(time.time())
-    return {**told, "money": ledger.money(ec2.client, context.settings, found, journal, now)}
+    return {**told, "money": ledger.money(lambda: client, context.settings, found, journal, now)}
 
 
 def log_in(context: Context) -> None:

@@ -1,4 +1,4 @@
-"""``watch`` and the budget: a spent one stops the machine, by the playbook, with nobody asked."""
+"""A budget that is spent: ``watch`` stops the machine, by the playbook, and ``provision`` warns."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from cloudtop import clouds, farewell, paths, power, settings, watching
+from cloudtop import clouds, commands, farewell, paths, power, settings, watching
 from cloudtop.context import Context
 from tests import cloud
 from tests.localcloud.clock import standing
 from tests.localcloud.lab import Lab
+
+# Dollars an hour that are much even where this month is a few seconds old
+PRICE = 9000
 
 
 @pytest.fixture
@@ -30,8 +33,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         lab = Lab(*running)
         with standing(lab.server) as clock:
             clock.now -= timedelta(hours=1)
+            lab.price(PRICE)
             lab.spot_instance(
-                TagSpecifications=[{"ResourceType": "spot-instances-request", "Tags": pairs}]
+                SpotPrice=f"{PRICE}",
+                TagSpecifications=[{"ResourceType": "spot-instances-request", "Tags": pairs}],
             )
             yield lab
             lab.tidy()
@@ -86,10 +91,29 @@ def test_spent_budget_warns_and_no_more_where_that_is_set(lab: Lab, ran: list[st
     assert len(told) == 1
 
 
-@pytest.mark.parametrize("budget", ["0", "1000"])
+@pytest.mark.parametrize("budget", ["0", "1000000"])
 def test_without_a_budget_or_within_it_nothing_happens(
     lab: Lab, ran: list[str], budget: str
 ) -> None:
     given = (f"cloudtop_monthly_budget={budget}", "cloudtop_budget_action=stop")
     assert held(*given) == (False, [])
     assert (ran, state(lab)) == ([], "running")
+
+
+def test_provision_warns_before_it_does_anything(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def run(*_: Any) -> str:
+        said.append(capsys.readouterr().out)
+        return ""
+
+    monkeypatch.setattr(commands, "run_playbooks", run)
+    # The worst month of a new request, at a bid of 0.01, is 7.30 and 8.93 for what is beside it
+    given = ["cloudtop_monthly_budget=16.23", "cloudtop_bid=0.01", f"cloudtop_ssh_key={tmp_path}/k"]
+    options = Namespace(yes=True, verbose=0)
+    commands.provision(Context(options, settings.load(given), clouds.load("rehearsal"), ("x.yml",)))
+    assert "WARNING: the budget is spent: " in said[0]
+    assert "The live request's bid is $9000 an hour" in said[0]
+    assert "budget       WARNING: the budget is spent: " in capsys.readouterr().out
