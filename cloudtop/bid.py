@@ -22,8 +22,8 @@ from cloudtop.settings import Settings
 # Rows that are shown beside those that have a name
 SHOWN = 8
 FLOOR = (
-    "This is a floor: since the end of 2017 EC2 takes machines mostly for their capacity,\n"
-    "which no history of prices shows. A higher bid does not keep those."
+    "This is a floor: since the end of 2017 EC2 takes machines mostly for their\n"
+    "capacity, which no history of prices shows. A higher bid does not keep those."
 )
 
 

@@ -84,6 +84,8 @@ def fulfilling(client: Any, wish: Wish, processor: str) -> tuple[list[str], int]
         {"Name": "supported-usage-class", "Values": ["spot"]},
         {"Name": "processor-info.supported-architecture", "Values": [processor]},
     ]
+    if wish.disks:
+        filters.append({"Name": "instance-storage-supported", "Values": ["true"]})
     with plain_errors():
         pages = client.get_paginator("describe_instance_types").paginate(Filters=filters)
         every = [info for page in pages for info in page["InstanceTypes"]]

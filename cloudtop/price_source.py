@@ -89,7 +89,7 @@ def of_file(options: Namespace, types: Sequence[str]) -> Source:
     if not table:
         raise CloudtopError(f"{path} has no prices of {', '.join(types)} in {options.zone}.")
     end = max(one.times[-1] for one in table.values())
-    _no_future(path.name, end, time.time())
+    refuse_future(path.name, end, time.time())
     start: float = min(one.times[0] for one in table.values())
     if options.days is not None:
         start = max(
@@ -99,8 +99,13 @@ def of_file(options: Namespace, types: Sequence[str]) -> Source:
     return Source(table, start, end, path.name, price_list.of_table(kinds))
 
 
-def of_ec2(options: Namespace, settings: Settings, types: Sequence[str]) -> Source:
-    """EC2's prices of these types. Raises CloudtopError where it has none of any."""
+def of_ec2(
+    options: Namespace, settings: Settings, types: Sequence[str], known: bool = False
+) -> Source:
+    """EC2's prices of these types, which may be ``known`` to exist.
+
+    Raises CloudtopError where it has none of any.
+    """
     days = number("--days", options.days or str(DAYS), 1, MOST_DAYS, "days", str(DAYS))
     region, zone = settings.region, options.zone
     if zone and not (ZONE.fullmatch(zone) and zone.startswith(region)):
@@ -110,12 +115,13 @@ def of_ec2(options: Namespace, settings: Settings, types: Sequence[str]) -> Sour
         )
     end = time.time()
     client = ec2.client()
-    instance_types.check(client, types)
+    if not known:
+        instance_types.check(client, types)
     start = end - days * DAY
     table = price_history.fetch(ec2.client, types, [zone] if zone else None, start, end)
     if not table:
         raise _not_offered(client, types, zone or region)
-    _no_future("EC2's history", max(one.times[-1] for one in table.values()), end)
+    refuse_future("EC2's history", max(one.times[-1] for one in table.values()), end)
     kinds = [kind for kind in types if any(place[0] == kind for place in table)]
     return Source(table, start, end, zone or region, price_list.ask(kinds, region))
 
@@ -133,7 +139,8 @@ def _not_offered(client: Any, types: Sequence[str], where: str) -> CloudtopError
     )
 
 
-def _no_future(what: str, newest: float, now: float) -> None:
+def refuse_future(what: str, newest: float, now: float) -> None:
+    """Raises CloudtopError where a price is newer than this computer's clock can be off."""
     if newest > now + CLOCKS_DIFFER:
         raise CloudtopError(
             f"The newest price of {what} is of {moment(newest)}, and this computer's clock says"

@@ -88,7 +88,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
     types, note = options.types or [settings.instance_type], ""
     if wish:
         types, note = _wished(wished, settings)
-    return price_source.of_ec2(options, settings, list(dict.fromkeys(types))), note
+    return price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish), note
 
 
 def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str], str]:
