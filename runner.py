@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudtop.options import ADD
+
 ROOT = Path(__file__).resolve().parent
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 
@@ -40,6 +42,8 @@ COMMANDS = (
     ),
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("rehearse", "have the machine reaped, and check that all comes back"),
+    Command("prices", "what machines cost, by type and zone"),
+    Command("bid", "which bid would have been enough"),
     Command("status", "show what is there and what it costs"),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
@@ -63,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for row in COMMANDS:
         added = commands.add_parser(row.name, help=row.help, parents=[common])
-        if row.name == "status":
+        if row.name in ADD:
+            ADD[row.name](added)
+        elif row.name == "status":
             added.add_argument("--json", action="store_true", help="for programs")
         elif row.name == "watch":
             added.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
@@ -97,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, rehearse, settings
+    from cloudtop import bake, bid, commands, context, destroy, prices, rehearse, settings
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -106,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bake": bake.bake,
         "watch": commands.watch_over,
         "rehearse": rehearse.rehearse,
+        "prices": prices.show,
+        "bid": bid.show,
         "status": commands.show_status,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
