@@ -45,6 +45,8 @@ COMMANDS = (
     Command("prices", "what machines cost, by type and zone"),
     Command("bid", "which bid would have been enough"),
     Command("status", "show what is there and what it costs"),
+    Command("stop", "stop the machine, which then costs nothing; see start", ("stop.yml",)),
+    Command("start", "start a machine that was stopped", ("start.yml",)),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
@@ -103,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, bid, commands, context, destroy, prices, rehearse, settings
+    from cloudtop import bake, bid, commands, context, destroy, power, prices, rehearse, settings
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -115,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "prices": prices.show,
         "bid": bid.show,
         "status": commands.show_status,
+        "stop": power.stop,
+        "start": power.start,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
         "destroy": destroy.destroy,

@@ -18,6 +18,7 @@ from cloudtop import paths
 # 365 days of 24 hours over 12 months, the month that AWS's own calculator uses
 HOURS_PER_MONTH = 730
 GP3_PER_GIB_MONTH = 0.08
+GP2_PER_GIB_MONTH = 0.10
 PUBLIC_IPV4_PER_HOUR = 0.005
 # Of what is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
 SNAPSHOT_PER_GIB_MONTH = 0.05

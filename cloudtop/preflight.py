@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cloudtop import costs, ec2, instance_types
+from cloudtop import budget, costs, ec2, instance_types
 from cloudtop.costs import WorstMonth
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
@@ -47,6 +47,7 @@ def check(settings: Settings) -> Plan:
         account = ec2.client("sts").get_caller_identity()["Account"]
     client = ec2.client()
     check_bid(settings)
+    budget.refuse(settings)
     zones = _zones(client)
     if settings.zone and settings.zone not in zones:
         raise CloudtopError(
@@ -67,6 +68,7 @@ def check(settings: Settings) -> Plan:
             f"No on-demand price is known for {settings.instance_type}:"
             " the bid was not compared with it."
         )
+    notes += filter(None, [budget.note_on_request(settings, found.request)])
     return Plan(
         found=found,
         account=account,
