@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def use_project_python() -> None:
     """Go on in the project's virtual environment where this Python lacks the packages."""
-    if importlib.util.find_spec("ansible_runner") and importlib.util.find_spec("boto3"):
+    if all(map(importlib.util.find_spec, ("ansible_runner", "boto3", "rich"))):
         return
     if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])

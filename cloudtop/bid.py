@@ -94,7 +94,7 @@ def shown(found: Replay, bid: float) -> list[Outcome]:
 
 
 def _source(options: Namespace, settings: Settings) -> Source:
-    if not options.history:
+    if options.history is None:
         options.zone = options.zone or settings.zone
         return price_source.of_ec2(options, settings, [options.type or settings.instance_type])
     source = price_source.of_file(options, [options.type] if options.type else [])

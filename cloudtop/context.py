@@ -74,7 +74,7 @@ def enter(
 
     With ``--history`` all is in a file: no cloud is started, and none is asked.
     """
-    if getattr(options, "history", None):
+    if getattr(options, "history", None) is not None:
         return Context(options, settings, clouds.load(settings.cloud), names, on_failure)
     ec2.check_region(settings.region)
     cloud = clouds.load(settings.cloud)

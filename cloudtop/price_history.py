@@ -59,8 +59,8 @@ def _questions(
 ) -> Iterator[dict[str, Any]]:
     """Each type in each zone where those are few, so that no long answer is paged in a row."""
     if len(types) > side_by_side.AT_A_TIME:
-        only = [{"Name": "availability-zone", "Values": list(zones)}] if zones else []
-        yield from ({"InstanceTypes": [kind], "Filters": only} for kind in types)
+        only = {"Filters": [{"Name": "availability-zone", "Values": list(zones)}]} if zones else {}
+        yield from ({"InstanceTypes": [kind], **only} for kind in types)
         return
     if zones is None:
         with plain_errors():

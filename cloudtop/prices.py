@@ -78,7 +78,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
             f"Either types are named ({', '.join(options.types)}) or wished for.",
             "For example: python runner.py prices --vcpus 16 --memory 60 --disks 2",
         )
-    if options.history:
+    if options.history is not None:
         if wish:
             raise CloudtopError(
                 "EC2 knows which types fulfil a wish, and with --history it is not asked.",
@@ -88,7 +88,11 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
     types, note = options.types or [settings.instance_type], ""
     if wish:
         types, note = _wished(wished, settings)
-    return price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish), note
+    source = price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish)
+    absent = [kind for kind in types if kind not in {place[0] for place in source.table}]
+    if absent:
+        note += f"\nEC2 has no spot price of {', '.join(absent)} in {source.place}."
+    return source, note.strip()
 
 
 def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str], str]:

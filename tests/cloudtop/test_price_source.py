@@ -64,6 +64,14 @@ def test_a_wish_is_priced_in_one_zone(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.usefixtures("entered")
+def test_type_that_is_not_sold_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    prices.show(context(types=["i3.4xlarge", "c5d.large"], zone="us-east-1e", json=False))
+    told = capsys.readouterr().out
+    assert told.startswith("EC2 has no spot price of c5d.large in us-east-1e.\n")
+    assert "i3.4xlarge us-east-1e 0.1642" in told
+
+
+@pytest.mark.usefixtures("entered")
 def test_bid_replays_every_zone_that_it_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     bid.show(context())
     told = json.loads(capsys.readouterr().out)
