@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudtop.options import ADD
+
 ROOT = Path(__file__).resolve().parent
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 
@@ -40,6 +42,8 @@ COMMANDS = (
     ),
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("rehearse", "have the machine reaped, and check that all comes back"),
+    Command("prices", "what machines cost, by type and zone"),
+    Command("bid", "which bid would have been enough"),
     Command("status", "show what is there and what it costs"),
     Command("stop", "stop the machine, which then costs nothing; see start", ("stop.yml",)),
     Command("start", "start a machine that was stopped", ("start.yml",)),
@@ -65,7 +69,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for row in COMMANDS:
         added = commands.add_parser(row.name, help=row.help, parents=[common])
-        if row.name == "status":
+        if row.name in ADD:
+            ADD[row.name](added)
+        elif row.name == "status":
             added.add_argument("--json", action="store_true", help="for programs")
         elif row.name == "watch":
             added.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
@@ -99,7 +105,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, power, rehearse, settings, watching
+    from cloudtop import (
+        bake,
+        bid,
+        commands,
+        context,
+        destroy,
+        power,
+        prices,
+        rehearse,
+        settings,
+        watching,
+    )
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -108,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bake": bake.bake,
         "watch": watching.watch_over,
         "rehearse": rehearse.rehearse,
+        "prices": prices.show,
+        "bid": bid.show,
         "status": commands.show_status,
         "stop": power.stop,
         "start": power.start,
@@ -134,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def use_project_python() -> None:
     """Go on in the project's virtual environment where this Python lacks the packages."""
-    if importlib.util.find_spec("ansible_runner") and importlib.util.find_spec("boto3"):
+    if all(map(importlib.util.find_spec, ("ansible_runner", "boto3", "rich"))):
         return
     if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])

@@ -31,6 +31,10 @@ def converge(context: Context, more: Mapping[str, Any] | None = None) -> None:
     changed = run_playbooks(context, context.playbooks, more)
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
     print(summary.render(gathered(context)))
+    target = status.target_of(context.settings, context.cloud, context.find().instance)
+    written = target and ssh.renew_config(target)
+    if written:
+        print(f"\nThe machine's address in {written} is up to date again.")
 
 
 def show_status(context: Context) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import yaml
 
@@ -64,12 +65,17 @@ def snapshots(gib: int) -> float:
 def on_demand_price(instance_type: str) -> float | None:
     """Dollars an hour for Linux in us-east-1, or None for a family not in the dated table."""
     family, _, size = instance_type.partition(".")
-    per_xlarge = _table().get(family)
+    per_xlarge = _table()["per_xlarge"].get(family)
     if per_xlarge is None:
         return None
     multiple = re.fullmatch(r"(\d+)xlarge", size)
     factor = float(multiple[1]) if multiple else _SIZE_FACTORS.get(size)
     return None if factor is None else round(per_xlarge * factor, 4)
+
+
+def on_demand_table() -> str:
+    """What the table behind ``on_demand_price`` is, for people."""
+    return f"a table of us-east-1, as published in {_table()['published']}"
 
 
 def bid_cap(instance_type: str) -> float | None:
@@ -79,6 +85,6 @@ def bid_cap(instance_type: str) -> float | None:
 
 
 @cache
-def _table() -> dict[str, float]:
-    values: dict[str, float] = yaml.safe_load(paths.ON_DEMAND_PRICES.read_text())["per_xlarge"]
+def _table() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(paths.ON_DEMAND_PRICES.read_text())
     return values

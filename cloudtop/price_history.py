@@ -10,19 +10,17 @@ import bisect
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cloudtop import side_by_side
 from cloudtop.ec2 import plain_errors
 from cloudtop.errors import CloudtopError
 from spotprices import files
 from spotprices.errors import PriceFileError
 from spotprices.files import PRODUCTS, Prices, Table
 
-# botocore keeps ten connections of a client by default; EC2 throttles who asks much more
-SIDE_BY_SIDE = 10
 HOUR = 3600
 
 
@@ -44,7 +42,7 @@ def fetch(
     gives too). A type that is not sold in a zone has no series. EC2 keeps 90 days. All is
     asked side by side. Raises CloudtopError where EC2 does not answer.
     """
-    # boto3's clients may be shared by threads; making one takes longer than a call
+    # Making one takes longer than a call
     client = client_factory()
     asked: dict[str, Any] = {
         "ProductDescriptions": [product],
@@ -52,12 +50,7 @@ def fetch(
         "EndTime": datetime.fromtimestamp(end, UTC),
     }
     every = [{**asked, **one} for one in _questions(client, types, zones)]
-    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-    try:
-        answers = list(pool.map(lambda one: _answer(client, one), every))
-    finally:
-        # The first error is told, not waited for until all the others are asked
-        pool.shutdown(cancel_futures=True)
+    answers = side_by_side.ask(lambda one: _answer(client, one), every)
     return _table(entry for entries in answers for entry in entries)
 
 
@@ -65,9 +58,9 @@ def _questions(
     client: Any, types: Sequence[str], zones: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
     """Each type in each zone where those are few, so that no long answer is paged in a row."""
-    if len(types) > SIDE_BY_SIDE:
-        only = [{"Name": "availability-zone", "Values": list(zones)}] if zones else []
-        yield from ({"InstanceTypes": [kind], "Filters": only} for kind in types)
+    if len(types) > side_by_side.AT_A_TIME:
+        only = {"Filters": [{"Name": "availability-zone", "Values": list(zones)}]} if zones else {}
+        yield from ({"InstanceTypes": [kind], **only} for kind in types)
         return
     if zones is None:
         with plain_errors():

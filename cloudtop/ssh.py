@@ -86,6 +86,14 @@ def write_config(target: Target) -> Path:
     return include
 
 
+def renew_config(target: Target) -> Path | None:
+    """Bring a block that was written before up to date; None where nothing had to change."""
+    include = paths.ssh_include_file()
+    blocks = _blocks(include.read_text()) if include.exists() else []
+    old = [block for block in blocks if block.split()[1] == target.alias]
+    return write_config(target) if old and old != [config_block(target)] else None
+
+
 def ask(target: Target, command: str, seconds: int = 60, connect: int | None = None) -> str | None:
     """What a command on the machine prints, or None where it cannot be asked.
 

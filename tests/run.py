@@ -85,7 +85,7 @@ def fast_checks() -> Iterator[Check]:
 def machine_checks() -> Iterator[Check]:
     """The tests that take minutes: kills, and machines one after the other."""
     yield Check(
-        "pytest, the long ones", ("pytest", "-n", "2", "--dist", "loadgroup", *LONG), pytest=True
+        "pytest, the long ones", ("pytest", "-n", "2", "--dist", "loadfile", *LONG), pytest=True
     )
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once

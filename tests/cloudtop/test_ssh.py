@@ -69,3 +69,18 @@ def test_write_goes_through_a_link_into_dotfiles(target: ssh.Target, tmp_path: P
     ssh.write_config(target)
     assert (tmp_path / ".ssh" / "config").is_symlink()
     assert ssh.INCLUDE in real.read_text()
+
+
+def test_a_block_that_was_written_is_renewed_with_a_new_address(target: ssh.Target) -> None:
+    moved = ssh.Target("box", "127.77.0.9", 2222, target.key, target.state)
+    other = ssh.Target("other", "127.77.0.6", 2222, target.key, target.state)
+    assert ssh.renew_config(moved) is None
+    assert not paths.ssh_include_file().exists()
+    ssh.write_config(target)
+    ssh.write_config(other)
+    assert ssh.renew_config(target) is None
+    assert ssh.renew_config(moved) == paths.ssh_include_file()
+    written = paths.ssh_include_file().read_text()
+    assert "127.77.0.5" not in written
+    assert ssh.config_block(moved) in written
+    assert ssh.config_block(other) in written

@@ -26,8 +26,9 @@ case $before in
 esac
 echo "1 0 $(cat "$TREE/sys/class/block/${before##*/}/dev") / $last rw" >>"$TREE/proc/self/mountinfo"
 """
-# Time passes in a file
+# Time passes in a file, in whole seconds
 _SLEEP = """
+case $1 in 0.*) exit ;; esac
 IFS=' .' read -r now _ <"$TREE/proc/uptime"
 echo "$((now + $1)).00 0.00" >"$TREE/proc/uptime"
 """

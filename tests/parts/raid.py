@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from pathlib import Path
 
@@ -81,6 +82,10 @@ class Raid(Boot):
 
     def superblock(self, disk: str, uuid: str, devices: int) -> None:
         (self.tree / "superblocks" / disk).write_text(f"{uuid} {devices}\n")
+        # What blkid knows a member of an array by: md's magic, version 1, and its own place
+        with (self.tree / "dev" / disk).open("r+b") as device:
+            device.seek(4096)
+            device.write(struct.pack("<II136xQ", 0xA92B4EFC, 1, 8))
 
     def reboot(self, *, assembled: bool) -> None:
         """What a reboot leaves: superblocks and data, and arrays only if udev was quick."""

@@ -146,6 +146,11 @@ def test_docker_starts_on_the_array_or_not_at_all(name: str) -> None:
     assert "cloudtop-ephemeral-raid.service" in before(after(told), name)
 
 
+def test_containerd_is_ready_when_cloud_init_is() -> None:
+    first = before(after(units()), "containerd.service")
+    assert not first & {"cloud-init.service", "sysinit.target", "ssh.service"}
+
+
 def test_every_file_of_the_role_is_installed() -> None:
     wanted = (FILES / "persistent_mount/vars/main.yml").read_text()
     for path in Path(FILES / "persistent_mount/files").iterdir():

@@ -50,6 +50,24 @@ def test_the_journal_has_a_line_of_it(machine: Reaped, tree: Tree) -> None:
     assert f"sync {machine.volume}/.cloudtop/reaps.jsonl" in machine.log
 
 
+def test_the_journal_says_why(machine: Reaped) -> None:
+    machine.stub("cloudtop-reap-journal", 'echo "$*" >>"$TREE/asked"; echo instance-terminated-x')
+    machine.hook(
+        "wait",
+        'until [ -s "$RUN/reap.why" ]; do :; done'.replace("$RUN", str(machine.tree / "run")),
+    )
+    machine.reap()
+    assert machine.journal[0]["why"] == "instance-terminated-x"
+    assert (machine.tree / "asked").read_text() == "/etc/cloudtop/persistent-mount.conf why\n"
+
+
+def test_without_a_reason_the_line_is_there_all_the_same(machine: Reaped) -> None:
+    machine.stub("cloudtop-reap-journal", "exit 1")
+    (machine.tree / "run/reap.why").write_text("of an earlier one")
+    machine.reap()
+    assert "why" not in machine.journal[0]
+
+
 def test_lines_are_added_to_the_journal(machine: Reaped) -> None:
     for seconds in (100, 110):
         machine.mounted()

@@ -66,6 +66,28 @@ def test_what_the_old_machine_noted_is_why(machine: Journal) -> None:
     assert machine.told()[-1]["why"] == "instance-terminated-no-capacity"
 
 
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [
+        ("instance-terminated-no-capacity", "instance-terminated-no-capacity\n"),
+        ("instance-stopped-by-price", "instance-stopped-by-price\n"),
+        ("marked-for-termination", ""),
+        ("fulfilled", ""),
+        ("", ""),
+    ],
+)
+def test_at_a_notice_it_prints_why(machine: Journal, code: str, printed: str) -> None:
+    machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.2", code="fulfilled"))
+    machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.2", code=code))
+    machine.told()
+    assert machine.last["request"] == "sir-1"
+    done = machine.run("why")
+    assert (done.returncode, done.stdout) == (0, printed), done.stderr
+    # The request that is open again has no instance to be found by
+    (asked,) = [line for line in machine.log if "SpotInstanceRequestId.1=sir-1" in line]
+    assert "Filter" not in asked
+
+
 def test_a_price_above_the_bid_while_it_was_away_is_why(machine: Journal) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.200000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
@@ -133,7 +155,7 @@ def test_it_follows_no_link_of_the_users(machine: Journal) -> None:
 
 def test_without_the_volume_nothing_is_written(machine: Journal) -> None:
     (machine.tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
-    assert "is not mounted" in machine.run().stdout
+    assert "is not mounted" in machine.run().stderr
     assert sorted(path.name for path in machine.place.iterdir()) == ["alive", "last"]
 
 

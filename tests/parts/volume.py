@@ -22,13 +22,20 @@ for word; do
         *=*) data="$data $word" ;;
     esac
 done
-case "$*" in *--config*) cat >>"$TREE/stdin" ;; esac
+given=
+case "$*" in *--config*) given=$(cat); printf '%s\n' "$given" >>"$TREE/stdin" ;; esac
+case $url in */api/token) echo TOKEN; exit ;; esac
 if [ -z "$action" ]; then
-    case $url in
-        */api/token) echo TOKEN ;;
-        */) cat "$TREE/imds/${url#*/meta-data/}.list" ;;
-        *) cat "$TREE/imds/${url#*/meta-data/}" ;;
-    esac
+    printf '%s\n' "$given" | sed -n 's:^url = ".*/meta-data/\(.*\)"$:\1:p' | {
+        code=0
+        while read -r path; do
+            case $path in */) path=$path.list ;; esac
+            code=0
+            cat "$TREE/imds/$path" 2>/dev/null || code=22
+            echo
+        done
+        exit $code
+    }
     exit
 fi
 echo "curl $action$data $url" >>"$TREE/log"

@@ -8,9 +8,6 @@ import pytest
 
 from tests.roles.plays import Outcome, Place, of, tags
 
-# In one process and in their order, also where others run beside them
-pytestmark = pytest.mark.xdist_group("image")
-
 NAME = "box"
 WHOLE = ["copy", "seal"]
 

@@ -39,17 +39,27 @@ keep_host_keys() {
         mv "$kept.new" "$kept"
     fi
     for key in "$kept"/ssh_host_*; do
-        if cmp --silent "$key" "$etc_ssh/${key##*/}"; then continue; fi
-        # Private until all of it is there
-        install -m 0600 "$key" "$etc_ssh/${key##*/}.new"
-        case $key in *.pub) chmod 0644 "$etc_ssh/${key##*/}.new" ;; esac
-        mv "$etc_ssh/${key##*/}.new" "$etc_ssh/${key##*/}"
-        restored=yes
+        if ! cmp --silent "$key" "$etc_ssh/${key##*/}"; then restored=yes; fi
+        if [ -n "$restored" ]; then break; fi
     done
+    if [ -n "$restored" ]; then exchange; fi
     if [ -n "$restored" ]; then say "The ssh host keys of this cloudtop are in place again."; fi
     mkdir -p "$state"
     if [ -r "$cloud_instance" ]; then cp "$cloud_instance" "$state/host-keys.instance"; fi
     if [ -r "$etc_ssh/ssh_host_ed25519_key.pub" ]; then
-        host_key=$(cut -d ' ' -f 1,2 "$etc_ssh/ssh_host_ed25519_key.pub")
+        read -r algorithm key _ <"$etc_ssh/ssh_host_ed25519_key.pub" || true
+        host_key="$algorithm $key"
     fi
+}
+
+# exchange: puts the kept keys in place, each whole. All at once, as ssh waits for it and a
+# program's start is long in an emulated machine.
+exchange() {
+    rm -rf "$etc_ssh/cloudtop.new"
+    mkdir -m 0700 "$etc_ssh/cloudtop.new"
+    cp "$kept"/ssh_host_* "$etc_ssh/cloudtop.new"
+    chmod 0600 "$etc_ssh/cloudtop.new"/ssh_host_*
+    chmod 0644 "$etc_ssh/cloudtop.new"/ssh_host_*.pub
+    mv -f "$etc_ssh/cloudtop.new"/ssh_host_* "$etc_ssh"
+    rmdir "$etc_ssh/cloudtop.new"
 }
