@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cloudtop.options import ADD
+
 ROOT = Path(__file__).resolve().parent
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 
@@ -43,6 +45,7 @@ COMMANDS = (
     Command("status", "show what is there and what it costs"),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
+    Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
 )
 
@@ -63,7 +66,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for row in COMMANDS:
         added = commands.add_parser(row.name, help=row.help, parents=[common])
-        if row.name == "status":
+        if row.name in ADD:
+            ADD[row.name](added)
+        elif row.name == "status":
             added.add_argument("--json", action="store_true", help="for programs")
         elif row.name == "watch":
             added.add_argument("--every", type=float, default=15.0, metavar="SECONDS")
@@ -97,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, rehearse, settings
+    from cloudtop import bake, commands, context, destroy, rehearse, settings, snapshots
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -109,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "status": commands.show_status,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
+        "snapshot": snapshots.snapshot,
         "destroy": destroy.destroy,
     }
     row = next(each for each in COMMANDS if each.name == options.subcommand)
