@@ -46,6 +46,8 @@ COMMANDS = (
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
+    Command("restore", "put a snapshot in its place", ("restore_prepare.yml", "restore.yml")),
+    Command("orphans", "what costs money and belongs to no cloudtop", ("orphans.yml",)),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
 )
 
@@ -102,7 +104,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 when it did what it says, 1 when not, 130 when interrupted."""
     options = parser().parse_args(argv)
     use_project_python()
-    from cloudtop import bake, commands, context, destroy, rehearse, settings, snapshots
+    from cloudtop import (
+        bake,
+        commands,
+        context,
+        destroy,
+        orphans_delete,
+        rehearse,
+        restore,
+        settings,
+        snapshots,
+    )
     from cloudtop.errors import CloudtopError
 
     actions: dict[str, context.Action] = {
@@ -115,6 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
         "snapshot": snapshots.snapshot,
+        "restore": restore.restore,
+        "orphans": orphans_delete.show,
         "destroy": destroy.destroy,
     }
     row = next(each for each in COMMANDS if each.name == options.subcommand)

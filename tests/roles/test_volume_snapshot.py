@@ -118,6 +118,7 @@ def test_the_newest_are_kept_and_those_of_images_and_of_other_roles(place: Place
     image = place.ec2.register_image(
         Name="by hand",
         Architecture="x86_64",
+        VirtualizationType="hvm",
         RootDeviceName="/dev/sda1",
         BlockDeviceMappings=[
             {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": root(place)}},
