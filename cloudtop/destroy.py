@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cloudtop import costs, ec2, farewell, snapshots
+from cloudtop import costs, ec2, farewell, orphans, snapshots
 from cloudtop.bake import images_of
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.images import Image
+from cloudtop.orphans import Leftover
 from cloudtop.snapshots import Snapshot
 
 
@@ -40,7 +41,7 @@ def destroy(context: Context) -> None:
             "Run it again: python runner.py destroy",
         )
     taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
-    print("\n" + remains(name, left, images_of(context), taken))
+    print("\n" + remains(name, left, images_of(context), taken, others(context)))
 
 
 def announcement(
@@ -72,9 +73,23 @@ def announcement(
     return "\n".join(lines)
 
 
-def remains(name: str, left: Found, baked: list[Image], taken: Sequence[Snapshot] = ()) -> str:
+def others(context: Context) -> list[Leftover]:
+    """What else of this cloudtop costs money: replaced volumes, parts of a bake, root disks."""
+    settings = context.settings
+    left = orphans.sort_out(orphans.look(ec2.client(), settings.owner)).orphans
+    mine = [each for each in left if each.name == settings.name]
+    return [each for each in mine if each.kind not in ("image", "snapshot")]
+
+
+def remains(
+    name: str,
+    left: Found,
+    baked: list[Image],
+    taken: Sequence[Snapshot] = (),
+    more: Sequence[Leftover] = (),
+) -> str:
     """What is left and still costs money, in dollars a month on AWS."""
-    if not left.volume and not baked and not taken:
+    if not (left.volume or baked or taken or more):
         return "Nothing of it is left, and nothing costs money any more."
     lines = []
     if left.volume:
@@ -96,6 +111,11 @@ def remains(name: str, left: Found, baked: list[Image], taken: Sequence[Snapshot
             f"{_count(taken)} of the volume {'are' if len(taken) > 1 else 'is'} kept and cost"
             f"{'' if len(taken) > 1 else 's'} at most ${month:.2f} a month on AWS."
             + ("" if left.volume else " To delete that: python runner.py orphans --delete")
+        )
+    if more:
+        lines.append(
+            f"{', '.join(each.id for each in more)} of it: at most"
+            f" ${sum(each.month for each in more):.2f} a month, too. Look: python runner.py orphans"
         )
     return "\n".join(lines)
 

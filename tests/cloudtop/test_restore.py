@@ -11,6 +11,7 @@ from cloudtop import clouds, destroy, orphans_delete, restore, settings
 from cloudtop.context import Context
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.orphans import Leftover
 from cloudtop.snapshots import Snapshot
 
 
@@ -92,3 +93,16 @@ def test_destroy_says_which_snapshots_stay_and_what_they_cost() -> None:
     kept = destroy.remains("box", Found(None, None, volume()), [], taken[:1])
     assert "1 snapshot of the volume is kept and costs at most $2.50 a month" in kept
     assert "orphans" not in kept
+
+
+def test_destroy_says_what_else_of_it_costs_money() -> None:
+    more = [
+        Leftover("replaced", "vol-8", "box", 50, 4.0),
+        Leftover("root", "vol-9", "box", 16, 1.28),
+    ]
+    told = destroy.remains("box", Found(None, None, None), [], (), more)
+    assert told == (
+        "vol-8, vol-9 of it: at most $5.28 a month, too. Look: python runner.py orphans"
+    )
+    nothing = destroy.remains("box", Found(None, None, None), [])
+    assert nothing == "Nothing of it is left, and nothing costs money any more."
