@@ -42,7 +42,11 @@ COMMANDS = (
     ),
     Command("watch", "make it whole each time EC2 brings it back", ("cloud.yml", "machine.yml")),
     Command("rehearse", "have the machine reaped, and check that all comes back"),
+    Command("prices", "what machines cost, by type and zone"),
+    Command("bid", "which bid would have been enough"),
     Command("status", "show what is there and what it costs"),
+    Command("stop", "stop the machine, which then costs nothing; see start", ("stop.yml",)),
+    Command("start", "start a machine that was stopped", ("start.yml",)),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
@@ -106,10 +110,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     use_project_python()
     from cloudtop import (
         bake,
+        bid,
         commands,
         context,
         destroy,
         orphans_delete,
+        power,
+        prices,
         rehearse,
         restore,
         settings,
@@ -123,7 +130,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "bake": bake.bake,
         "watch": commands.watch_over,
         "rehearse": rehearse.rehearse,
+        "prices": prices.show,
+        "bid": bid.show,
         "status": commands.show_status,
+        "stop": power.stop,
+        "start": power.start,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
         "snapshot": snapshots.snapshot,
@@ -150,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def use_project_python() -> None:
     """Go on in the project's virtual environment where this Python lacks the packages."""
-    if importlib.util.find_spec("ansible_runner") and importlib.util.find_spec("boto3"):
+    if all(map(importlib.util.find_spec, ("ansible_runner", "boto3", "rich"))):
         return
     if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from cloudtop import bake, ec2, images, preflight, ssh, status, watch
+from cloudtop import bake, budget_watch, ec2, images, ledger, preflight, ssh, status, summary, watch
 from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import Plan
 
@@ -17,6 +18,10 @@ def provision(context: Context) -> None:
     """Check, show the plan, ask where it costs money, run the playbooks, sum up."""
     plan = preflight.check(context.settings)
     print(describe(context, plan))
+    if context.settings.monthly_budget and (
+        warning := gathered(context)["money"]["budget"]["warning"]
+    ):
+        print(f"WARNING: {warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
     converge(context, bake.offer_renewal(context, plan.found))
@@ -27,7 +32,7 @@ def converge(context: Context, more: Mapping[str, Any] | None = None) -> None:
     began = time.monotonic()
     changed = run_playbooks(context, context.playbooks, more)
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
-    print(status.render(gathered(context)))
+    print(summary.render(gathered(context)))
     target = status.target_of(context.settings, context.cloud, context.find().instance)
     written = target and ssh.renew_config(target)
     if written:
@@ -42,26 +47,42 @@ def watch_over(context: Context) -> None:
             f"--every is {every:g}; it is the seconds between two looks, from 1 to 3600.",
             "Try: --every 15",
         )
+    tell = watch.teller(context.options.notify, context.settings.name)
     watch.Watch(
         look=context.find,
         make_whole=lambda: converge(context),
-        tell=watch.teller(context.options.notify, context.settings.name),
+        tell=tell,
         every=every,
         once=context.options.once,
+        holds=_budget_watch(context, tell),
     ).run()
+
+
+def _budget_watch(context: Context, tell: Callable[[str], None]) -> Callable[[Found], bool]:
+    if not context.settings.monthly_budget:
+        return lambda found: False
+
+    def look() -> tuple[dict[str, Any], bool]:
+        told = gathered(context)
+        return told["money"], isinstance((told["machine"] or {}).get("reaps"), list)
+
+    return budget_watch.BudgetWatch(look=look, stop=None, tell=tell).holds
 
 
 def show_status(context: Context) -> None:
     """Print what is there, as text or as JSON."""
     told = gathered(context)
-    print(json.dumps(told, indent=2) if context.options.json else status.render(told))
+    print(json.dumps(told, indent=2) if context.options.json else summary.render(told))
 
 
 def gathered(context: Context) -> dict[str, Any]:
     """Status of what is there now, the machine's own view with it."""
     found, own = context.find(), bake.images_of(context)
     pinned = images.pinned(ec2.client(), found, own)
-    return status.gather(context.settings, context.cloud, found, own, pinned)
+    told = status.gather(context.settings, context.cloud, found, own, pinned)
+    journal = (told["machine"] or {}).get("reaps")
+    now = int(time.time())
+    return {**told, "money": ledger.money(ec2.client, context.settings, found, journal, now)}
 
 
 def log_in(context: Context) -> None:

@@ -70,7 +70,12 @@ def confirm(yes: bool, question: str) -> None:
 def enter(
     options: Namespace, settings: Settings, names: Sequence[str], on_failure: Sequence[str]
 ) -> Context:
-    """Start the cloud where that is ours to do, and enter its environment."""
+    """Start the cloud where that is ours to do, and enter its environment.
+
+    With ``--history`` all is in a file: no cloud is started, and none is asked.
+    """
+    if getattr(options, "history", None) is not None:
+        return Context(options, settings, clouds.load(settings.cloud), names, on_failure)
     ec2.check_region(settings.region)
     cloud = clouds.load(settings.cloud)
     clouds.start(cloud)

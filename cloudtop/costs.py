@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import yaml
 
@@ -17,6 +18,7 @@ from cloudtop import paths
 # 365 days of 24 hours over 12 months, the month that AWS's own calculator uses
 HOURS_PER_MONTH = 730
 GP3_PER_GIB_MONTH = 0.08
+GP2_PER_GIB_MONTH = 0.10
 PUBLIC_IPV4_PER_HOUR = 0.005
 # Of what is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
 SNAPSHOT_PER_GIB_MONTH = 0.05
@@ -68,12 +70,17 @@ def address_month() -> float:
 def on_demand_price(instance_type: str) -> float | None:
     """Dollars an hour for Linux in us-east-1, or None for a family not in the dated table."""
     family, _, size = instance_type.partition(".")
-    per_xlarge = _table().get(family)
+    per_xlarge = _table()["per_xlarge"].get(family)
     if per_xlarge is None:
         return None
     multiple = re.fullmatch(r"(\d+)xlarge", size)
     factor = float(multiple[1]) if multiple else _SIZE_FACTORS.get(size)
     return None if factor is None else round(per_xlarge * factor, 4)
+
+
+def on_demand_table() -> str:
+    """What the table behind ``on_demand_price`` is, for people."""
+    return f"a table of us-east-1, as published in {_table()['published']}"
 
 
 def bid_cap(instance_type: str) -> float | None:
@@ -83,6 +90,6 @@ def bid_cap(instance_type: str) -> float | None:
 
 
 @cache
-def _table() -> dict[str, float]:
-    values: dict[str, float] = yaml.safe_load(paths.ON_DEMAND_PRICES.read_text())["per_xlarge"]
+def _table() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(paths.ON_DEMAND_PRICES.read_text())
     return values

@@ -46,12 +46,12 @@ class Found:
     volume: dict[str, Any] | None
 
 
-def client(service: str = "ec2") -> Any:
-    """A client of the cloud that the environment names."""
+def client(service: str = "ec2", region: str | None = None) -> Any:
+    """A client of the cloud that the environment names, in its region or in another."""
     with plain_errors():
         config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard"})
         # A session of its own: the default one keeps the first credentials it has seen
-        return boto3.session.Session().client(service, config=config)
+        return boto3.session.Session().client(service, region_name=region, config=config)
 
 
 @contextmanager

@@ -12,18 +12,20 @@ from cloudtop.ec2 import Found
 SECONDS, CONNECT_SECONDS = 60, 10
 
 
-def save_work(context: Context, found: Found) -> None:
+def save_work(context: Context, found: Found, action: str = "terminate") -> bool:
     """Have the machine save its work and unmount the volume; says what became of it.
 
-    A machine that does not answer is ended all the same: its owner was asked before.
+    ``action`` is what comes then, terminate or stop. False where the machine did not answer,
+    so that its work is as it was.
     """
     target = status.target_of(context.settings, context.cloud, found.instance)
     if target is None:
-        return
+        return False
     status.pin_from_tag(target, found.volume)
     if not target.known_hosts.exists():
-        return
+        return False
     script = (paths.PROGRAMS / "farewell.sh").read_text()
-    command = f"bash -c {shlex.quote(script)} farewell.sh {SECONDS}"
+    command = f"bash -c {shlex.quote(script)} farewell.sh {SECONDS} {action}"
     told = ssh.ask(target, command, SECONDS, connect=CONNECT_SECONDS)
     print((told or "").strip() or "The machine did not answer, so no work could be saved.")
+    return told is not None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cloudtop import costs, ec2
+from cloudtop import budget, costs, ec2, instance_types
 from cloudtop.costs import WorstMonth
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
@@ -48,6 +47,7 @@ def check(settings: Settings) -> Plan:
         account = ec2.client("sts").get_caller_identity()["Account"]
     client = ec2.client()
     check_bid(settings)
+    budget.refuse(settings)
     zones = _zones(client)
     if settings.zone and settings.zone not in zones:
         raise CloudtopError(
@@ -68,6 +68,7 @@ def check(settings: Settings) -> Plan:
             f"No on-demand price is known for {settings.instance_type}:"
             " the bid was not compared with it."
         )
+    notes += filter(None, [budget.note_on_request(settings, found.request)])
     return Plan(
         found=found,
         account=account,
@@ -128,11 +129,7 @@ def _instance_type(client: Any, wanted: str) -> Any:
                         "Try: -e cloudtop_instance_type=i3.4xlarge",
                     )
                 return info
-        family = wanted.partition(".")[0]
-        similar = client.describe_instance_types(
-            Filters=[{"Name": "instance-type", "Values": [f"{family[:2]}*"]}]
-        )["InstanceTypes"]
-    near = difflib.get_close_matches(wanted, [each["InstanceType"] for each in similar], n=3)
+    near = instance_types.similar(client, wanted)
     raise CloudtopError(
         f"cloudtop_instance_type is {wanted!r}, which EC2 does not have in this region.",
         f"Did you mean {' or '.join(near)}?"

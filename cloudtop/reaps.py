@@ -12,6 +12,7 @@ REASONS = {
     "price-too-low": "the price",
     "by-experiment": "an experiment",
     "by-user": "by hand",
+    "idle": "nobody worked on it",
 }
 
 

@@ -22,6 +22,7 @@ INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+(-[a-z0-9]+)*[a-z]")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
+BUDGET_ACTIONS = ("warn",)
 FILESYSTEMS = ("xfs", "ext4")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -30,7 +31,8 @@ BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 class Settings:
     """The settings that the command line itself reads; Ansible reads them all.
 
-    ``bid`` is in dollars an hour, sizes are in GiB, ``overrides`` are the values
+    ``bid`` is in dollars an hour, sizes are in GiB, ``monthly_budget`` is in dollars and 0
+    for none, ``overrides`` are the values
     that differ from the tracked file and are handed to Ansible as extra variables.
     """
 
@@ -42,6 +44,8 @@ class Settings:
     instance_type: str
     bid: float
     force_bid: bool
+    monthly_budget: float
+    budget_action: str
     interruption: str
     image: str
     renew: bool
@@ -130,6 +134,12 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         need(text(key).lower() in BOOLEANS, key, "it has to be true or false", "true")
         return BOOLEANS[text(key).lower()]
 
+    def amount(key: str) -> float | None:
+        """Dollars, not below 0; None for anything else."""
+        value = values[f"cloudtop_{key}"]
+        fine = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if fine and 0 <= value < float("inf") else None
+
     def gib(key: str, low: int, high: int) -> int:
         fine = text(key).isdigit() and low <= int(text(key)) <= high
         need(fine, key, f"it has to be a whole number of GiB from {low} to {high}", str(low))
@@ -172,9 +182,11 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         "types look like i3.4xlarge",
         "i3.4xlarge",
     )
-    bid = values["cloudtop_bid"]
-    fine = isinstance(bid, int | float) and not isinstance(bid, bool) and 0 < bid < float("inf")
-    need(fine, "bid", "a bid is a number of dollars an hour, above 0", "0.20")
+    bid = amount("bid")
+    need(bid, "bid", "a bid is a number of dollars an hour, above 0", "0.20")
+    budget = amount("monthly_budget")
+    rule = "a budget is a number of dollars a month, or 0 for none"
+    need(budget is not None, "monthly_budget", rule, "50")
     choice("ephemeral_filesystem", FILESYSTEMS)
     need(
         text("snapshot_keep").isdigit(),
@@ -189,8 +201,10 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         region=text("region"),
         zone=text("zone"),
         instance_type=text("instance_type"),
-        bid=float(bid),
+        bid=bid or 0.0,
         force_bid=boolean("force_bid"),
+        monthly_budget=budget or 0.0,
+        budget_action=choice("budget_action", BUDGET_ACTIONS),
         interruption=choice("interruption", INTERRUPTIONS),
         image=text("image"),
         renew=boolean("renew"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from cloudtop import costs, ec2, images, paths, reaps, ssh
+from cloudtop import costs, ec2, images, paths, ssh
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -16,6 +16,9 @@ from cloudtop.settings import Settings
 
 DEFAULT_NAME = "cloudtop"
 HOST_KEY_TAG = "cloudtop:host-key"
+# What EC2 says of a request whose machine was stopped by its owner, or by itself when idle
+STOPPED_CODE = "instance-stopped-by-user"
+START = "python runner.py start"
 # One line a file: its name, then the JSON that a boot program left there
 ASK_MACHINE = (
     'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
@@ -34,7 +37,8 @@ def gather(
 
     Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
-    request launches from; ``ask`` logs in to the machine for its own view.
+    request launches from; ``ask`` logs in to the machine for its own view. ``money`` is the
+    ledger's to add.
     """
     request, instance, volume = found.request, found.instance, found.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
@@ -81,6 +85,7 @@ def gather(
         "images": [each.as_json() for each in baked],
         "next_relaunch": images.next_relaunch(pinned, list(baked)),
         "machine": ask_machine(target) if ask and target else None,
+        "money": None,
         "worst_month": round(month.total, 2),
         "login": login(settings.name),
     }
@@ -110,7 +115,9 @@ def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
     """
     target = target_of(settings, cloud, found.instance)
     if target is None:
-        raise CloudtopError(_why_no_machine(settings, found), "Try: python runner.py provision")
+        told = (found.request or {}).get("Status", {}).get("Code")
+        hint = START if told == STOPPED_CODE else "python runner.py provision"
+        raise CloudtopError(_why_no_machine(settings, found), f"Try: {hint}")
     pin_from_tag(target, found.volume)
     return target
 
@@ -150,58 +157,6 @@ def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
         except json.JSONDecodeError:
             told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
     return told
-
-
-def render(status: dict[str, Any]) -> str:
-    """The summary that ends ``provision`` and that ``status`` prints."""
-    request, instance, volume = status["request"], status["instance"], status["volume"]
-    machine = status["machine"] or {}
-    array, mount = machine.get("ephemeral-raid", {}), machine.get("persistent-mount", {})
-    rows = [("cloudtop", f"{status['name']} of {status['owner']}, {status['cloud']} cloud")]
-    if request:
-        rows.append(
-            (
-                "request",
-                f"{request['id']}, bid ${request['bid']:.2f}/h, {request['state']}"
-                f" ({request['status']})",
-            )
-        )
-        if request["valid_until"]:
-            rows.append(("valid until", request["valid_until"]))
-        if status["next_relaunch"]:
-            rows.append(("next boot", status["next_relaunch"]))
-    else:
-        rows.append(("request", "none: python runner.py provision makes one"))
-    if instance:
-        where = f" at {instance['address']}" if instance["address"] else ""
-        rows.append(
-            (
-                "instance",
-                f"{instance['type']} {instance['id']}, {instance['state']}"
-                f" in {instance['zone']}{where}",
-            )
-        )
-    if instance and status["machine"] is None:
-        rows.append(("machine", "could not be asked: python runner.py ssh"))
-    if array:
-        rows.append(("array", _told(array)))
-    if volume:
-        rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
-    if mount:
-        rows.append(("", _told(mount)))
-    reap = reaps.last(machine.get("reaps"))
-    if reap:
-        rows.append(("last away", reap))
-    rows.append(("worst month", f"${status['worst_month']:.2f}, if it runs every hour at the bid"))
-    if instance:
-        rows.append(("log in", status["login"]))
-    return "\n".join(f"  {key:<12} {value}" for key, value in rows)
-
-
-def _told(part: dict[str, Any]) -> str:
-    """What a boot program says of itself, after the size of what it mounted."""
-    size = f"{part['bytes'] / 2**30:.1f} GiB: " if part.get("bytes") else ""
-    return size + str(part.get("message", "says nothing"))
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -52,7 +52,7 @@ class Watch:
     """Looks every ``every`` seconds until ended, or once whole where ``once`` is set.
 
     ``look`` asks EC2, ``make_whole`` runs the playbooks and raises CloudtopError where they
-    fail, ``tell`` gets each sentence.
+    fail, ``tell`` gets each sentence. A machine that ``holds`` says is not to go on is left alone.
     """
 
     look: Callable[[], Found]
@@ -60,6 +60,7 @@ class Watch:
     tell: Callable[[str], None]
     every: float = 15.0
     once: bool = False
+    holds: Callable[[Found], bool] = lambda found: False
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _whole: Launch | None = field(default=None, init=False)
@@ -72,7 +73,7 @@ class Watch:
         """Watch. Raises CloudtopError where there is no request to wait for."""
         while True:
             found = self._seen()
-            if found is not None and self._step(found) and self.once:
+            if found is not None and (self.holds(found) or self._step(found)) and self.once:
                 return
             self.sleep(self.every)
 

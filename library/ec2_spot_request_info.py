@@ -126,6 +126,7 @@ def picture(request: dict[str, Any]) -> dict[str, Any]:
     valid_until = request.get("ValidUntil")
     return {
         "id": request["SpotInstanceRequestId"],
+        "kind": request.get("Type", ""),
         "state": request["State"],
         "code": request.get("Status", {}).get("Code", ""),
         "message": request.get("Status", {}).get("Message", ""),

@@ -10,7 +10,8 @@ from localcloud.config import Config
 from localcloud.errors import LocalCloudError
 from localcloud.levers import ask
 from localcloud.market import line, number
-from localcloud.price_files import Table, moment, read
+from spotprices.errors import PriceFileError
+from spotprices.files import Table, moment, read
 
 HINT = "See: python -m localcloud prices"
 
@@ -52,7 +53,11 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
             "There is no file of prices to replay.",
             "For example: python -m localcloud replay prices.csv.gz --speed 60",
         )
-    table = choose(read(Path(arguments.file)), arguments.type, arguments.zone)
+    try:
+        table = read(Path(arguments.file))
+    except PriceFileError as error:
+        raise LocalCloudError(error.message, error.hint) from error
+    table = choose(table, arguments.type, arguments.zone)
     found = ask(
         config,
         "replay",

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,8 @@ PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
 # Strings under these keys are expressions without braces
 EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when", "var"}
 SOURCES = (
-    *("runner.py", "ansible.cfg", "cloudtop", "localcloud", "roles", "playbooks", "inventory"),
-    *("library", "module_utils", "molecule"),
+    *("runner.py", "ansible.cfg", "cloudtop", "localcloud", "spotprices", "roles", "playbooks"),
+    *("inventory", "library", "module_utils", "molecule"),
 )
 
 
@@ -172,6 +173,8 @@ def test_dependencies_run_one_way() -> None:
         assert not imports_of(path) & {"localcloud", "runner", "moto", "tests"}, path
     for path in text_files("localcloud"):
         assert not imports_of(path) & {"cloudtop", "runner", "ansible", "ansible_runner"}, path
+    for path in text_files("spotprices"):
+        assert imports_of(path) <= {*sys.stdlib_module_names, "spotprices"}, path
 
 
 def imports_of(path: Path) -> set[str]:

@@ -10,7 +10,7 @@ from localcloud.ec2.pool import Pool
 from localcloud.ec2.reap import NOTICE_SECONDS
 from localcloud.ec2.series import Replay, Series
 from localcloud.ec2.types import facts, region_of, zones_offering
-from localcloud.price_files import DEAREST
+from spotprices.files import DEAREST
 
 # Dollars an hour: near what Linux spot costs in us-east-1, and the same for all families
 PER_VCPU = 0.0095

@@ -13,7 +13,7 @@ from localcloud.ec2.reap import Terms, moment
 from localcloud.ec2.reconciler import backends
 from localcloud.ec2.series import UNIT, Series, moment_of
 from localcloud.ec2.types import facts, zones_offering
-from localcloud.price_files import DEAREST
+from spotprices.files import DEAREST
 
 # Shown before any call was made; the one that `python -m localcloud env` names
 FIRST_REGION = "us-east-1"

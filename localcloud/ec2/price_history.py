@@ -14,7 +14,7 @@ from localcloud.ec2.filters import as_token, bad_token, matcher, of_token, page_
 from localcloud.ec2.market import Market
 from localcloud.ec2.pool import HISTORY
 from localcloud.ec2.types import zones_offering
-from localcloud.price_files import PRODUCTS
+from spotprices.files import PRODUCTS
 
 OTHER_PRODUCTS = ("Red Hat Enterprise Linux", "SUSE Linux", "Windows")
 KNOWN_PRODUCTS = {*PRODUCTS, *OTHER_PRODUCTS, *(f"{one} (Amazon VPC)" for one in OTHER_PRODUCTS)}

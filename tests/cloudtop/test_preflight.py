@@ -97,6 +97,14 @@ def test_refuses_bid_above_ten_times_on_demand_unless_forced(tmp_path: Path) -> 
     assert preflight.check(wanted(tmp_path, "cloudtop_bid=12.49", "cloudtop_force_bid=true"))
 
 
+def test_refuses_bid_above_the_budget_even_if_forced(tmp_path: Path) -> None:
+    given = ("cloudtop_monthly_budget=100", "cloudtop_force_bid=true")
+    refused = refusal(tmp_path, *given)
+    assert "$154.93 in the worst month" in refused.message
+    assert refused.hint.endswith("-e cloudtop_bid=0.1247")
+    assert preflight.check(wanted(tmp_path, *given, "cloudtop_bid=0.1247"))
+
+
 @pytest.mark.parametrize("half", ["id", "id.pub"])
 def test_refuses_half_a_key(tmp_path: Path, half: str) -> None:
     (tmp_path / half).write_text("")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop import clouds, ec2, reaps, settings, ssh, status
+from cloudtop import clouds, ec2, reaps, settings, ssh, status, summary
 
 NOTICE = {"event": "notice", "instance": "i-1", "saved": {"trees": ["a", "b"]}}
 BACK = {
@@ -69,5 +69,5 @@ def test_status_asks_the_machine_for_its_journal_and_shows_it(
     assert machine == {"reaps": [{"event": "back", "away_seconds": 60}]}
     nothing = ec2.Found(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
-    shown = status.render({**seen, "machine": machine})
+    shown = summary.render({**seen, "machine": machine})
     assert "  last away    at an unknown time, back after 1 min\n" in shown

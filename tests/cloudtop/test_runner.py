@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import runner
-from cloudtop import clouds, destroy, ec2, paths, settings, status
+from cloudtop import clouds, destroy, ec2, paths, settings, status, summary
 from cloudtop.context import Context, confirm
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -103,7 +103,7 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
 def test_status_of_nothing_says_how_to_make_it() -> None:
     told = status.gather(settings.load(), clouds.load("rehearsal"), found())
     assert told["request"] is None
-    assert "provision makes one" in status.render(told)
+    assert "provision makes one" in summary.render(told)
 
 
 def test_refuses_region_that_does_not_exist() -> None:

@@ -22,6 +22,12 @@ def test_defaults_are_the_recipe() -> None:
     assert (loaded.instance_type, loaded.bid, loaded.cloud) == ("i3.4xlarge", 0.20, "rehearsal")
 
 
+def test_no_budget_unless_one_is_set() -> None:
+    loaded = settings.load()
+    assert (loaded.monthly_budget, loaded.budget_action) == (0, "warn")
+    assert settings.load(["cloudtop_monthly_budget=49.5"]).monthly_budget == 49.5
+
+
 def test_own_file_wins_over_tracked_and_option_over_both(own_file: Path) -> None:
     own_file.write_text("cloudtop_bid: 0.5\ncloudtop_name: mine\n")
     loaded = settings.load(["cloudtop_bid=0.7"], name="other")
@@ -49,6 +55,12 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_bid=.nan", "'nan'"),
         ("cloudtop_bid=.inf", "'inf'"),
         ("cloudtop_bid=true", "'True'"),
+        ("cloudtop_monthly_budget=-1", "'-1'"),
+        ("cloudtop_monthly_budget=much", "'much'"),
+        ("cloudtop_monthly_budget=.inf", "'inf'"),
+        ("cloudtop_monthly_budget=.nan", "'nan'"),
+        ("cloudtop_monthly_budget=false", "'False'"),
+        ("cloudtop_budget_action=pray", "'pray'"),
         ("cloudtop_name=Not a name", "'Not a name'"),
         ("cloudtop_name=-x", "'-x'"),
         ("cloudtop_name=" + "x" * 41, "'" + "x" * 41 + "'"),

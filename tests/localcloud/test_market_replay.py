@@ -11,7 +11,7 @@ import pytest
 
 from localcloud.ec2.pool import Pool
 from localcloud.ec2.series import UNIT, Replay, Series, moment_of
-from localcloud.price_files import Prices, read
+from spotprices.files import Prices, read
 from tests.localcloud.clock import Clock
 from tests.localcloud.lab import Lab
 

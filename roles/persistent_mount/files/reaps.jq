@@ -14,7 +14,7 @@ def span:
 def reason:
   (. // "unknown" | tostring) as $code
   | {"no-capacity": "no capacity", "by-price": "the price", "price-too-low": "the price",
-     "by-experiment": "an experiment", "by-user": "by hand"} as $words
+     "by-experiment": "an experiment", "by-user": "by hand", "idle": "nobody worked on it"} as $words
   | [$words | to_entries[] | select(.key as $tail | $code | endswith($tail)) | .value]
   | first // $code;
 # Adding makes 0.19 of 0.190000
@@ -32,7 +32,8 @@ def sentence:
   ([(.why // .notice.why | reason | select(. != "unknown")), (.price | dollars)] | map(values)
    | if length > 0 then " (\(join(", ")))" else "" end) as $why
   | (.notice.saved | trees) as $trees
-  | (if .notice then "EC2 took this machine at" else "This machine went without a notice at" end)
+  | (if .notice.why | tostring | test("by-user$|^idle$") then "This machine went at"
+     elif .notice then "EC2 took this machine at" else "This machine went without a notice at" end)
     + " \(.last_seen | clock)\($why) and it was back after \(.away_seconds | span)"
     + (if $trees > 0 then
         "; \($trees | plural("work tree")) \(if $trees == 1 then "was" else "were" end) saved: cloudtop-restore"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.errors import LocalCloudError
-from localcloud.price_files import read
+from spotprices.errors import PriceFileError
+from spotprices.files import read
 
 HEAD = "timestamp,availability_zone,instance_type,spot_price\n"
 ROW = "2015-06-01T00:00:00Z,us-east-1a,c3.xlarge,0.05\n"
-REAL = Path(__file__).parent / "prices/c3.xlarge-2015-06.csv.gz"
+REAL = Path(__file__).parent.parent / "localcloud/prices/c3.xlarge-2015-06.csv.gz"
 
 
 def entry(when: str, price: str, product: str = "Linux/UNIX") -> dict[str, str]:
@@ -95,7 +95,7 @@ BAD: list[tuple[bytes, str]] = [
 def test_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "prices"
     path.write_bytes(content)
-    with pytest.raises(LocalCloudError) as caught:
+    with pytest.raises(PriceFileError) as caught:
         read(path)
     assert said in caught.value.message
     assert caught.value.message.startswith(str(path))
@@ -104,5 +104,5 @@ def test_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, said: 
 
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(LocalCloudError, match="cannot be read"):
+        with pytest.raises(PriceFileError, match="cannot be read"):
             read(path)

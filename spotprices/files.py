@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from localcloud.errors import LocalCloudError
+from spotprices.errors import PriceFileError
 
 COLUMNS = ("timestamp", "availability_zone", "instance_type", "spot_price")
 FIELDS = ("Timestamp", "AvailabilityZone", "InstanceType", "SpotPrice")
@@ -42,21 +42,21 @@ Row = tuple[str, str, str, str, str, str]
 
 
 def read(path: Path) -> Table:
-    """Every series of the file. Raises LocalCloudError saying what is wrong, and where."""
+    """Every series of the file. Raises PriceFileError saying what is wrong, and where."""
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw.startswith(GZIP) else raw).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LocalCloudError(f"{path} is no text.", HINT) from error
+        raise PriceFileError(f"{path} is no text.", HINT) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise LocalCloudError(f"{path} is no whole gzip file: {error}.", HINT) from error
+        raise PriceFileError(f"{path} is no whole gzip file: {error}.", HINT) from error
     except OSError as error:
-        raise LocalCloudError(f"{path} cannot be read: {error.strerror or error}.", HINT) from error
+        raise PriceFileError(f"{path} cannot be read: {error.strerror or error}.", HINT) from error
     rows = _of_json(path, text) if text.lstrip()[:1] in ("{", "[") else _of_csv(path, text)
     try:
         return _table(path, rows)
     except csv.Error as error:
-        raise LocalCloudError(f"{path} is no CSV: {error}.", HINT) from error
+        raise PriceFileError(f"{path} is no CSV: {error}.", HINT) from error
 
 
 def moment(text: str) -> datetime:
@@ -69,7 +69,7 @@ def _of_csv(path: Path, text: str) -> Iterator[Row]:
     rows = csv.DictReader(io.StringIO(text))
     absent = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
     if absent:
-        raise LocalCloudError(f"{path} has no column {absent[0]} in its first line.", HINT)
+        raise PriceFileError(f"{path} has no column {absent[0]} in its first line.", HINT)
     for row in rows:
         when, zone, kind, price = (row[name] or "" for name in COLUMNS)
         yield f"line {rows.line_num}", when, zone, kind, price, PRODUCTS[0]
@@ -79,10 +79,10 @@ def _of_json(path: Path, text: str) -> Iterator[Row]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise LocalCloudError(f"{path} is no JSON: {error}.", HINT) from error
+        raise PriceFileError(f"{path} is no JSON: {error}.", HINT) from error
     entries = found.get("SpotPriceHistory") if isinstance(found, dict) else found
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-        raise LocalCloudError(f"{path} has no list SpotPriceHistory.", HINT)
+        raise PriceFileError(f"{path} has no list SpotPriceHistory.", HINT)
     # As EC2 has it the newest comes first; of two in one second the older stays before
     for number, entry in reversed(list(enumerate(entries, 1))):
         when, zone, kind, price = (str(entry.get(name, "")) for name in FIELDS)
@@ -96,11 +96,11 @@ def _table(path: Path, rows: Iterator[Row]) -> Table:
         if product not in PRODUCTS:
             continue
         if not kind or not zone:
-            raise LocalCloudError(f"{path}, {where}: instance type or zone is missing.", HINT)
+            raise PriceFileError(f"{path}, {where}: instance type or zone is missing.", HINT)
         known = found.setdefault((kind, zone), {})
         known.setdefault(product, []).append(_point(f"{path}, {where}", when, price))
     if not found:
-        raise LocalCloudError(f"{path} holds no prices of {PRODUCTS[0]}.", HINT)
+        raise PriceFileError(f"{path} holds no prices of {PRODUCTS[0]}.", HINT)
     table: Table = {}
     for place, by_product in found.items():
         points = sorted(by_product.get(PRODUCTS[0]) or by_product[PRODUCTS[1]], key=_time)
@@ -116,7 +116,7 @@ def _point(where: str, when: str, price: str) -> tuple[int, float]:
     try:
         time = int(moment(when).timestamp())
     except (ValueError, OverflowError) as error:
-        raise LocalCloudError(
+        raise PriceFileError(
             f"{where}: the time is {when!r}; it has to be like 2015-03-11T16:54:38Z.", HINT
         ) from error
     try:
@@ -124,7 +124,7 @@ def _point(where: str, when: str, price: str) -> tuple[int, float]:
     except ValueError:
         dollars = 0.0
     if not 1e-6 <= dollars <= DEAREST:
-        raise LocalCloudError(
+        raise PriceFileError(
             f"{where}: the price is {price!r}; it has to be dollars above 0.", HINT
         )
     return time, dollars

@@ -1,0 +1,97 @@
+"""``runner.py stop`` and ``start``: the machine off and on again, its request and disks kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudtop import commands, costs, farewell, status, summary
+from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+
+
+def stop(context: Context) -> None:
+    """Say what a stop costs and keeps, save work, run the playbook.
+
+    Nobody is asked, as all but the array is there again after ``start``; save where the machine
+    does not answer, so that its work could not be saved. Raises CloudtopError with EC2's reason
+    where the machine is none that can be stopped.
+    """
+    found = context.find()
+    if stopped(found):
+        run_playbooks(context, context.playbooks)
+        print(f"\n{_machine(found)} is stopped already; nothing was changed.\n{at_rest(context)}")
+        return
+    # A machine that EC2 would not stop is not made ready for it; the role says why
+    saves = may_stop(found)
+    if saves:
+        print(announcement(context, found))
+        if not farewell.save_work(context, found, "stop"):
+            confirm(context.options.yes, "Stop it all the same, though no work is saved?")
+    try:
+        run_playbooks(context, context.playbooks)
+    except CloudtopError as failed:
+        if not saves:
+            raise
+        raise CloudtopError(
+            f"{failed.message}\nThe machine was made ready for a stop, which unmounts the volume.",
+            f"{failed.hint}\nIf it still runs, mount it again with: python runner.py converge",
+        ) from failed
+    print(f"\n{_machine(found)} is stopped.\n{at_rest(context)}")
+
+
+def start(context: Context) -> None:
+    """Start the machine and wait for ssh, then say what is there.
+
+    Raises CloudtopError with EC2's reason where it can't be started.
+    """
+    found = context.find()
+    runs = found.instance is not None and found.instance["State"]["Name"] == "running"
+    run_playbooks(context, context.playbooks)
+    print(f"\n{_machine(found)} {'runs already' if runs else 'runs again'}.\n")
+    told = commands.gathered(context)
+    print(summary.render(told))
+    if not (told["image"] or {}).get("baked"):
+        print("\nIt boots no image of its own; if anything lacks: python runner.py provision")
+
+
+def stopped(found: Found) -> bool:
+    """Whether the machine is stopped and stays so until somebody starts it."""
+    return bool(
+        found.instance
+        and found.instance["State"]["Name"] == "stopped"
+        and (found.request or {}).get("Status", {}).get("Code") == status.STOPPED_CODE
+    )
+
+
+def may_stop(found: Found) -> bool:
+    """Whether EC2 would stop the machine: it runs, for a persistent request."""
+    request: dict[str, Any] = found.request or {}
+    return bool(
+        found.instance
+        and found.instance["State"]["Name"] == "running"
+        and request.get("Type") == "persistent"
+        and request.get("State") == "active"
+    )
+
+
+def announcement(context: Context, found: Found) -> str:
+    """What a stop does, before it is done."""
+    return (
+        f"This stops {_machine(found)}. What is on {context.settings.ephemeral_mount} is gone then:"
+        " git work trees with work found nowhere else are saved to the volume first."
+    )
+
+
+def at_rest(context: Context) -> str:
+    """What a stopped cloudtop still costs, in dollars a month on AWS, and how it comes back."""
+    settings, volume = context.settings, context.find().volume
+    month = costs.worst_month(0, volume["Size"] if volume else 0, settings.root_size)
+    return (
+        f"The volume still costs ${month.volume:.2f} and the root disk ${month.root:.2f} a month on"
+        " AWS; the machine and its address cost nothing.\nTo have it back: python runner.py start"
+    )
+
+
+def _machine(found: Found) -> str:
+    return str(found.instance["InstanceId"]) if found.instance else "The machine"

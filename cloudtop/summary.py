@@ -1,0 +1,125 @@
+"""What a cloudtop is right now, in a few rows for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudtop import costs, reaps
+from cloudtop.status import START, STOPPED_CODE
+
+
+def render(status: dict[str, Any]) -> str:
+    """The summary that ends ``provision`` and that ``status`` prints."""
+    request, instance, volume = status["request"], status["instance"], status["volume"]
+    machine = status["machine"] or {}
+    array, mount = machine.get("ephemeral-raid", {}), machine.get("persistent-mount", {})
+    rows = [("cloudtop", f"{status['name']} of {status['owner']}, {status['cloud']} cloud")]
+    if request:
+        rows.append(
+            (
+                "request",
+                f"{request['id']}, bid ${request['bid']:.2f}/h, {request['state']}"
+                f" ({request['status']})",
+            )
+        )
+        if request["valid_until"]:
+            rows.append(("valid until", request["valid_until"]))
+        if status["next_relaunch"]:
+            rows.append(("next boot", status["next_relaunch"]))
+    else:
+        rows.append(("request", "none: python runner.py provision makes one"))
+    if instance:
+        where = f" at {instance['address']}" if instance["address"] else ""
+        rows.append(
+            (
+                "instance",
+                f"{instance['type']} {instance['id']}, {instance['state']}"
+                f" in {instance['zone']}{where}",
+            )
+        )
+    if instance and request and request["status"] == STOPPED_CODE:
+        rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
+    elif instance and status["machine"] is None:
+        rows.append(("machine", "could not be asked: python runner.py ssh"))
+    if array:
+        rows.append(("array", _told(array)))
+    if volume:
+        rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
+    if mount:
+        rows.append(("", _told(mount)))
+    if machine.get("idle"):
+        rows.append(("idle", _told(machine["idle"])))
+    reap = reaps.last(machine.get("reaps"))
+    if reap:
+        rows.append(("last away", reap))
+    rows += money(status["money"] or {})
+    rows.append(
+        (
+            "worst month",
+            f"${status['worst_month']:.2f}, an average one ({costs.HOURS_PER_MONTH} h), every hour"
+            " at the bid",
+        )
+    )
+    if instance and instance["state"] != "stopped":
+        rows.append(("log in", status["login"]))
+    return "\n".join(f"  {key:<12} {value}" for key, value in rows)
+
+
+def _told(part: dict[str, Any]) -> str:
+    """What a boot program says of itself, after the size of what it mounted."""
+    size = f"{part['bytes'] / 2**30:.1f} GiB: " if part.get("bytes") else ""
+    return size + str(part.get("message", "says nothing"))
+
+
+def money(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rows of the part ``money``; none where it is not known."""
+    if not told:
+        return []
+    rows = []
+    if told["bid"] is not None:
+        rows.append(("price", _price(told)))
+    spent, most = told["so_far"], "at most " if told["at_most"] else ""
+    hours = f" ({told['hours_run']:.1f} h)"
+    names = {"machine": "machine", "address": "address", "root": "root disk", "volume": "volume"}
+    parts = [
+        f"{name} ${spent[key]:.2f}{hours if key == 'machine' else ''}"
+        for key, name in {**names, "snapshots": "snapshots"}.items()
+        if spent[key]
+    ]
+    rows.append(
+        (
+            "this month",
+            f"{most}${spent['total']:.2f} so far{': ' if parts else ''}{', '.join(parts)}",
+        )
+    )
+    rows += [("", f"at most: {why}") for why in told["at_most"]]
+    rows += [("", note) for note in told["notes"]]
+    projected, worst = told["projection"]["total"], told["worst"]["total"]
+    rows.append(("projected", f"{most}${projected:.2f} by the month's end, if all stays as it is"))
+    if told["bid"] is not None:
+        rows.append(("at worst", f"${worst:.2f} by then, if it runs from now on at the bid"))
+    if told["budget"]:
+        rows.append(("budget", _budget(told["budget"])))
+    return rows
+
+
+def _price(told: dict[str, Any]) -> str:
+    price, bid = told["price"], told["bid"]
+    if price is None:
+        return f"not known now, bid {dollars(bid)}/h"
+    if price > bid:
+        return f"{dollars(price)}/h now, above the bid of {dollars(bid)}"
+    below = f"{round(100 * (bid - price) / bid)}% below it" if price < bid else "just the price"
+    return f"{dollars(price)}/h now, bid {dollars(bid)} ({below})"
+
+
+def _budget(told: dict[str, Any]) -> str:
+    if not told["warning"]:
+        return f"${told['dollars']:.2f} a month, {told['percent']:g}% of it is gone"
+    return f"WARNING: {told['warning']}"
+
+
+def dollars(amount: float) -> str:
+    """A price to the hundredth of a cent, with at least its cents: $0.20, $0.1412."""
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"

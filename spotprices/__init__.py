@@ -1,0 +1,1 @@
+"""Spot prices in files, for whoever has them: cloudtop and the rehearsal cloud."""

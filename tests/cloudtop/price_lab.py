@@ -1,0 +1,42 @@
+"""A command line that reads prices of files: no account, no cloud, no network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import runner
+
+ROOT = Path(runner.__file__).parent
+REAL = ROOT / "tests/localcloud/prices/c3.xlarge-2015-06.csv.gz"
+# Two hours: $0.10 for an hour, $0.40 for half of one, then $0.20; and $0.03 throughout
+SMALL = """timestamp,availability_zone,instance_type,spot_price
+2015-06-01T00:00:00Z,us-east-1a,i3.4xlarge,0.10
+2015-06-01T01:00:00Z,us-east-1a,i3.4xlarge,0.40
+2015-06-01T01:30:00Z,us-east-1a,i3.4xlarge,0.20
+2015-06-01T02:00:00Z,us-east-1a,i3.4xlarge,0.20
+2015-06-01T00:00:00Z,us-east-1b,i3.4xlarge,0.03
+2015-06-01T02:00:00Z,us-east-1b,i3.4xlarge,0.03
+"""
+
+
+def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``runner.py`` with these words, as somebody who has no credentials and a new home."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LOCALCLOUD_"))}
+    places = {"HOME": str(home), "LOCALCLOUD_HOME": str(home / "cloud")}
+    return subprocess.run(
+        [sys.executable, "runner.py", *words],
+        cwd=ROOT, env={**kept, **places, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def refused(home: Path, *words: str) -> str:
+    """What it says to words that it can't follow: a sentence, and nothing on stdout."""
+    done = run(home, *words)
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr
