@@ -44,6 +44,13 @@ class Account:
         (machine,) = place.instances(self.ended)
         self.machine = machine["InstanceId"]
         self.wait_for("instance_running", InstanceIds=[self.machine])
+        self.image = self.ec2.create_image(
+            InstanceId=self.machine,
+            Name="left",
+            NoReboot=True,
+            TagSpecifications=tagged("image", "gone", role="image"),
+        )["ImageId"]
+        self.wait_for("image_available", ImageIds=[self.image])
         self.ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[self.ended])
         # Other people's
         self.hers = self.volume("kept", owner="bob", role="copy")
@@ -96,6 +103,7 @@ def test_each_leftover_is_found_with_its_price_and_nothing_else(account: Account
     found = left(account)
     assert {(each.kind, each.id) for each in found.orphans} == {
         ("machine", account.machine),
+        ("image", account.image),
         ("root", account.root),
         ("part", account.copy),
         ("part", account.part),
@@ -136,10 +144,13 @@ def test_refuses_other_peoples_and_what_is_needed_and_deletes_nothing(
 def test_deletes_what_it_was_given_and_twice_is_once(place: Place, account: Account) -> None:
     given = {
         "cloudtop_orphans_machines": [account.machine],
+        "cloudtop_orphans_images": [account.image],
         "cloudtop_orphans_volumes": [account.copy, account.root, account.replaced],
         "cloudtop_orphans_snapshots": [account.part, account.lost],
     }
     snapshots = account.snapshots()
+    (image,) = account.ec2.describe_images(Owners=["self"])["Images"]
+    (behind,) = [each["Ebs"]["SnapshotId"] for each in image["BlockDeviceMappings"]]
     before = place.mutating_calls()
     checked = place.run(PLAYBOOK, "--check", **given)
     assert checked.code == 0, checked.text
@@ -151,7 +162,8 @@ def test_deletes_what_it_was_given_and_twice_is_once(place: Place, account: Acco
     assert len(place.instances(account.request)) == 1
     assert account.volumes() >= {account.live, account.kept, account.hers, account.bare}
     assert {account.copy, account.root, account.replaced}.isdisjoint(account.volumes())
-    assert account.snapshots() == snapshots - {account.part, account.lost}
+    assert account.ec2.describe_images(Owners=["self"])["Images"] == []
+    assert account.snapshots() == snapshots - {account.part, account.lost, behind}
     for options in ([], ["--check"]):
         again = place.run(PLAYBOOK, *options, **given)
         assert (again.code, again.changed) == (0, 0), again.text
