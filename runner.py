@@ -49,6 +49,9 @@ COMMANDS = (
     Command("start", "start a machine that was stopped", ("start.yml",)),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
+    Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
+    Command("restore", "put a snapshot in its place", ("restore_prepare.yml", "restore.yml")),
+    Command("orphans", "what costs money and belongs to no cloudtop", ("orphans.yml",)),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
 )
 
@@ -111,10 +114,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands,
         context,
         destroy,
+        orphans_delete,
         power,
         prices,
         rehearse,
+        restore,
         settings,
+        snapshots,
         watching,
     )
     from cloudtop.errors import CloudtopError
@@ -132,6 +138,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "start": power.start,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
+        "snapshot": snapshots.snapshot,
+        "restore": restore.restore,
+        "orphans": orphans_delete.show,
         "destroy": destroy.destroy,
     }
     row = next(each for each in COMMANDS if each.name == options.subcommand)

@@ -62,6 +62,11 @@ def snapshots(gib: int) -> float:
     return gib * SNAPSHOT_PER_GIB_MONTH
 
 
+def address_month() -> float:
+    """Dollars a month for one public IPv4 address."""
+    return PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH
+
+
 def on_demand_price(instance_type: str) -> float | None:
     """Dollars an hour for Linux in us-east-1, or None for a family not in the dated table."""
     family, _, size = instance_type.partition(".")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from cloudtop import costs, farewell
+from collections.abc import Sequence
+
+from cloudtop import costs, ec2, farewell, orphans, snapshots
 from cloudtop.bake import images_of
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.images import Image
+from cloudtop.orphans import Leftover
+from cloudtop.snapshots import Snapshot
 
 
 def destroy(context: Context) -> None:
@@ -24,7 +28,8 @@ def destroy(context: Context) -> None:
             f"To delete the data of {name!r} for good: --delete-volume {name}",
         )
     found = context.find()
-    print(announcement(name, found, images_of(context), doomed is not None))
+    taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
+    print(announcement(name, found, images_of(context), doomed is not None, taken))
     confirm(context.options.yes, "Go on?")
     if doomed is None:
         farewell.save_work(context, found)
@@ -35,10 +40,13 @@ def destroy(context: Context) -> None:
             f"The cloudtop {name!r} is still there after its removal.",
             "Run it again: python runner.py destroy",
         )
-    print("\n" + remains(name, left, images_of(context)))
+    taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
+    print("\n" + remains(name, left, images_of(context), taken, others(context)))
 
 
-def announcement(name: str, found: Found, baked: list[Image], delete: bool) -> str:
+def announcement(
+    name: str, found: Found, baked: list[Image], delete: bool, taken: Sequence[Snapshot] = ()
+) -> str:
     """What a destroy removes and keeps, before anybody is asked."""
     volume = found.volume
     lines = [f"This removes, of the cloudtop {name!r}:"]
@@ -56,14 +64,32 @@ def announcement(name: str, found: Found, baked: list[Image], delete: bool) -> s
         lines.append(f"  THE VOLUME        {volume['VolumeId']}, {size}")
     elif volume:
         lines.append(f"It keeps the volume {volume['VolumeId']}, {volume['Size']} GiB.")
+    if taken:
+        lines.append(
+            f"It keeps {_count(taken)} of the volume: {', '.join(each.label for each in taken)}."
+        )
     if baked and not delete:
         lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")
     return "\n".join(lines)
 
 
-def remains(name: str, left: Found, baked: list[Image]) -> str:
+def others(context: Context) -> list[Leftover]:
+    """What else of this cloudtop costs money: replaced volumes, parts of a bake, root disks."""
+    settings = context.settings
+    left = orphans.sort_out(orphans.look(ec2.client(), settings.owner)).orphans
+    mine = [each for each in left if each.name == settings.name]
+    return [each for each in mine if each.kind not in ("image", "snapshot")]
+
+
+def remains(
+    name: str,
+    left: Found,
+    baked: list[Image],
+    taken: Sequence[Snapshot] = (),
+    more: Sequence[Leftover] = (),
+) -> str:
     """What is left and still costs money, in dollars a month on AWS."""
-    if not left.volume and not baked:
+    if not (left.volume or baked or taken or more):
         return "Nothing of it is left, and nothing costs money any more."
     lines = []
     if left.volume:
@@ -77,6 +103,22 @@ def remains(name: str, left: Found, baked: list[Image]) -> str:
             f"{len(baked)} image{'s are' if len(baked) > 1 else ' is'} kept and cost"
             f"{'' if len(baked) > 1 else 's'} at most ${month:.2f} a month on AWS."
         )
-    return "\n".join(
-        [*lines, f"To delete that too: python runner.py destroy --delete-volume {name}"]
-    )
+    if left.volume or baked:
+        lines.append(f"To delete that too: python runner.py destroy --delete-volume {name}")
+    if taken:
+        month = sum(each.month for each in taken)
+        lines.append(
+            f"{_count(taken)} of the volume {'are' if len(taken) > 1 else 'is'} kept and cost"
+            f"{'' if len(taken) > 1 else 's'} at most ${month:.2f} a month on AWS."
+            + ("" if left.volume else " To delete that: python runner.py orphans --delete")
+        )
+    if more:
+        lines.append(
+            f"{', '.join(each.id for each in more)} of it: at most"
+            f" ${sum(each.month for each in more):.2f} a month, too. Look: python runner.py orphans"
+        )
+    return "\n".join(lines)
+
+
+def _count(taken: Sequence[Snapshot]) -> str:
+    return f"{len(taken)} snapshot{'s' if len(taken) > 1 else ''}"

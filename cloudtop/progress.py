@@ -71,6 +71,8 @@ class Progress:
             self._fail(data)
         elif kind == "playbook_on_stats":
             self._count(data)
+        elif kind == "runner_retry":
+            self._show(data.get("task", ""), awaited(data.get("res", {})))
         return True
 
     def line(self, text: str) -> None:
@@ -86,9 +88,12 @@ class Progress:
         if self._step is None or self._step.name != step:
             self._close_step()
             self._step = Step(step, self._clock())
-        if self._live:
+        self._show(task)
+
+    def _show(self, task: str, how_far: str = "") -> None:
+        if self._live and self._step:
             width = shutil.get_terminal_size().columns - 1
-            text = f"  … {self._step.name}: {task}"
+            text = f"  … {self._step.name}: {task}{how_far}"
             self._stream.write(CLEAR_LINE + text[:width])
             self._stream.flush()
 
@@ -130,6 +135,12 @@ class Progress:
     def _print(self, text: str) -> None:
         self._stream.write((CLEAR_LINE if self._live else "") + text + "\n")
         self._stream.flush()
+
+
+def awaited(result: Mapping[str, Any]) -> str:
+    """How far what a task waits for is, by EC2's own word (say `` 40%``), or nothing."""
+    parts = [str(each.get("progress") or "") for each in result.get("snapshots") or []]
+    return "".join(f" {part}" for part in parts if part)
 
 
 def failure_message(result: Mapping[str, Any]) -> str:

@@ -50,6 +50,7 @@ class Settings:
     image: str
     renew: bool
     image_parameter: str
+    snapshot_keep: int
     root_size: int
     volume_size: int
     ephemeral_mount: str
@@ -187,6 +188,12 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
     rule = "a budget is a number of dollars a month, or 0 for none"
     need(budget is not None, "monthly_budget", rule, "50")
     choice("ephemeral_filesystem", FILESYSTEMS)
+    need(
+        text("snapshot_keep").isdigit(),
+        "snapshot_keep",
+        "it has to be the number of snapshots that are kept, or 0 for all of them",
+        "7",
+    )
     return Settings(
         name=text("name"),
         owner=text("owner"),
@@ -202,6 +209,7 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         image=text("image"),
         renew=boolean("renew"),
         image_parameter=text("image_parameter"),
+        snapshot_keep=int(text("snapshot_keep")),
         root_size=gib("root_size", 8, 16384),
         volume_size=gib("volume_size", 1, 16384),
         ephemeral_mount=place("ephemeral_mount", "/mnt/ephemeral"),

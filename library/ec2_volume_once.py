@@ -41,6 +41,10 @@ options:
     description: GiB.
     type: int
     required: true
+  snapshot:
+    description: Id of the snapshot that it is made of; empty for a blank volume.
+    type: str
+    default: ""
   type:
     description: Volume type.
     type: str
@@ -50,7 +54,9 @@ options:
     type: dict
     required: true
   identity:
-    description: The tags by which a volume of this token is found again.
+    description:
+      - The tags by which a volume of this token is found again. One with a cloudtop:role is
+        another than one of the same tags without it.
     type: dict
     required: true
   deadline:
@@ -112,12 +118,14 @@ class Making:
 
     def _create(self, token: str) -> str:
         """Id that EC2 gives for the token, or '' when other settings came with it before."""
+        origin = self.params["snapshot"]
         try:
             answer = self.client.create_volume(
                 aws_retry=True,
                 ClientToken=token,
                 AvailabilityZone=self.params["zone"],
                 Size=self.params["size"],
+                **({"SnapshotId": origin} if origin else {}),
                 VolumeType=self.params["type"],
                 Encrypted=True,
                 TagSpecifications=boto3_tag_specifications(self.params["tags"], ["volume"]),
@@ -137,7 +145,7 @@ class Making:
             for found in describe_volumes(self.client, Filters=filters_of(identity)):
                 if (
                     has_tags(found, identity)
-                    and "cloudtop:role" not in tags_of(found)
+                    and tags_of(found).get("cloudtop:role") == identity.get("cloudtop:role")
                     and found["State"] not in DEAD
                 ):
                     return str(found["VolumeId"])
@@ -167,6 +175,7 @@ def main() -> None:
             "token": {"type": "str", "required": True, "no_log": False},
             "zone": {"type": "str", "required": True},
             "size": {"type": "int", "required": True},
+            "snapshot": {"type": "str", "default": ""},
             "type": {"type": "str", "default": "gp3"},
             "tags": {"type": "dict", "required": True},
             "identity": {"type": "dict", "required": True},

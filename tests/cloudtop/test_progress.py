@@ -100,3 +100,18 @@ def test_a_loop_is_one_change() -> None:
     shown.event({"event": "runner_on_ok", "event_data": data})
     shown.finish()
     assert stream.getvalue().count("Ensure the pairs are gone") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_a_snapshot_is() -> None:
+    stream = Terminal()
+    shown = Progress(stream)
+    shown.event(task("volume_snapshot", "Ensure all bytes are there"))
+    res = {"snapshots": [{"progress": "40%"}]}
+    data = {"task": "Ensure all bytes are there", "res": res}
+    shown.event({"event": "runner_retry", "event_data": data})
+    assert stream.getvalue().endswith("volume_snapshot: Ensure all bytes are there 40%")

@@ -77,6 +77,7 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_root_size=1", "'1'"),
         ("cloudtop_ephemeral_filesystem=ntfs", "'ntfs'"),
         ("cloudtop_force_bid=perhaps", "'perhaps'"),
+        ("cloudtop_snapshot_keep=-1", "'-1'"),
     ],
 )
 def test_refuses_bad_value_with_value_rule_and_command(given: str, said: str) -> None:

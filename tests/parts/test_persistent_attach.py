@@ -30,6 +30,28 @@ def test_attaches_an_available_volume(machine: Volume) -> None:
     assert call.endswith(" https://ec2.us-east-1.amazonaws.com/")
 
 
+def test_follows_a_replaced_volume_to_the_one_in_its_place(machine: Volume) -> None:
+    after = "vol-0fedcba9876543210"
+    machine.described("available", tags={"cloudtop:replaced-by": after})
+    machine.described("available")
+    machine.attach_answer()
+    (machine.tree / "aside/device/serial").write_text(after.replace("-", "") + "\n")
+    told = machine.good()
+    assert (told["state"], told["volume"]) == ("mounted", after)
+    calls = [line for line in machine.log if line.startswith("curl Attach")]
+    assert [after in line and VOLUME not in line for line in calls] == [True]
+    assert machine.calls == ["DescribeVolumes", "DescribeVolumes", "AttachVolume"]
+
+
+def test_volumes_that_name_each_other_are_not_followed_for_ever(machine: Volume) -> None:
+    after = "vol-0fedcba9876543210"
+    machine.described("available", tags={"cloudtop:replaced-by": after})
+    machine.described("available", tags={"cloudtop:replaced-by": VOLUME})
+    machine.attach_answer()
+    (machine.tree / "aside/device/serial").write_text(after.replace("-", "") + "\n")
+    assert machine.good()["volume"] == after
+
+
 def test_asks_the_endpoint_that_is_set(tmp_path: Path) -> None:
     machine = Volume(tmp_path, endpoint="http://169.254.0.2:4580")
     machine.error("DescribeVolumes", "InvalidVolume.NotFound")

@@ -58,11 +58,18 @@ _DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
             <availabilityZone>{zone}</availabilityZone>
             <status>{status}</status>
             <attachmentSet>{attachment}</attachmentSet>
-            <tagSet><item><key>status</key><value>none</value></item></tagSet>
+            <tagSet>
+                <item><key>status</key><value>none</value></item>
+                {tags}
+            </tagSet>
         </item>
     </volumeSet>
 </DescribeVolumesResponse>
 """
+_TAG = """<item>
+                    <key>{key}</key>
+                    <value>{value}</value>
+                </item>"""
 _ATTACHMENT = """
     <item>
         <volumeId>{volume}</volumeId>
@@ -135,13 +142,22 @@ class Volume(Boot):
             (self.tree / f"answers/{action}.{number}.then").write_text(then)
 
     def described(
-        self, status: str, holder: str = "", attachment: str = "attached", zone: str = "us-east-1b"
+        self,
+        status: str,
+        holder: str = "",
+        attachment: str = "attached",
+        zone: str = "us-east-1b",
+        tags: dict[str, str] | None = None,
     ) -> None:
         item = _ATTACHMENT.format(volume=VOLUME, instance=holder, status=attachment)
         self.answer(
             "DescribeVolumes",
             _DESCRIBE.format(
-                volume=VOLUME, zone=zone, status=status, attachment=item if holder else ""
+                volume=VOLUME,
+                zone=zone,
+                status=status,
+                attachment=item if holder else "",
+                tags="".join(_TAG.format(key=k, value=v) for k, v in (tags or {}).items()),
             ),
         )
 

@@ -80,6 +80,7 @@ def make(volumes: Volumes, **more: Any) -> dict[str, Any]:
         "zone": "us-east-1a",
         "size": 50,
         "type": "gp3",
+        "snapshot": "",
         "tags": {**TAGS, "Name": "cloudtop-box"},
         "identity": TAGS,
         "deadline": 1,
@@ -107,6 +108,17 @@ def test_a_volume_of_a_killed_run_with_another_size_is_taken(volumes: Volumes) -
     first = make(volumes)
     volumes.mismatch.add("cloudtop-1-1")
     assert make(volumes, size=60) == {**first, "size": 50}
+
+
+def test_a_volume_of_a_snapshot_is_none_of_the_same_tags_without_a_role(volumes: Volumes) -> None:
+    first = make(volumes)
+    role = {"cloudtop:role": "restoring"}
+    more = {"snapshot": "snap-1", "token": "cloudtop-2", "identity": {**TAGS, **role}}
+    second = make(volumes, tags={**TAGS, **role}, **more)
+    assert volumes.shown[second["id"]]["SnapshotId"] == "snap-1"
+    volumes.mismatch |= {"cloudtop-1-1", "cloudtop-2-1"}
+    assert make(volumes, size=60)["id"] == first["id"]
+    assert make(volumes, size=60, tags={**TAGS, **role}, **more)["id"] == second["id"]
 
 
 def test_says_which_volume_never_became_available(volumes: Volumes) -> None:

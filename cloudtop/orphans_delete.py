@@ -1,0 +1,146 @@
+"""``runner.py orphans``: what is left, what it costs, and asking before any of it is deleted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from cloudtop import ec2, orphans
+from cloudtop.context import Context, run_playbooks
+from cloudtop.errors import CloudtopError
+from cloudtop.orphans import KINDS, Left, Leftover
+
+PLAYBOOK = "orphans.yml"
+# The role's lists, by the first part of EC2's ids
+LISTS = {"i": "machines", "ami": "images", "vol": "volumes", "snap": "snapshots"}
+
+
+def show(context: Context) -> None:
+    """List what is left; with ``--delete`` ask for each kind and delete what was agreed to."""
+    options, owner = context.options, context.settings.owner
+    left = orphans.sort_out(orphans.look(ec2.client(), owner))
+    if options.delete:
+        if options.json:
+            raise CloudtopError(
+                "--json lists and --delete asks: they don't go together.",
+                "Try: python runner.py orphans --json",
+            )
+        print(render(owner, left))
+        doomed = agreed(left.orphans, options.yes, options.delete_volume or (), answer)
+        if not doomed:
+            print(
+                "Nothing was deleted. Where nobody can be asked: --yes, and for what has data"
+                " --delete-volume NAME"
+            )
+            return
+        delete(context, doomed)
+        left = orphans.sort_out(orphans.look(ec2.client(), owner))
+    print(json.dumps(as_json(left), indent=2) if options.json else render(owner, left))
+
+
+def replaced_volumes(context: Context, name: str) -> None:
+    """Delete the volumes that restores of this cloudtop have replaced.
+
+    Raises CloudtopError where another cloudtop is named.
+    """
+    settings = context.settings
+    if name != settings.name:
+        raise CloudtopError(
+            f"--delete-old is given {name!r}, and this cloudtop is {settings.name!r}."
+            " A volume is deleted only for its own cloudtop's name.",
+            f"To delete the replaced volumes of {settings.name!r}: --delete-old {settings.name}",
+        )
+    left = orphans.sort_out(orphans.look(ec2.client(), settings.owner))
+    old = [each for each in left.orphans if each.kind == "replaced" and each.name == name]
+    if not old:
+        print(f"The cloudtop {name!r} has no replaced volume that is free.")
+        return
+    delete(context, old)
+    ids = ", ".join(each.id for each in old)
+    print(
+        f"\nDeleted {ids}. An image that was baked before its restore can't find the new volume any"
+        " more: python runner.py bake makes a new one."
+    )
+
+
+def delete(context: Context, doomed: Iterable[Leftover]) -> None:
+    """Have the role delete them; it proves once more that each is the owner's and free."""
+    lists: dict[str, list[str]] = {f"cloudtop_orphans_{word}": [] for word in LISTS.values()}
+    for each in doomed:
+        lists[f"cloudtop_orphans_{LISTS[each.id.partition('-')[0]]}"].append(each.id)
+    run_playbooks(context, [PLAYBOOK], lists)
+
+
+def answer(question: str) -> str:
+    """What somebody at the terminal says; nothing where nobody is there."""
+    return input(question).strip() if sys.stdin.isatty() else ""
+
+
+def agreed(
+    found: Sequence[Leftover], yes: bool, named: Sequence[str], ask: Callable[[str], str]
+) -> list[Leftover]:
+    """Ask for each kind. Data needs its cloudtop's name, typed or in ``named``; ``yes`` does
+    not answer that."""
+    doomed: list[Leftover] = []
+    for key, kind in KINDS.items():
+        fits = [each for each in found if each.kind == key]
+        if not fits or not kind.deletable:
+            continue
+        if not kind.data:
+            dollars = sum(each.month for each in fits)
+            question = f"Delete the {kind.words}: {_ids(fits)} (${dollars:.2f} a month)? [y/N] "
+            if yes or ask(question).lower() in {"y", "yes"}:
+                doomed += fits
+            continue
+        for name in sorted({each.name for each in fits}):
+            those = [each for each in fits if each.name == name]
+            question = (
+                f"There is data on the {kind.words}: {_ids(those)} of {name!r}."
+                " To delete it for good, type the cloudtop's name: "
+            )
+            if name in named or ask(question) == name:
+                doomed += those
+    return doomed
+
+
+def _ids(found: Iterable[Leftover]) -> str:
+    return ", ".join(each.id for each in found)
+
+
+def as_json(left: Left) -> dict[str, object]:
+    """What ``--json`` prints; money is dollars a month at most."""
+    return {
+        "orphans": [each.as_json() for each in left.orphans],
+        "kept_volumes": [each.as_json() for each in left.kept],
+        "month": round(sum(each.month for each in left.orphans), 2),
+        "kept_month": round(sum(each.month for each in left.kept), 2),
+    }
+
+
+def render(owner: str, left: Left) -> str:
+    """What is left, kind by kind, with totals."""
+    lines: list[str] = []
+    for key, kind in KINDS.items():
+        fits = [each for each in left.orphans if each.kind == key]
+        lines += [f"{kind.words.capitalize()}:", *map(_line, fits)] if fits else []
+    if not left.orphans:
+        lines.append(f"Nothing of {owner} costs money that belongs to no cloudtop.")
+    else:
+        total = sum(each.month for each in left.orphans)
+        lines.append(f"Together at most ${total:.2f} a month on AWS.")
+    if any(each.kind == "address" for each in left.orphans):
+        lines.append("To give an address back: aws ec2 release-address --allocation-id ID")
+    if left.kept:
+        total = sum(each.month for each in left.kept)
+        lines += ["", "Kept volumes of cloudtops without a request, which are no orphans:"]
+        lines += [*map(_line, left.kept), f"Together ${total:.2f} a month on AWS."]
+        lines.append("To delete one: python runner.py destroy --name NAME --delete-volume NAME")
+    return "\n".join(lines)
+
+
+def _line(each: Leftover) -> str:
+    size = f"{each.gib} GiB" if each.gib else ""
+    return (
+        f"  {each.id:<26} {each.name:<16} {size:>9} {each.month:9.2f} $/month  {each.note}".rstrip()
+    )
