@@ -48,9 +48,14 @@ class Idle(Volume):
         self.stub("ss", 'cat "$TREE/connections"')
         self.stub("tmux", "exit 1")
         self.stub("wall", 'cat >>"$TREE/wall"')
-        self.stub("reap", 'echo "reap $1" >>"$TREE/log"')
+        self.reaps("")
         self.answer("StopInstances", OK.format("StopInstances", ""))
         self.answer("TerminateInstances", OK.format("TerminateInstances", ""))
+
+    def reaps(self, script: str) -> None:
+        """What cloudtop-reap does; its end is done afterwards."""
+        done = ': >"$TREE/run/idle/reap.done"'
+        self.stub("reap", f'echo "reap $1" >>"$TREE/log"\n{script}\n{done}\nexit 1')
 
     def look(self, seconds: float = 60) -> dict[str, Any]:
         """So many seconds later it looks; returns what the status file says then."""

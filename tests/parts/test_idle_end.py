@@ -130,16 +130,23 @@ def test_where_nothing_can_be_saved_it_stays(machine: Idle) -> None:
     assert machine.calls == []
 
 
-def test_work_that_could_not_be_saved_keeps_it(machine: Idle) -> None:
-    machine.stub("reap", 'echo "reap $1" >>"$TREE/log"; echo "The disk said no."; [ "$1" != end ]')
+def test_an_end_that_does_not_come_to_its_end_keeps_it(machine: Idle) -> None:
+    machine.reaps("exit 0")
     machine.looks(4)
-    kept(machine, "The disk said no.")
+    kept(machine, "Work could not be saved")
+    assert machine.calls == []
+
+
+def test_work_that_does_not_fit_keeps_it(machine: Idle) -> None:
+    machine.reaps("echo 'Not all of /mnt/ephemeral/big was saved: 7 files do not fit.' >&2")
+    machine.looks(4)
+    kept(machine, "Not all of /mnt/ephemeral/big was saved: 7 files", "cloudtop_saved_tree_mib")
     assert machine.calls == []
 
 
 def test_somebody_who_comes_while_it_saves_keeps_it(machine: Idle) -> None:
     machine.terminal(0)
-    machine.stub("reap", 'echo "reap $1" >>"$TREE/log"; touch -a -d @777 "$TREE/dev/pts/0"')
+    machine.reaps('touch -a -d @777 "$TREE/dev/pts/0"')
     told = machine.looks(5)
     assert machine.steps == ["reap end", "reap whole"]
     assert (told["state"], told["idle_seconds"]) == ("active", 0)
