@@ -15,6 +15,7 @@ from tests.parts.volume import Volume
 
 FILES = ROOT / "roles/idle_stop/files"
 PYTHON = ("/usr/bin/python3", "-S")
+STOPPED = ["reap end", "StopInstances"]
 OK = "<{0}Response><requestId>59dbff89</requestId>{1}</{0}Response>"
 REQUEST = (
     "<spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>"
