@@ -24,6 +24,7 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
 BUDGET_ACTIONS = ("warn", "stop")
 FILESYSTEMS = ("xfs", "ext4")
+IDLE_ACTIONS = ("stop", "terminate")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -145,6 +146,15 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         need(fine, key, f"it has to be a whole number of GiB from {low} to {high}", str(low))
         return int(text(key))
 
+    def minutes(key: str, example: str) -> int:
+        fine = re.fullmatch(r"\d{1,5}", text(key))
+        need(fine, key, "it has to be a whole number of minutes, 0 for none", example)
+        return int(text(key))
+
+    def threshold(key: str, example: str) -> None:
+        fine = re.fullmatch(r"\d{1,9}(\.\d+)?", text(key))
+        need(fine, key, "it has to be a number of 0 or more", example)
+
     def place(key: str, example: str) -> str:
         fine = re.fullmatch(r"(/[\w.+-]+)+", text(key)) and ".." not in text(key).split("/")
         need(fine, key, "it has to be a plain absolute path on the machine", example)
@@ -193,6 +203,16 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         "snapshot_keep",
         "it has to be the number of snapshots that are kept, or 0 for all of them",
         "7",
+    )
+    choice("idle_action", IDLE_ACTIONS)
+    for key, example in (("cpus", "0.3"), ("network_kib", "1024"), ("ssh_kib", "4")):
+        threshold(f"idle_{key}", example)
+    idle, warning = minutes("idle_stop_minutes", "30"), minutes("idle_warning_minutes", "5")
+    need(
+        warning < idle or not idle,
+        "idle_warning_minutes",
+        f"it has to be less than the {idle} of cloudtop_idle_stop_minutes",
+        str(max(idle - 1, 0)),
     )
     return Settings(
         name=text("name"),

@@ -29,6 +29,17 @@ def open_to(place: Place) -> list[tuple[int, str]]:
     ]
 
 
+def machine_may(place: Place) -> tuple[str, list[dict[str, Any]]]:
+    """The ARN of its instance profile, and the statements of the only policy of its role."""
+    (profile,) = place.iam.list_instance_profiles()["InstanceProfiles"]
+    (role,) = profile["Roles"]
+    named = {"RoleName": role["RoleName"]}
+    assert place.iam.list_attached_role_policies(**named)["AttachedPolicies"] == []
+    (policy,) = place.iam.list_role_policies(**named)["PolicyNames"]
+    document = place.iam.get_role_policy(**named, PolicyName=policy)["PolicyDocument"]
+    return profile["Arn"], document["Statement"]
+
+
 @pytest.fixture(scope="module")
 def first(place: Place) -> Outcome:
     outcome = place.run(PLAY, cloudtop_name=NAME)
@@ -50,23 +61,43 @@ def test_port_22_is_open_to_the_caller_alone(place: Place, first: Outcome) -> No
 def test_the_machine_may_attach_its_volume_and_change_nothing_else(
     place: Place, first: Outcome
 ) -> None:
-    (profile,) = place.iam.list_instance_profiles()["InstanceProfiles"]
-    (role,) = profile["Roles"]
-    assert (
-        place.iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"] == []
-    )
-    (name,) = place.iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
-    policy = place.iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
-    account = profile["Arn"].split(":")[4]
-    here = f"arn:aws:ec2:us-east-1:{account}"
-    assert [(each["Action"], each["Resource"]) for each in policy["Statement"]] == [
+    profile, statements = machine_may(place)
+    here = f"arn:aws:ec2:us-east-1:{profile.split(':')[4]}"
+    assert [(each["Action"], each["Resource"]) for each in statements] == [
         (SEE, "*"),
         ("ec2:AttachVolume", f"{here}:volume/vol-0123456789abcdef0"),
         ("ec2:AttachVolume", f"{here}:instance/*"),
     ]
-    assert policy["Statement"][2]["Condition"] == {
-        "ArnEquals": {"ec2:InstanceProfile": profile["Arn"]}
+    assert statements[2]["Condition"] == {"ArnEquals": {"ec2:InstanceProfile": profile}}
+
+
+def test_it_may_end_itself_only_where_it_stops_when_idle(place: Place, first: Outcome) -> None:
+    for action, calls in (
+        ("stop", ["ec2:StopInstances"]),
+        ("terminate", ["ec2:TerminateInstances", "ec2:CancelSpotInstanceRequests"]),
+    ):
+        idle = {"cloudtop_idle_stop_minutes": 30, "cloudtop_idle_action": action}
+        for changed in (1, 0):
+            outcome = place.run(PLAY, cloudtop_name=NAME, **idle)
+            assert (outcome.code, outcome.changed) == (0, changed), outcome.text
+        profile, statements = machine_may(place)
+        here = f"arn:aws:ec2:us-east-1:{profile.split(':')[4]}"
+        assert [each["Action"] for each in statements[3:]] == calls
+        assert statements[3]["Resource"] == f"{here}:instance/*"
+        # The user id of an instance's role ends with the instance's id
+        assert statements[3]["Condition"] == {
+            "ArnEquals": {"ec2:InstanceProfile": profile},
+            "StringLike": {"aws:userid": "*:${ec2:InstanceID}"},
+        }
+    assert statements[4]["Resource"] == f"{here}:spot-instances-request/*"
+    assert statements[4]["Condition"] == {
+        "StringEquals": {
+            "aws:ResourceTag/cloudtop:name": NAME,
+            "aws:ResourceTag/cloudtop:owner": "alice",
+        }
     }
+    assert place.run(PLAY, cloudtop_name=NAME).code == 0
+    assert len(machine_may(place)[1]) == 3
 
 
 def test_another_computer_opens_its_own_way_and_breaks_no_pair(

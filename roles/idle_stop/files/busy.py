@@ -1,0 +1,56 @@
+"""Locks that say that a command runs: files of a directory that every user may write to.
+
+A lock counts while its flock(2) is held, which the kernel ends with the process; what a
+process that is gone left there is no lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+BUSY = "/run/cloudtop/busy"
+MAX_BYTES = 4096
+
+
+def take(directory: str, command: str) -> int:
+    """Hold a lock for a command, as its text; returns the file descriptor. Raises OSError."""
+    place = f"{directory}/{os.getpid()}"
+    fresh = f"{directory}/.{os.getpid()}"
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(handle, command.encode(errors="replace")[:MAX_BYTES])
+    # Seen by others only now, so that nobody finds it without its lock
+    Path(fresh).rename(place)
+    return handle
+
+
+def held(directory: str) -> list[tuple[int, int, str]]:
+    """Process, user id and command of each lock that is held."""
+    try:
+        names = sorted(each.name for each in Path(directory).iterdir() if each.name.isdecimal())
+    except OSError:
+        return []
+    found = [(name, _lock(f"{directory}/{name}")) for name in names]
+    return [(int(name), *lock) for name, lock in found if lock]
+
+
+def _lock(place: str) -> tuple[int, str] | None:
+    try:
+        # Others may put here what they like, pipes and links too
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return status.st_uid, os.read(handle, MAX_BYTES).decode(errors="replace")
+        return None
+    finally:
+        os.close(handle)
