@@ -187,6 +187,7 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
     rule = "a budget is a number of dollars a month, or 0 for none"
     need(budget is not None, "monthly_budget", rule, "50")
     choice("ephemeral_filesystem", FILESYSTEMS)
+    boolean("elastic_ip")
     return Settings(
         name=text("name"),
         owner=text("owner"),
