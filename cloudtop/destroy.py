@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from cloudtop import addresses, costs, ec2, farewell
+from cloudtop import costs, farewell
 from cloudtop.bake import images_of
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found
@@ -26,30 +24,23 @@ def destroy(context: Context) -> None:
             f"To delete the data of {name!r} for good: --delete-volume {name}",
         )
     found = context.find()
-    elastic = addresses.of(ec2.client(), name, context.settings.owner)
-    print(announcement(name, found, images_of(context), doomed is not None, elastic))
+    print(announcement(name, found, images_of(context), doomed is not None))
     confirm(context.options.yes, "Go on?")
     if doomed is None:
         farewell.save_work(context, found)
     run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
     left = context.find()
-    kept = addresses.of(ec2.client(), name, context.settings.owner)
-    if left.request or left.instance or kept:
+    if left.request or left.instance or left.address:
         raise CloudtopError(
             f"The cloudtop {name!r} is still there after its removal.",
             "Run it again: python runner.py destroy",
         )
-    released = [f"The Elastic IP {each['PublicIp']} is released." for each in elastic]
-    print("", *released, remains(name, left, images_of(context)), sep="\n")
+    if found.address:
+        print(f"\nThe Elastic IP {found.address['PublicIp']} is released.", end="")
+    print("\n" + remains(name, left, images_of(context)))
 
 
-def announcement(
-    name: str,
-    found: Found,
-    baked: list[Image],
-    delete: bool,
-    elastic: Sequence[Mapping[str, str]] = (),
-) -> str:
+def announcement(name: str, found: Found, baked: list[Image], delete: bool) -> str:
     """What a destroy removes and keeps, before anybody is asked."""
     volume = found.volume
     lines = [f"This removes, of the cloudtop {name!r}:"]
@@ -59,7 +50,8 @@ def announcement(
         lines.append(
             f"  the machine       {found.instance['InstanceId']}, with all on its own disks"
         )
-    lines += [f"  the Elastic IP    {each['PublicIp']}, which nobody gets back" for each in elastic]
+    if found.address:
+        lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
     lines.append("  its security group, key pair and instance profile")
     if delete:
         lines += [f"  the image         {each.id}, {each.name}" for each in baked]

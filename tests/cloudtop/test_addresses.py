@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop import addresses, clouds, destroy, settings, status, summary
-from cloudtop.ec2 import Found
+from cloudtop import clouds, destroy, settings, status, summary
+from cloudtop.ec2 import Found, address_of, find
 from cloudtop.errors import CloudtopError
 from tests.cloud import client, fake_cloud
 from tests.roles.plays import tags_for
@@ -27,10 +27,11 @@ def ec2(tmp_path: Path) -> Iterator[Any]:
 def test_ours_is_found_by_its_tags_and_announced_among_what_goes(ec2: Any) -> None:
     made = ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "box"))
     ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "other"))
-    (found,) = addresses.of(ec2, "box", "alice")
-    assert found["AllocationId"] == made["AllocationId"]
-    assert addresses.of(ec2, "box", "bob") == []
-    lines = destroy.announcement("box", NOTHING, [], False, [found]).splitlines()
+    found = find(ec2, "box", "alice")
+    assert found.address
+    assert found.address["AllocationId"] == made["AllocationId"]
+    assert find(ec2, "box", "bob").address is None
+    lines = destroy.announcement("box", found, [], False).splitlines()
     assert lines[1] == f"  the Elastic IP    {made['PublicIp']}, which nobody gets back"
 
 
@@ -45,12 +46,12 @@ class Refusing:
 
 
 def test_credentials_that_may_not_look_have_none() -> None:
-    assert addresses.of(Refusing("UnauthorizedOperation"), "box", "alice") == []
+    assert address_of(Refusing("UnauthorizedOperation"), []) is None
 
 
 def test_any_other_refusal_is_said() -> None:
     with pytest.raises(CloudtopError, match="EC2 answered RequestLimitExceeded: no"):
-        addresses.of(Refusing("RequestLimitExceeded"), "box", "alice")
+        address_of(Refusing("RequestLimitExceeded"), [])
 
 
 def test_status_shows_what_the_machine_says_of_it() -> None:
