@@ -1,8 +1,9 @@
 """What a cloudtop costs in the present calendar month: so far, by its end, and at worst.
 
 Pure sums. Times are whole seconds since 1970 (UTC), money is dollars. EC2 bills by the second:
-a machine and its address while it runs, disks as long as they exist, a GiB-month being one of
-the month's own length. (``costs.worst_month`` is of an average month, of 730 hours.)
+a machine and its address while it runs, an Elastic IP and disks as long as they exist, a
+GiB-month being one of the month's own length. (``costs.worst_month`` is of an average month, of
+730 hours.)
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Facts:
 
     ``runs`` says whether the machine runs now and ``stopped`` whether it is there but does not.
     ``bid`` is None where there is no request; ``prices`` is None where EC2 tells none.
+    ``elastic`` is since when at the earliest there is an Elastic IP, None where there is none.
     """
 
     month: Month
@@ -49,6 +51,7 @@ class Facts:
     root: Disk | None = None
     volume: Disk | None = None
     snapshots: Sequence[Disk] = ()
+    elastic: int | None = None
 
     @property
     def price(self) -> float | None:
@@ -120,7 +123,7 @@ def _so_far(facts: Facts) -> Lines:
     root = facts.root
     return Lines(
         machine=machine,
-        address=hours * costs.PUBLIC_IPV4_PER_HOUR,
+        address=_kept_hours(facts, hours) * costs.PUBLIC_IPV4_PER_HOUR,
         # Each machine had a disk of its own, so it is not asked when the present one was made
         root=sum(
             Disk(root.gib, root.rate).dollars(month, begin, end)
@@ -133,9 +136,19 @@ def _so_far(facts: Facts) -> Lines:
     )
 
 
+def _kept_hours(facts: Facts, ran: float) -> float:
+    """Hours that an address was had: an Elastic IP is the machine's own, and is kept without it."""
+    if facts.elastic is None:
+        return ran
+    return max(ran, (facts.now - max(facts.elastic, facts.month.start)) / 3600)
+
+
 def _storage(facts: Facts, left: Span, rooted: bool) -> Lines:
+    """What is kept, whether or not the machine runs."""
     root, volume = facts.root if rooted else None, facts.volume
+    hours = 0.0 if facts.elastic is None else (left[1] - left[0]) / 3600
     return Lines(
+        address=hours * costs.PUBLIC_IPV4_PER_HOUR,
         root=root.dollars(facts.month, *left) if root else 0.0,
         volume=volume.dollars(facts.month, *left) if volume else 0.0,
         snapshots=math.fsum(each.dollars(facts.month, *left) for each in facts.snapshots),
@@ -144,14 +157,16 @@ def _storage(facts: Facts, left: Span, rooted: bool) -> Lines:
 
 def _running(facts: Facts, left: Span, dollars_an_hour: float) -> Lines:
     hours = (left[1] - left[0]) / 3600
-    machine = Lines(machine=hours * dollars_an_hour, address=hours * costs.PUBLIC_IPV4_PER_HOUR)
-    return machine + _storage(facts, left, rooted=True)
+    own = hours * costs.PUBLIC_IPV4_PER_HOUR if facts.elastic is None else 0.0
+    return Lines(machine=hours * dollars_an_hour, address=own) + _storage(facts, left, rooted=True)
 
 
 def _doubts(facts: Facts) -> Sequence[str]:
     doubts = list(facts.uptime.doubts)
     if facts.uptime.running and not facts.prices:
         doubts.append("EC2 tells no price history, so its hours are counted at the bid")
+    if facts.elastic is not None:
+        doubts.append("the Elastic IP is counted since the volume was made, as EC2 tells no date")
     if facts.snapshots:
         doubts.append("snapshots are counted at the full size of their disks")
     return doubts

@@ -35,11 +35,13 @@ def destroy(context: Context) -> None:
         farewell.save_work(context, found)
     run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
     left = context.find()
-    if left.request or left.instance:
+    if left.request or left.instance or left.address:
         raise CloudtopError(
             f"The cloudtop {name!r} is still there after its removal.",
             "Run it again: python runner.py destroy",
         )
+    if found.address:
+        print(f"\nThe Elastic IP {found.address['PublicIp']} is released.", end="")
     taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
     print("\n" + remains(name, left, images_of(context), taken, others(context)))
 
@@ -56,6 +58,8 @@ def announcement(
         lines.append(
             f"  the machine       {found.instance['InstanceId']}, with all on its own disks"
         )
+    if found.address:
+        lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
     lines.append("  its security group, key pair and instance profile")
     if delete:
         lines += [f"  the image         {each.id}, {each.name}" for each in baked]

@@ -137,6 +137,9 @@ class _Watching:
                 self._mark("ready")
                 return told
             time.sleep(POLL_SECONDS)
+            if told is None:
+                # With an Elastic IP it is elsewhere once it holds the volume
+                found = self.drill.look()
 
     def _look(self, awaited: str) -> Found:
         self._in_time(awaited)

@@ -44,6 +44,8 @@ class Found:
     request: dict[str, Any] | None
     instance: dict[str, Any] | None
     volume: dict[str, Any] | None
+    # Its Elastic IP
+    address: dict[str, Any] | None = None
 
 
 def client(service: str = "ec2", region: str | None = None) -> Any:
@@ -114,7 +116,7 @@ def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
 
 
 def find(ec2: Any, name: str, owner: str) -> Found:
-    """The live request, its instance and the volume of a cloudtop.
+    """The live request, its instance, the volume and the Elastic IP of a cloudtop.
 
     Raises CloudtopError where there are two live requests or two volumes.
     """
@@ -138,7 +140,8 @@ def find(ec2: Any, name: str, owner: str) -> Found:
     request = _only(requests, "SpotInstanceRequestId", "live spot requests", name)
     volume = _only(volumes, "VolumeId", "persistent volumes", name)
     instance = instance_of(ec2, request["SpotInstanceRequestId"]) if request else None
-    return Found(request=request, instance=instance, volume=volume)
+    address = address_of(ec2, filters)
+    return Found(request=request, instance=instance, volume=volume, address=address)
 
 
 def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
@@ -150,6 +153,21 @@ def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
     instances: list[Any] = [each for r in reservations for each in r["Instances"]]
     alive = [each for each in instances if each["State"]["Name"] not in GONE_STATES]
     return max(alive, key=lambda each: each["LaunchTime"], default=None)
+
+
+def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
+    """The Elastic IP with these tags; of two, which there are for moments, the one in use.
+
+    Credentials that may not look at addresses have never allocated one.
+    """
+    with plain_errors():
+        try:
+            found = ec2.describe_addresses(Filters=filters)["Addresses"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _DENIED:
+                raise
+            found = []
+    return max(found, key=lambda each: "InstanceId" in each, default=None)
 
 
 def tags(resource: Any) -> dict[str, str]:

@@ -74,6 +74,7 @@ def gather(
         root=_root(client, settings, instance) if request else None,
         volume=_disk(volume) if volume else None,
         snapshots=snapshots,
+        elastic=(made or 0) if found.address else None,
     ), notes
 
 

@@ -85,11 +85,13 @@ def announcement(context: Context, found: Found) -> str:
 
 def at_rest(context: Context) -> str:
     """What a stopped cloudtop still costs, in dollars a month on AWS, and how it comes back."""
-    settings, volume = context.settings, context.find().volume
-    month = costs.worst_month(0, volume["Size"] if volume else 0, settings.root_size)
+    settings, found = context.settings, context.find()
+    month = costs.worst_month(0, found.volume["Size"] if found.volume else 0, settings.root_size)
+    address = f", its Elastic IP ${month.address:.2f}" if found.address else ""
+    free = "the machine costs nothing" if address else "the machine and its address cost nothing"
     return (
-        f"The volume still costs ${month.volume:.2f} and the root disk ${month.root:.2f} a month on"
-        " AWS; the machine and its address cost nothing.\nTo have it back: python runner.py start"
+        f"The volume still costs ${month.volume:.2f}{address} and the root disk"
+        f" ${month.root:.2f} a month on AWS; {free}.\nTo have it back: python runner.py start"
     )
 
 

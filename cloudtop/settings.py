@@ -214,6 +214,7 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         f"it has to be less than the {idle} of cloudtop_idle_stop_minutes",
         str(max(idle - 1, 0)),
     )
+    boolean("elastic_ip")
     return Settings(
         name=text("name"),
         owner=text("owner"),

@@ -41,6 +41,8 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
     elif instance and status["machine"] is None:
         rows.append(("machine", "could not be asked: python runner.py ssh"))
+    if machine.get("elastic-ip"):
+        rows.append(("address", _told(machine["elastic-ip"])))
     if array:
         rows.append(("array", _told(array)))
     if volume:

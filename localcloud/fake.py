@@ -184,6 +184,15 @@ class FakeHost:
             self._note("reboot", instance_id)
             self.machines[instance_id].boots += 1
 
+    def forward(self, instance_id: str, address: str) -> None:
+        with self._lock:
+            self._note("forward", f"{instance_id} {address}")
+            machine = self.machines[instance_id]
+            others = [one for one in self.machines.values() if one.alive and one is not machine]
+            if address in [one.spec.address for one in others]:
+                raise LocalCloudError(f"{address} is in use by another machine.")
+            machine.spec = replace(machine.spec, address=address)
+
     def attach(self, instance_id: str, volume_id: str) -> None:
         with self._lock:
             self._note("attach", volume_id)

@@ -125,6 +125,12 @@ class MachineHost(Protocol):
     def reboot(self, instance_id: str) -> None:
         """Ask the guest to reboot; disks keep their bytes, instance store too."""
 
+    def forward(self, instance_id: str, address: str) -> None:
+        """Have the running machine's ssh reached at this loopback address and at no other.
+
+        Nothing is done where it is so already. What is connected stays connected.
+        """
+
     def attach(self, instance_id: str, volume_id: str) -> None:
         """Hot-plug the volume; returns when the guest was told."""
 

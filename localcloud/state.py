@@ -20,7 +20,7 @@ from localcloud.ec2.base import Base
 from localcloud.errors import LocalCloudError
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 4
+FORMAT = 5
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,

@@ -1,4 +1,4 @@
-"""Which loopback address and which private address a new instance gets."""
+"""Which loopback address a machine or an Elastic IP gets, and which private address."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from localcloud.ec2.errors import invalid, refusal
 
 
 def in_use() -> set[str]:
-    """Loopback addresses of all instances that are not terminated, in every region."""
-    return {
-        instance.loopback
-        for _account, _region, backend in ec2_backends.iter_backends()
-        for reservation in backend.reservations.values()  # type: ignore[attr-defined]
-        for instance in reservation.instances
-        if instance.loopback
-    }
+    """Loopback addresses of all machines and all Elastic IPs, in every region."""
+    used: set[str] = set()
+    for _account, _region, backend in ec2_backends.iter_backends():
+        for reservation in backend.reservations.values():  # type: ignore[attr-defined]
+            for instance in reservation.instances:
+                # The one that it is reached at still, and the one that it is to be reached at
+                used |= {one for one in (instance.loopback, instance.forwarded) if one}
+        used |= {address.public_ip for address in backend.addresses}  # type: ignore[attr-defined]
+    return used
 
 
 def _free(network: ipaddress.IPv4Network, taken: set[str], first: int) -> str | None:

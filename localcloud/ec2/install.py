@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import moto.ec2.urls
 from moto.ec2.models import ec2_backends
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 from moto.sts.models import sts_backends
@@ -23,3 +24,5 @@ def install(cloud: Cloud) -> None:
     ec2_backends.backend = Backend
     ssm_backends.backend = Parameters
     moto.ec2.urls.url_paths["{0}/"] = Answers.dispatch
+    # What DescribeTags calls an Elastic IP; moto has a name of its own
+    EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"

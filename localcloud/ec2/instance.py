@@ -69,6 +69,9 @@ class Instance(MotoInstance):
         # The host reaches it there in any case; it is shown as public where one was asked for
         self.loopback: str | None = loopback
         self.wants_address = plan.public_address
+        # The Elastic IP that is associated with it, and where its machine is reached by now
+        self.elastic_ip: str | None = None
+        self.forwarded: str | None = None
         # Its own copy: the AMI may be deregistered while the instance is stopped
         self.machine_image = plan.machine
         self.spot_instance_request_id = spot_request_id
@@ -101,9 +104,12 @@ class Instance(MotoInstance):
         return
 
     def move_to(self, loopback: str | None) -> None:
-        """Take a new address on this computer, or none while there is no machine."""
-        self.loopback = loopback
-        self.nics[0].public_ip = loopback if self.wants_address else None
+        """Take a new address on this computer, or none while there is no machine.
+
+        An Elastic IP goes before it, and is the instance's also while there is no machine.
+        """
+        self.loopback = loopback and (self.elastic_ip or loopback)
+        self.nics[0].public_ip = self.elastic_ip or (loopback if self.wants_address else None)
 
     def become(self, state: str, reason: tuple[str, str] | None = None) -> None:
         """Enter a state; the reason is a code of StateReason and what is said with it."""

@@ -10,8 +10,8 @@ from moto.ec2.models.instances import InstanceState, Reservation
 from moto.ec2.utils import random_reservation_id
 
 from localcloud.ec2.addresses import private_address, public_address
-from localcloud.ec2.attachments import Attachments
 from localcloud.ec2.base import tags_for
+from localcloud.ec2.elastic_ips import ElasticIps
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.instance import BY_USER, Instance
 from localcloud.ec2.plan import LaunchPlan, Planner
@@ -22,10 +22,7 @@ Change = tuple[Instance, InstanceState]
 SHOWN_SECONDS = 3600
 
 
-class Instances(Attachments):
-    def every_instance(self) -> list[Instance]:
-        return [i for r in self.reservations.values() for i in r.instances]  # type: ignore[misc]
-
+class Instances(ElasticIps):
     def instances_of(self, ids: Sequence[str]) -> list[Instance]:
         if not ids:
             raise missing("InstanceId")
@@ -114,8 +111,8 @@ class Instances(Attachments):
         return changes
 
     def revive(self, instance: Instance) -> None:
-        """A stopped instance gets a new address and goes on to pending."""
-        instance.move_to(public_address(self.cloud.config.network))
+        """A stopped instance gets a new address, if it has no Elastic IP, and is pending."""
+        instance.move_to(instance.elastic_ip or public_address(self.cloud.config.network))
         instance.launch_time = self.now()
         instance.become("pending")
 
@@ -179,11 +176,14 @@ class Instances(Attachments):
             subnet.del_subnet_ip(nic.private_ip_address)
         self.enis.pop(nic.id, None)
         self.tags.pop(nic.id, None)
+        self.leave(instance)
+        instance.forwarded = None
         instance.move_to(None)
         instance.become("terminated")
 
     def went_off(self, instance: Instance) -> None:
-        """Stopped: the address goes, the volumes stay."""
+        """Stopped: the address goes, the volumes stay, and so does an Elastic IP."""
+        instance.forwarded = None
         instance.move_to(None)
         instance.spot_notice = instance.rebalance = None
         instance.become("stopped")

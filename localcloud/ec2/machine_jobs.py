@@ -17,7 +17,7 @@ STOP_DEADLINE = 60.0
 
 def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
     for instance in backend.every_instance():
-        if instance.state == "pending":
+        if instance.state == "pending" and not _taken(backend, instance):
             yield power_on(cloud, backend, instance)
         elif instance.state == "stopping":
             yield power_off(cloud, backend, instance, backend.went_off)
@@ -27,6 +27,8 @@ def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
             yield power_off(cloud, backend, instance, backend.gone)
         elif instance.state == "running" and instance.reboot_asked:
             yield reboot(cloud, backend, instance)
+        elif instance.state == "running" and instance.loopback != instance.forwarded:
+            yield from forward(cloud, backend, instance)
     for ident in backend.trash:
         yield clear(cloud, backend, ident)
 
@@ -67,6 +69,7 @@ def power_on(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
             if attachment.state == "attaching":
                 attachment.state = "attached"
         instance.ran = True
+        instance.forwarded = spec.address
         # Else it was stopped or terminated meanwhile, and goes down again
         if instance.state == "pending":
             instance.become("running")
@@ -127,6 +130,32 @@ def reboot(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
         lambda: cloud.host.reboot(instance.id),
         done,
         lambda _: done(None),
+    )
+
+
+def forward(cloud: Cloud, backend: Backend, instance: Instance) -> Iterator[Job]:
+    """The machine is reached where the API says; after a crash in between it is done again."""
+    address = instance.loopback or ""
+
+    def done(_: object) -> None:
+        instance.forwarded = address
+        backend.touch()
+
+    if not _taken(backend, instance):
+        yield Job(
+            f"reach {instance.id} at {address}",
+            frozenset({instance.id}),
+            lambda: cloud.host.forward(instance.id, address),
+            done,
+            _stay,
+        )
+
+
+def _taken(backend: Backend, instance: Instance) -> bool:
+    """Whether the machine that had the Elastic IP before is still reached at it."""
+    return any(
+        one.forwarded == instance.loopback and one is not instance
+        for one in backend.every_instance()
     )
 
 

@@ -159,6 +159,11 @@ class Spot(Baking):
             "sir-": (self.spot_instance_requests, UNKNOWN_CODE, "spot instance request ID"),
             "vol-": (self.volumes, "InvalidVolume.NotFound", "volume"),
             "snap-": (self.snapshots, "InvalidSnapshot.NotFound", "snapshot"),
+            "eipalloc-": (
+                {one.id: one for one in self.addresses},
+                "InvalidAllocationID.NotFound",
+                "allocation ID",
+            ),
             "i-": (
                 {i.id: i for i in self.every_instance()},
                 "InvalidInstanceID.NotFound",

@@ -11,7 +11,7 @@ from pathlib import Path
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
 from localcloud.machine import MachineImage, MachineSpec, MetadataSource
-from localcloud.machines import base_image, boot_files, cloud_image, kvm, process, qemu
+from localcloud.machines import base_image, boot_files, cloud_image, forwards, kvm, process, qemu
 from localcloud.machines.archive import host_archive
 from localcloud.machines.disks import DiskStore
 from localcloud.machines.monitor import Loop
@@ -151,6 +151,10 @@ class QemuHost:
 
     def reboot(self, instance_id: str) -> None:
         self._running(instance_id).monitor.reboot(REBOOT_DEADLINE)
+
+    def forward(self, instance_id: str, address: str) -> None:
+        monitor = self._running(instance_id).monitor
+        forwards.move(monitor, (address, self._config.ssh_port))
 
     def attach(self, instance_id: str, volume_id: str) -> None:
         monitor, disk = self._running(instance_id).monitor, self._volume_disk(volume_id)

@@ -27,6 +27,7 @@ TCG_CODE_MIB = 192
 # host's loopback is reached at 169.254.0.2.
 USER_NETWORK = "net=169.254.0.0/16,dhcpstart=169.254.10.10,host=169.254.0.2,dns=169.254.0.3"
 METADATA_ADDRESS = "169.254.169.254:80"
+NETDEV = "net0"
 
 Json = dict[str, object]
 
@@ -129,12 +130,12 @@ def network(spec: MachineSpec, ssh_port: int, socat: str) -> list[str]:
     metadata = f"cmd:{socat} STDIO UNIX-CONNECT:{METADATA_SOCKET}"
     return [
         "-netdev",
-        f"user,id=net0,ipv6=off,{USER_NETWORK}"
+        f"user,id={NETDEV},ipv6=off,{USER_NETWORK}"
         f",hostfwd=tcp:{spec.address}:{ssh_port}-:22"
         f",guestfwd=tcp:{METADATA_ADDRESS}-{metadata}",
         "-device",
         # No boot ROM: nothing is ever booted from this network
-        f"virtio-net-pci,netdev=net0,mac={spec.mac},romfile=",
+        f"virtio-net-pci,netdev={NETDEV},mac={spec.mac},romfile=",
     ]
 
 

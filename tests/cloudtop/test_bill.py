@@ -96,6 +96,25 @@ def test_without_a_request_only_what_is_kept_costs() -> None:
     assert lines(made.projection) == lines(made.worst) == pytest.approx([0, 0, 0, 4.00, 0])
 
 
+def test_an_elastic_ip_is_paid_every_hour_and_no_second_address_beside_it() -> None:
+    first_day = (START, START + DAY)
+    made = bill(replace(RUNNING, uptime=up(first_day), elastic=at("2026-01-01")))
+    # 10 of 30 days at 0.005 an hour, though the machine ran on one of them
+    assert made.so_far.address == pytest.approx(240 * 0.005)
+    assert made.projection.address == made.worst.address == pytest.approx(720 * 0.005)
+    assert made.at_most == (
+        "the Elastic IP is counted since the volume was made, as EC2 tells no date",
+    )
+    away = bill(replace(RUNNING, runs=False, elastic=at("2026-11-06")))
+    # The machine ran for ten days with an address of its own; 20 days are to come
+    assert away.so_far.address == pytest.approx(240 * 0.005)
+    assert away.projection.address == pytest.approx(720 * 0.005)
+    none = bill(Facts(month_of(NOW), NOW, Uptime(), elastic=at("2026-11-06")))
+    # 5 days so far, 20 to come
+    assert none.so_far.address == pytest.approx(120 * 0.005)
+    assert none.worst.total == pytest.approx(600 * 0.005)
+
+
 def test_disks_cost_from_the_day_they_were_made() -> None:
     young = Disk(100, 0.10, at("2026-11-08"))
     kept = [Disk(16, 0.05, at("2026-11-08 12:00")), Disk(10, 0.05, at("2025-11-01"))]

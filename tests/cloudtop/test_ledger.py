@@ -105,6 +105,18 @@ def test_twelve_hours_at_two_prices(scene: Scene) -> None:
     assert told["budget"] is None
 
 
+def test_an_elastic_ip_is_billed_since_the_volume_was_made(scene: Scene) -> None:
+    made = scene.lab.ec2.allocate_address(TagSpecifications=scene.tags("elastic-ip"))
+    scene.request()
+    scene.clock.skip(hours=12)
+    told = scene.money(journal=[])
+    scene.lab.ec2.release_address(AllocationId=made["AllocationId"])
+    # 240 of 720 hours at 0.005, though the machine ran 12 of them
+    assert (told["hours_run"], told["so_far"]["address"]) == (12, 1.20)
+    assert told["projection"]["address"] == told["worst"]["address"] == 3.60
+    assert "since the volume was made" in told["at_most"][0]
+
+
 def test_machine_that_came_back_is_billed_without_its_time_away(scene: Scene) -> None:
     sir, first = scene.request()
     scene.clock.skip(hours=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,6 +92,14 @@ def test_a_stopped_one_is_told_to_be(ran: list[str], capsys: pytest.CaptureFixtu
     power.stop(context(STOPPED))
     assert ran == ["stop.yml"]
     assert "i-1 is stopped already; nothing was changed" in capsys.readouterr().out
+
+
+def test_an_elastic_ip_goes_on_costing(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    power.stop(context(replace(STOPPED, address={"PublicIp": "203.0.113.7"})))
+    told = capsys.readouterr().out
+    # 730 hours at 0.005, as costs.worst_month has it
+    assert "volume still costs $4.00, its Elastic IP $3.65 and the root disk $1.28" in told
+    assert "the machine costs nothing" in told
 
 
 def test_a_machine_that_cannot_be_stopped_is_not_made_ready_for_it(ran: list[str]) -> None:

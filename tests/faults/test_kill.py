@@ -25,7 +25,7 @@ from tests.cloud import fake_cloud
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 # Mutating calls after which the run is killed; a whole run makes about as many
-KILL_AFTER = range(1, 12)
+KILL_AFTER = range(1, 14)
 DEADLINE = 300.0
 
 
@@ -36,14 +36,20 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def ec2(endpoint: str) -> Any:
-    return boto3.client(
+def ec2(endpoint: str) -> Iterator[Any]:
+    """A client; the addresses of a test are given back, as there are five in a region."""
+    ec2 = boto3.client(
         "ec2",
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="rehearsal",
         aws_secret_access_key="rehearsal-secret",
     )
+    yield ec2
+    for each in ec2.describe_addresses()["Addresses"]:
+        if "AssociationId" in each:
+            ec2.disassociate_address(AssociationId=each["AssociationId"])
+        ec2.release_address(AllocationId=each["AllocationId"])
 
 
 def mutating(endpoint: str) -> int:
@@ -69,6 +75,7 @@ def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
             str(PLAYBOOK),
             *("-i", "inventory/cloudtop.aws_ec2.yml", "-e", "@inventory/clouds/rehearsal.yml"),
             *("-e", f"cloudtop_name={name}", "-e", f"cloudtop_ssh_key={home}/.ssh/id"),
+            *("-e", "cloudtop_elastic_ip=true"),
             "playbooks/cloud.yml",
         ],
         cwd=ROOT,
@@ -120,7 +127,11 @@ def live(ec2: Any, name: str) -> dict[str, list[str]]:
         each["GroupId"] for each in ec2.describe_security_groups(Filters=of_name)["SecurityGroups"]
     ]
     keys = [each["KeyPairId"] for each in ec2.describe_key_pairs(Filters=of_name)["KeyPairs"]]
+    addresses = [
+        each["AllocationId"] for each in ec2.describe_addresses(Filters=of_name)["Addresses"]
+    ]
     return {
+        "address": addresses,
         "request": requests,
         "instance": instances,
         "volume": volumes,
@@ -166,4 +177,5 @@ def everything(ec2: Any) -> set[str]:
     }
     found |= {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
     found |= {each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]}
+    found |= {each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]}
     return found | {each["KeyPairId"] for each in ec2.describe_key_pairs()["KeyPairs"]}

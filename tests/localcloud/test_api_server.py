@@ -86,7 +86,7 @@ def test_only_our_image_exists(lab: Lab) -> None:
     [
         ("copy_image", {"Name": "mine", "SourceImageId": "ami-0123456789abcdef0"}),
         ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
-        ("allocate_address", {}),
+        ("create_network_interface", {"SubnetId": "subnet-0123456789abcdef0"}),
         ("create_fleet", {}),
         ("get_spot_placement_scores", {"TargetCapacity": 1}),
         ("describe_volume_status", {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from localcloud.machines.process import PID_FILE
 
 INSTANCE = "i-0aaaaaaaaaaaaaaa1"
 ADDRESS = "127.78.0.10"
+ELSEWHERE = "127.78.0.11"
 SSH_PORT = 2222
 ROOT = "vol-0aaaaaaaaaaaaaaa0"
 FIRST = "vol-0aaaaaaaaaaaaaaa1"
@@ -90,13 +92,13 @@ class Lab:
         self.host.close()
         self.host = QemuHost(self.config, self.tree)
 
-    def ssh(self, command: str, timeout: float = 120) -> str:
+    def ssh(self, command: str, timeout: float = 120, address: str = ADDRESS) -> str:
         done = subprocess.run(
             [
                 "ssh", "-i", self.key, "-p", str(SSH_PORT), "-o", "BatchMode=yes",
                 "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
                 "-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=20",
-                f"ubuntu@{ADDRESS}", command,
+                "-o", f"HostKeyAlias=[{ADDRESS}]:{SSH_PORT}", f"ubuntu@{address}", command,
             ],
             capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -131,6 +133,12 @@ def until(true: Callable[[], bool], explain: Callable[[], str] = str) -> None:
     while not true():
         assert time.monotonic() < end, f"not within {BOOT_DEADLINE:.0f} s; {explain()}"
         time.sleep(0.3)
+
+
+def refuses(address: str) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((address, SSH_PORT)) != 0
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +287,23 @@ def test_server_restart_adopts_the_machine(lab: Lab) -> None:
     assert lab.boot_id() == before
     assert lab.host.detach(INSTANCE, GROWN)
     test_metadata_needs_a_token_in_the_guest_too(lab)
+
+
+def test_machine_is_reached_elsewhere_and_back_again(lab: Lab) -> None:
+    boot = lab.boot_id()
+    lab.host.forward(INSTANCE, ELSEWHERE)
+    assert refuses(ADDRESS)
+    moved = lab.ssh("cat /proc/sys/kernel/random/boot_id", address=ELSEWHERE)
+    assert moved == boot
+    # Once more changes nothing, also when another server asks
+    lab.restart_server()
+    lab.host.forward(INSTANCE, ELSEWHERE)
+    with socket.create_server((ADDRESS, SSH_PORT)), pytest.raises(LocalCloudError, match=ADDRESS):
+        lab.host.forward(INSTANCE, ADDRESS)
+    assert not refuses(ELSEWHERE)
+    lab.host.forward(INSTANCE, ADDRESS)
+    assert refuses(ELSEWHERE)
+    assert lab.boot_id() == boot
 
 
 def test_address_in_use_is_a_plain_sentence(lab: Lab) -> None:

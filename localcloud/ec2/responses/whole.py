@@ -8,24 +8,25 @@ from moto.core.request import Request
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.errors import invalid, not_rehearsed, refusal
+from localcloud.ec2.responses.addresses import AddressAnswers
 from localcloud.ec2.responses.images import ImageAnswers
 from localcloud.ec2.responses.instances import InstanceAnswers
 from localcloud.ec2.responses.spot import SpotAnswers
 from localcloud.ec2.responses.storage import StorageAnswers
 
-# Moto has these, but would make instances, images or volumes that no machine knows of,
-# or addresses that reach nothing
+# Moto has these, but would make instances, images or volumes that no machine knows of
 NOT_REHEARSED = frozenset(
     {
-        "AllocateAddress", "AllocateHosts", "AssociateAddress", "CopyImage", "CopySnapshot",
-        "CreateFleet", "CreateLaunchTemplate", "CreateNetworkInterface", "CreateSnapshots",
-        "DisableImage", "EnableImage", "ModifySnapshotTier", "RequestSpotFleet",
-        "ResetImageAttribute", "RestoreSnapshotTier",
+        "AllocateHosts", "CopyImage", "CopySnapshot", "CreateFleet", "CreateLaunchTemplate",
+        "CreateNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
+        "ModifySnapshotTier", "RequestSpotFleet", "ResetImageAttribute", "RestoreSnapshotTier",
     }
 )  # fmt: skip
 
 
-class Answers(ImageAnswers, InstanceAnswers, SpotAnswers, StorageAnswers, EC2Response):
+class Answers(
+    AddressAnswers, ImageAnswers, InstanceAnswers, SpotAnswers, StorageAnswers, EC2Response
+):
     """Ours first, then moto's for the rest."""
 
     def parse_parameters(self, request: Request) -> None:

@@ -1,0 +1,42 @@
+"""Where a running machine's ssh is reached, moved without the guest's noticing."""
+
+from __future__ import annotations
+
+import re
+
+from localcloud.errors import LocalCloudError
+from localcloud.machines.monitor import Monitor
+from localcloud.machines.qemu import NETDEV
+
+# A line of "info usernet" for a port that leads into the guest, not for what came through it
+LISTENING = re.compile(r"^\s*TCP\[HOST_FORWARD\]\s+\d+\s+([\d.]+)\s+(\d+)\s", re.MULTILINE)
+
+Place = tuple[str, int]
+
+
+def move(monitor: Monitor, wanted: Place) -> None:
+    """Lead this address and port, and no other, to the guest's ssh.
+
+    Raises LocalCloudError when another program has it; the machine stays where it was.
+    """
+    before = listening(monitor)
+    # The new way is opened before the old one is closed
+    if wanted not in before:
+        _say(monitor, f"hostfwd_add {NETDEV} tcp:{wanted[0]}:{wanted[1]}-:22", "")
+    for address, port in before:
+        if (address, port) != wanted:
+            # What is connected stays connected
+            _say(monitor, f"hostfwd_remove {NETDEV} tcp:{address}:{port}", "removed")
+
+
+def listening(monitor: Monitor) -> list[Place]:
+    """Addresses and ports of this computer that lead into the guest."""
+    told = str(monitor.execute("human-monitor-command", **{"command-line": "info usernet"}))
+    return [(address, int(port)) for address, port in LISTENING.findall(told)]
+
+
+def _say(monitor: Monitor, line: str, good: str) -> None:
+    """The user network's commands have no QMP form, and report a failure in words only."""
+    told = str(monitor.execute("human-monitor-command", **{"command-line": line})).strip()
+    if told.rpartition(" ")[2] != good:
+        raise LocalCloudError(f"QEMU refused '{line}': {told.rstrip('.')}.")
