@@ -88,6 +88,24 @@ def test_at_a_notice_it_prints_why(machine: Journal, code: str, printed: str) ->
     assert "Filter" not in asked
 
 
+def test_a_notice_that_nothing_came_of_is_no_reason(machine: Journal) -> None:
+    machine.notice("i-old", seconds_ago=250, why="idle")
+    machine.notice("i-old", seconds_ago=240, event="whole")
+    assert machine.told()[-1]["why"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [("idle", "nobody worked on it"), ("instance-stopped-by-user", "by hand")],
+)
+def test_what_its_owner_wanted_is_not_called_ec2s(machine: Journal, why: str, words: str) -> None:
+    machine.notice("i-old", seconds_ago=250, why=why)
+    machine.told()
+    told = machine.motd.read_text()
+    assert told.startswith("This machine went at ")
+    assert f" ({words}) and it was back after" in told
+
+
 def test_a_price_above_the_bid_while_it_was_away_is_why(machine: Journal) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.200000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
