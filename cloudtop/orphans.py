@@ -146,7 +146,8 @@ def sort_out(world: World) -> Left:
     orphans += [
         Leftover("address", each["AllocationId"], _name(each), 0, costs.address_month())
         for each in world.addresses
-        if "AssociationId" not in each
+        # Between two machines it is a living cloudtop's all the same
+        if "AssociationId" not in each and _name(each) not in live
     ]
     return Left(tuple(orphans), tuple(kept))
 

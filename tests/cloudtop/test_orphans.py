@@ -136,6 +136,12 @@ def test_a_machine_costs_what_runs_its_address_and_the_disks_that_go_with_it() -
     assert {each.name for each in left.orphans} == {"box"}
 
 
+def test_an_address_between_two_machines_of_a_living_cloudtop_is_none() -> None:
+    request = {"SpotInstanceRequestId": "sir-1", "State": "open", **tagged("live")}
+    address = {"AllocationId": "eipalloc-1", **tagged("live")}
+    assert orphans.sort_out(world(requests=[request], addresses=[address])).orphans == ()
+
+
 def test_an_address_of_no_machine_is_told_of_and_never_deleted() -> None:
     free = {"AllocationId": "eipalloc-1", **tagged("box")}
     used = {"AllocationId": "eipalloc-2", "AssociationId": "eipassoc-1", **tagged("box")}
