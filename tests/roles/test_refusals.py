@@ -96,7 +96,11 @@ def cases_of(world: World) -> dict[str, Case]:
     lost = world.request("lost")
     many = [world.request("many"), world.request("many")]
     foreign = f"cloudtop-foreign-{digest('alice', 'foreign')[:8]}"
-    world.ec2.create_security_group(GroupName=foreign, Description="somebody else's")
+    (hers,) = tags_for("security-group", "foreign")
+    hers["Tags"][1]["Value"] = "bob"
+    world.ec2.create_security_group(
+        GroupName=foreign, Description="somebody else's", TagSpecifications=[hers]
+    )
     orphan = world.ec2.run_instances(
         ImageId=world.place.image(),
         InstanceType="m5.large",
