@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
+import subprocess
 import time
 from typing import Any
 
@@ -32,6 +34,17 @@ options:
     description: Seconds to wait at most. Xen instances show their console minutes late.
     type: int
     default: 600
+  address:
+    description:
+      - Where the instance is reached. Its ed25519 key is then asked for there (with ssh-keyscan)
+        while the console shows none whole, and believed if the console shows its fingerprint.
+      - A line of the kernel or of systemd can cut through the one line that has the key.
+    type: str
+    default: ""
+  port:
+    description: The port there that leads to its ssh server.
+    type: int
+    default: 22
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -55,7 +68,11 @@ BLOCK = re.compile(
     r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL
 )
 KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9-]+) +(AAAA[0-9A-Za-z+/]+={0,2})(?=\s|$)")
+# As ssh-keygen and cloud-init print it, of every key that was made at the boot
+FINGERPRINT = re.compile(r"\bSHA256:([0-9A-Za-z+/]{43})(?![0-9A-Za-z+/])")
+PREFERRED = "ssh-ed25519"
 POLL_SECONDS = 3
+SCAN_SECONDS = 5
 
 
 def whole(kind: str, text: str) -> bool:
@@ -81,6 +98,43 @@ def host_keys(console: str) -> list[str]:
     blocks = BLOCK.findall(console)
     found = KEY.findall(blocks[-1]) if blocks else []
     return sorted({f"{kind} {text}" for kind, text in found if whole(kind, text)})
+
+
+def proven(offered: list[str], console: str) -> list[str]:
+    """Those of the offered keys whose fingerprint the console shows."""
+    shown = set(FINGERPRINT.findall(console))
+    return [key for key in offered if fingerprint(key) in shown]
+
+
+def fingerprint(key: str) -> str:
+    """SHA-256 of a key of type and base64 text, as OpenSSH writes it without its padding."""
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return base64.b64encode(digest).decode().rstrip("=")
+
+
+def offered_at(address: str, port: int) -> list[str]:
+    """The keys that a server offers there, which prove nothing by themselves."""
+    argv = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", "ed25519", "-p", str(port), address]
+    try:
+        told = subprocess.run(
+            argv, capture_output=True, text=True, timeout=SCAN_SECONDS * 4, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [f"{kind} {text}" for kind, text in KEY.findall(told.stdout) if whole(kind, text)]
+
+
+def preferred(keys: list[str]) -> bool:
+    """Whether the key that is pinned is among them."""
+    return any(key.startswith(f"{PREFERRED} ") for key in keys)
+
+
+def known_keys(console: str, address: str, port: int) -> list[str]:
+    """The keys of the console's block, and the preferred one by its fingerprint if need be."""
+    keys = host_keys(console)
+    if preferred(keys) or not address or not FINGERPRINT.search(console):
+        return keys
+    return sorted({*keys, *proven(offered_at(address, port), console)})
 
 
 class Console:
@@ -112,15 +166,18 @@ def main() -> None:
         argument_spec={
             "instance_id": {"type": "str", "required": True},
             "deadline": {"type": "int", "default": 600},
+            "address": {"type": "str", "default": ""},
+            "port": {"type": "int", "default": 22},
         },
         supports_check_mode=True,
     )
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     console = Console(client, module.params["instance_id"])
+    place = module.params["address"], module.params["port"]
     end = time.monotonic() + module.params["deadline"]
     keys: list[str] = []
     try:
-        while not (keys := host_keys(console.read())) and time.monotonic() < end:
+        while not preferred(keys := known_keys(console.read(), *place)) and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg=f"The console of {console.instance_id} can't be read")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,43 @@ def test_half_a_block_is_none(public_keys: list[str]) -> None:
 def test_a_key_that_a_kernel_message_cut_is_none(public_keys: list[str]) -> None:
     cut = public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:]
     assert console.host_keys(block(public_keys[0], cut)) == bare(public_keys[:1])
+
+
+def test_a_key_that_was_cut_is_believed_by_its_fingerprint(
+    public_keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.pub"
+    file.write_text(public_keys[1])
+    told = subprocess.run(
+        ["ssh-keygen", "-l", "-f", str(file)], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    cut = block(public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:])
+    keyscan(tmp_path, f"[127.0.0.1]:2222 {bare(public_keys)[1]}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shown = f"{cut}[   14.1] cloud-init[9]: {told} root@ip-10-0-0-1\r\n"
+    assert console.known_keys(shown, "127.0.0.1", 2222) == [bare(public_keys)[1]]
+    assert (tmp_path / "asked").read_text().split()[-3:] == ["-p", "2222", "127.0.0.1"]
+    # Not without the fingerprint, nor by that of another key, nor where nobody is to be asked
+    assert console.known_keys(cut, "127.0.0.1", 2222) == []
+    assert console.known_keys(shown.replace(told, f"SHA256:{'A' * 43}"), "127.0.0.1", 2222) == []
+    assert console.known_keys(shown, "", 22) == []
+
+
+def test_nobody_is_asked_for_a_key_that_the_console_shows(
+    public_keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyscan(tmp_path, "")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    text = f"{block(*public_keys)}SHA256:{'A' * 43}"
+    assert console.known_keys(text, "127.0.0.1", 2222) == bare(public_keys)
+    assert not (tmp_path / "asked").exists()
+
+
+def keyscan(place: Path, answer: str) -> None:
+    """A network in which the server offers that key."""
+    program = place / "ssh-keyscan"
+    program.write_text(f'#!/bin/sh\necho "$*" >"{place}/asked"\necho "{answer}"\n')
+    program.chmod(0o755)
 
 
 @pytest.mark.parametrize(
