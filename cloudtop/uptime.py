@@ -96,7 +96,7 @@ def uptime(
     backs = _backs(journal)
     aways = [away for away in (_away(each, machine) for each in backs or []) if away]
     since = begin
-    if machine and _first(begin, machine, backs):
+    if machine and _first(begin, machine, journal):
         since, aways = max(begin, machine.launched), []
     present = [(max(since, machine.launched), now)] if machine else []
     rooted = without([(since, end)], [away.span for away in aways if not away.stopped])
@@ -107,9 +107,13 @@ def uptime(
     )
 
 
-def _first(begin: int, machine: Machine, backs: list[dict[str, Any]] | None) -> bool:
-    """Whether no other machine ran since ``begin``."""
-    return backs == [] or machine.launched <= begin + (PROMPT if backs is None else 0)
+def _first(begin: int, machine: Machine, journal: Any) -> bool:
+    """Whether no machine ran between ``begin`` and this one's launch.
+
+    An empty journal says so. In one with a notice and no return, the return is yet to come: it
+    is written a moment after the boot.
+    """
+    return journal == [] or machine.launched <= begin + (PROMPT if _backs(journal) is None else 0)
 
 
 def _doubts(
@@ -119,7 +123,7 @@ def _doubts(
     backs = _backs(journal)
     if machine is None:
         yield "with no machine there, the journal of its times away can't be read"
-    elif _first(begin, machine, backs):
+    elif _first(begin, machine, journal):
         return
     elif backs is None:
         yield "the machine could not be asked for its times away"

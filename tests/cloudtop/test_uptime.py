@@ -73,6 +73,13 @@ def test_first_machine_ran_since_its_launch_and_not_while_the_request_waited() -
     assert (told.running, told.doubts) == (((at("11-10 05:00"), NOW),), ())
 
 
+def test_what_ran_before_a_stop_counts_while_its_return_is_not_noted_yet() -> None:
+    notice = {"event": "notice", "time": "2026-11-20T09:00:00Z", "instance": "i-2"}
+    found = uptime(NOW, at("11-20 06:00"), running("11-20 11:59"), None, [notice])
+    assert found.running == ((at("11-20 06:00"), NOW),)
+    assert found.doubts != ()
+
+
 def test_times_away_are_taken_off() -> None:
     journal = [
         back("11-05 00:00", "11-05 02:00", "i-1", "i-0"),

@@ -80,7 +80,7 @@ ec2() {
     answer='' trouble='' trouble_text=''
     call "$@"
     if [ -n "$trouble" ]; then
-        # What was refused may have been a password that is too old
+        # It may be the credentials that were refused: they expire
         asked_with=0
         printf '%s: %s: %s\n' "$1" "$trouble" "$trouble_text"
     fi
