@@ -51,6 +51,11 @@ COMMANDS = (
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
     Command("restore", "put a snapshot in its place", ("restore_prepare.yml", "restore.yml")),
+    Command(
+        "switch",
+        "another type, bid, image or zone, with the same data",
+        ("switch_prepare.yml", "switch_zone.yml", "cloud.yml", "machine.yml"),
+    ),
     Command("orphans", "what costs money and belongs to no cloudtop", ("orphans.yml",)),
     Command("destroy", "remove it; the volume is kept", ("destroy.yml",), destructive=True),
 )
@@ -121,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         restore,
         settings,
         snapshots,
+        switch,
         watching,
     )
     from cloudtop.errors import CloudtopError
@@ -140,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "ssh-config": commands.ssh_config,
         "snapshot": snapshots.snapshot,
         "restore": restore.restore,
+        "switch": switch.switch,
         "orphans": orphans_delete.show,
         "destroy": destroy.destroy,
     }

@@ -103,5 +103,5 @@ def note_on_request(settings: Settings, request: Any) -> str:
     return (
         f"The live request's bid is ${bid:g} an hour: its worst month is ${worst:.2f}, above the"
         f" budget of ${settings.monthly_budget:.2f}. To lower it, with the same volume:"
-        " python runner.py destroy, then provision."
+        " python runner.py switch --bid LESS"
     )

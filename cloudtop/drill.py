@@ -21,6 +21,8 @@ from cloudtop.ec2 import GONE_STATES, Found
 from cloudtop.errors import CloudtopError
 
 POLL_SECONDS = 0.25
+# How long a machine is left to become ready before it is asked again
+WAIT_SECONDS = 20
 ANSWER_SECONDS = 5
 
 
@@ -132,7 +134,7 @@ class _Watching:
         while True:
             self._in_time("array, volume, docker and the journal's line of it")
             ident, since = self.before.machine["id"], str(int(self.began))
-            told = self.drill.ask(found, "drill_ask.sh", ident, since)
+            told = self.drill.ask(found, "drill_ask.sh", ident, since, str(WAIT_SECONDS))
             if told and told.get("ready"):
                 self._mark("ready")
                 return told

@@ -55,6 +55,27 @@ def restore_options(added: argparse.ArgumentParser) -> None:
     added.add_argument("--again", action="store_true", help="also where that was done just now")
 
 
+def switch_options(added: argparse.ArgumentParser) -> None:
+    """What is wanted instead; each is a setting, as if given with ``-e``."""
+    for option, setting, metavar, told in (
+        ("--type", "instance_type", "TYPE", "another instance type"),
+        ("--bid", "bid", "DOLLARS", "another bid, an hour"),
+        ("--image", "image", "AMI", "another image"),
+        ("--zone", "zone", "ZONE", "another zone: the volume is copied there"),
+    ):
+        added.add_argument(
+            option,
+            dest="given",
+            action="append",
+            type=f"cloudtop_{setting}={{}}".format,
+            metavar=metavar,
+            help=told,
+        )
+    added.add_argument(
+        "--delete-old", metavar="NAME", help="delete replaced volumes of the cloudtop of this name"
+    )
+
+
 def orphans_options(added: argparse.ArgumentParser) -> None:
     """Whether what is left is listed or deleted."""
     added.add_argument("--delete", action="store_true", help="ask for each kind, and delete it")
@@ -72,5 +93,6 @@ ADD = {
     "bid": bid_options,
     "snapshot": snapshot_options,
     "restore": restore_options,
+    "switch": switch_options,
     "orphans": orphans_options,
 }

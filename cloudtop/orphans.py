@@ -30,8 +30,8 @@ KINDS = {
     "image": Kind("images of cloudtops that have no volume"),
     "root": Kind("root disks of no machine"),
     "part": Kind("parts of bakes that did not end"),
-    "replaced": Kind("volumes that a restore has replaced", data=True),
-    "restoring": Kind("volumes of restores that did not end", data=True),
+    "replaced": Kind("volumes that were replaced", data=True),
+    "restoring": Kind("volumes of restores and switches that did not end", data=True),
     "snapshot": Kind("snapshots of cloudtops that have no volume", data=True),
     "address": Kind("elastic addresses of no machine", deletable=False),
 }

@@ -40,7 +40,7 @@ def show(context: Context) -> None:
 
 
 def replaced_volumes(context: Context, name: str) -> None:
-    """Delete the volumes that restores of this cloudtop have replaced.
+    """Delete the volumes of this cloudtop that were replaced by restores and switches.
 
     Raises CloudtopError where another cloudtop is named.
     """
@@ -59,7 +59,7 @@ def replaced_volumes(context: Context, name: str) -> None:
     delete(context, old)
     ids = ", ".join(each.id for each in old)
     print(
-        f"\nDeleted {ids}. An image that was baked before its restore can't find the new volume any"
+        f"\nDeleted {ids}. An image that was baked before that can't find the new volume any"
         " more: python runner.py bake makes a new one."
     )
 

@@ -37,10 +37,11 @@ class Plan:
         return self.found.request is None
 
 
-def check(settings: Settings) -> Plan:
+def check(settings: Settings, moves: bool = False) -> Plan:
     """Check credentials, zone, type, bid, image, key and quota without changing anything.
 
-    Raises CloudtopError for the first thing that would not work.
+    With ``moves`` a volume in another zone than the wanted one is taken there. Raises
+    CloudtopError for the first thing that would not work.
     """
     check_key(settings)
     with plain_errors():
@@ -57,7 +58,7 @@ def check(settings: Settings) -> Plan:
     info = _instance_type(client, settings.instance_type)
     offered = _offered(client, settings.instance_type)
     found = ec2.find(client, settings.name, settings.owner)
-    zone = _zone(settings, found.volume, offered)
+    zone = _zone(settings, None if moves and settings.zone else found.volume, offered)
     if settings.image:
         with plain_errors():
             client.describe_images(ImageIds=[settings.image])
@@ -154,7 +155,8 @@ def _zone(settings: Settings, volume: Any, offered: list[str]) -> str:
         raise CloudtopError(
             f"cloudtop_zone is {settings.zone}, but the persistent volume {volume['VolumeId']}"
             f" lies in {zone}, and a volume and its machine share a zone.",
-            f"Try: -e cloudtop_zone={zone}, or another cloudtop: --name OTHER",
+            f"Try: -e cloudtop_zone={zone}, or take it there: python runner.py switch --zone"
+            f" {settings.zone}",
         )
     if zone and zone not in offered:
         raise CloudtopError(

@@ -61,8 +61,7 @@ def need_behavior(context: Context, behavior: str) -> None:
         raise CloudtopError(
             f"The request's interruption behaviour is {behavior!r}, and this drill is of"
             f" {wanted!r}: EC2 does what the request says.",
-            f"Ask for it anew: python runner.py destroy, then provision -e"
-            f" cloudtop_interruption={wanted}"
+            f"Ask for it anew: python runner.py switch -e cloudtop_interruption={wanted}"
             if wanted == "stop" or behavior != "stop"
             else "Try: python runner.py rehearse --stop",
         )

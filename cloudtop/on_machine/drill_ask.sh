@@ -2,10 +2,12 @@
 # After a drill: prints as JSON whether the machine is ready, and then all that is compared
 # with what drill_prepare.sh printed; puts saved work back first. Times are POSIX seconds.
 #
-# usage: drill_ask.sh VOLUME_PATH ARRAY_PATH ID BEGAN
+# usage: drill_ask.sh VOLUME_PATH ARRAY_PATH ID BEGAN WAIT
 # BEGAN, in POSIX seconds, is when the reap was asked for: what the journal has from then on counts.
+# It waits WAIT seconds for the machine to be ready: to be asked again and again, each time with
+# a login, would keep an emulated machine from becoming so.
 set -euo pipefail
-volume=$1 array=$2 id=$3 began=$4
+volume=$1 array=$2 id=$3 began=$4 wait=$5
 
 state() { jq -r .state "/run/cloudtop/$1.json" 2>/dev/null || true; }
 journal=$volume/.cloudtop/reaps.jsonl
@@ -14,11 +16,18 @@ written() {
     jq -c -n --arg event "$1" --argjson began "$began" \
         '[inputs | select(.event == $event and (.time | fromdateiso8601) >= $began)] | last' "$journal" 2>/dev/null || echo null
 }
-if [ "$(state persistent-mount)" != mounted ] || [ "$(state ephemeral-raid)" = '' ] ||
-    ! systemctl is-active --quiet docker.service || [ "$(written back)" = null ]; then
-    printf '{"ready": false}\n'
-    exit
-fi
+# What comes last is asked first, and the rest only then
+ready() {
+    systemctl is-active --quiet docker.service && [ "$(state persistent-mount)" = mounted ] &&
+        [ "$(state ephemeral-raid)" != '' ] && [ "$(written back)" != null ]
+}
+until ready; do
+    if [ "$SECONDS" -ge "$wait" ]; then
+        printf '{"ready": false}\n'
+        exit
+    fi
+    sleep 1
+done
 # What the old machine wrote when it was told of its end
 notice=$(written notice)
 

@@ -25,14 +25,14 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(endpoint, tmp_path / "home")
 
 
-def start(place: Place, playbook: str, **settings: Any) -> subprocess.Popen[str]:
-    """A playbook as a process group of its own."""
+def start(place: Place, *playbooks: str, **settings: Any) -> subprocess.Popen[str]:
+    """Playbooks, one after the other, as a process group of its own."""
     given = {"cloudtop_name": NAME, "cloudtop_owner": "alice", **settings}
     return subprocess.Popen(
         [
             str(BIN / "ansible-playbook"),
             *("-e", "@inventory/clouds/rehearsal.yml", "-e", json.dumps(given)),
-            playbook,
+            *playbooks,
         ],
         cwd=ROOT,
         env=place.environ,

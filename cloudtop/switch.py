@@ -1,0 +1,185 @@
+"""``runner.py switch``: another type, bid, image or zone for a cloudtop, with the same data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cloudtop import bake, commands, ec2, farewell, orphans_delete, preflight, switch_cost
+from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.ec2 import Found, plain_errors
+from cloudtop.errors import CloudtopError
+from cloudtop.settings import Settings
+
+# What is asked for, with the setting that it belongs to
+SETTINGS = {
+    "type": "cloudtop_instance_type",
+    "bid": "cloudtop_bid",
+    "interruption": "cloudtop_interruption",
+    "image": "cloudtop_image",
+    "zone": "cloudtop_zone",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs: what it is called, as it is, and as it is wanted."""
+
+    what: str
+    now: str
+    wanted: str
+
+
+def switch(context: Context) -> None:
+    """Show what changes, what it costs and how long it takes, ask once, and do it.
+
+    Raises CloudtopError where there is no cloudtop, where what is wanted can't be had (then
+    nothing was changed), and for a no; killed anywhere and run again it goes on.
+    ``--delete-old`` deletes the volumes that earlier switches have kept.
+    """
+    options, settings = context.options, context.settings
+    if options.delete_old is not None:
+        orphans_delete.replaced_volumes(context, options.delete_old)
+        return
+    found = context.find()
+    moving = None if found.volume else half_moved(ec2.client(), settings)
+    if found.volume is None and moving is None:
+        raise CloudtopError(
+            f"The cloudtop {settings.name!r} has no volume in {settings.region}, so there is"
+            " nothing to switch.",
+            "Try: python runner.py provision",
+        )
+    if moving not in (None, settings.zone):
+        raise CloudtopError(
+            f"A switch of the cloudtop {settings.name!r} to {moving} is half done.",
+            f"Bring it to its end: python runner.py switch --zone {moving}",
+        )
+    plan = preflight.check(settings, moves=True)
+    wanted_image = image(context, found)
+    check_architecture(wanted_image, settings.instance_type)
+    changes = differences(settings, found, wanted_image)
+    if found.request and not changes:
+        print(f"The cloudtop {settings.name!r} is as is wanted already: nothing was changed.")
+        return
+    print(announcement(context, found, changes))
+    zone = to_zone(settings, found)
+    print(switch_cost.describe(settings, found, plan, zone, bool(wanted_image)))
+    confirm(options.yes, "Go on?")
+    prepare, move, *provision = context.playbooks
+    # What takes long first: while the zone can't be had, the machine stays as it is
+    if zone:
+        run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
+    farewell.save_work(context, found)
+    if zone:
+        run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
+    commands.converge(replace(context, playbooks=provision), {"cloudtop_switch": True})
+    print(lasting(settings, changes))
+
+
+def to_zone(settings: Settings, found: Found) -> str:
+    """The zone that the volume has to be taken to; empty where it is there."""
+    return "" if found.volume and zone_of(found) == settings.zone else settings.zone
+
+
+def zone_of(found: Found) -> str:
+    return str((found.volume or {}).get("AvailabilityZone", ""))
+
+
+def half_moved(client: Any, settings: Settings) -> str | None:
+    """The zone of a switch that was cut off between its last two tags; None for none."""
+    with plain_errors():
+        volumes = client.describe_volumes(
+            Filters=[
+                *ec2.tag_filters(settings.name, settings.owner),
+                {"Name": "tag:cloudtop:role", "Values": ["restoring"]},
+            ]
+        )["Volumes"]
+    moved = [each for each in volumes if "cloudtop:moved-from" in ec2.tags(each)]
+    return moved[0]["AvailabilityZone"] if moved else None
+
+
+def image(context: Context, found: Found) -> str:
+    """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
+    names."""
+    own = bake.images_of(context)
+    return context.settings.image or (own[0].id if own else "")
+
+
+def check_architecture(ident: str, instance_type: str) -> None:
+    """Refuse an image that the type can't boot, before a machine is ended for it."""
+    if not ident:
+        return
+    client = ec2.client()
+    with plain_errors():
+        (told,) = client.describe_images(ImageIds=[ident])["Images"]
+        (kind,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    able = kind["ProcessorInfo"]["SupportedArchitectures"]
+    if told["Architecture"] not in able:
+        raise CloudtopError(
+            f"The image {ident} is for {told['Architecture']}, and {instance_type} runs"
+            f" {' and '.join(able)}.",
+            "Try another type, or an image for it: --image AMI",
+        )
+
+
+def differences(settings: Settings, found: Found, wanted_image: str) -> list[Change]:
+    """What is to change of a live request and of the volume."""
+    asked: dict[str, Any] = found.request or {}
+    spec = asked.get("LaunchSpecification", {})
+    pairs = [("zone", zone_of(found), settings.zone)] if settings.zone else []
+    if found.request:
+        bid = float(asked.get("SpotPrice") or 0)
+        pairs += [
+            ("type", spec.get("InstanceType", ""), settings.instance_type),
+            ("bid", f"${bid:g}/h", f"${settings.bid:g}/h"),
+            (
+                "interruption",
+                asked.get("InstanceInterruptionBehavior", "terminate"),
+                settings.interruption,
+            ),
+            ("image", spec.get("ImageId", ""), wanted_image or spec.get("ImageId", "")),
+        ]
+    return [Change(*each) for each in pairs if each[1] != each[2]]
+
+
+def announcement(context: Context, found: Found, changes: list[Change]) -> str:
+    """What changes, what ends and what is kept, before anybody is asked."""
+    settings, volume = context.settings, found.volume
+    lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
+    lines += [f"  {each.what:<12} {each.now or '?'} -> {each.wanted}" for each in changes]
+    if found.request:
+        lines.append(f"The spot request {found.request['SpotInstanceRequestId']} is cancelled.")
+    else:
+        lines.append(
+            f"It has no request: {settings.instance_type} is asked for at ${settings.bid:g}/h."
+        )
+    if found.instance:
+        lines.append(
+            f"The machine {found.instance['InstanceId']} is ended, with all on"
+            f" {settings.ephemeral_mount} and its root disk; git work trees with work found nowhere"
+            " else are saved to the volume first."
+        )
+    if volume and to_zone(settings, found):
+        lines.append(
+            f"What is on the volume {volume['VolumeId']} is copied to a new one in"
+            f" {settings.zone}. The old one and a snapshot of it are kept."
+        )
+    elif volume:
+        lines.append(f"The volume {volume['VolumeId']} stays as it is.")
+    return "\n".join(lines)
+
+
+def lasting(settings: Settings, changes: list[Change]) -> str:
+    """What to write down so that a later provision asks for the same."""
+    values = {
+        "type": settings.instance_type,
+        "bid": f"{settings.bid:g}",
+        "interruption": settings.interruption,
+        "image": settings.image,
+        "zone": settings.zone,
+    }
+    given = [each.what for each in changes if values[each.what]]
+    if not given:
+        return ""
+    lines = "\n".join(f"  {SETTINGS[what]}: {values[what]}" for what in given)
+    return f"\nA later provision asks for the same with this in settings_local.yml:\n{lines}"
