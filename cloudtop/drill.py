@@ -21,8 +21,9 @@ from cloudtop.ec2 import GONE_STATES, Found
 from cloudtop.errors import CloudtopError
 
 POLL_SECONDS = 0.25
-# How long a machine is left to become ready before it is asked again
-WAIT_SECONDS = 20
+# How long a machine is left to become ready before it is asked again, and how long one that
+# boots before EC2 is: on this computer all that asking takes what the machine could use
+WAIT_SECONDS, LOOK_SECONDS = 20, 5
 ANSWER_SECONDS = 5
 
 
@@ -125,7 +126,7 @@ class _Watching:
                 self._mark("relaunched")
                 self.report.next_instance = instance["InstanceId"]
                 target = self.drill.target(found)
-                if target and _banner(target):
+                if target and self._answers(target):
                     self._mark("ssh")
                     return found
 
@@ -147,6 +148,15 @@ class _Watching:
         self._in_time(awaited)
         time.sleep(POLL_SECONDS)
         return self.drill.look()
+
+    def _answers(self, target: ssh.Target) -> bool:
+        """Whether sshd answers before it is time to look at EC2 again."""
+        end = time.time() + LOOK_SECONDS
+        while not _banner(target):
+            if time.time() > end:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
     def _in_time(self, awaited: str) -> None:
         if time.time() - self.began > self.drill.deadline:

@@ -12,24 +12,66 @@ settle() {
     if [ -p "$run/host-keys.wait" ]; then printf '\n' 1<>"$run/host-keys.wait"; fi
 }
 
-# settled: what settle said in this boot, or nothing
-settled() { if [ -r "$run/host-keys.settled" ]; then cat "$run/host-keys.settled"; fi; }
+# settled: sets settled to what settle said in this boot, or to nothing
+settled() { first_line "$run/host-keys.settled" settled; }
+
+# first_line FILE NAME: sets NAME to it, or to nothing where there is none. No program is
+# started for it: ssh waits for these lines, and in an emulated machine each start is long.
+first_line() {
+    line=''
+    if [ -r "$1" ]; then read -r line <"$1" || true; fi
+    eval "$2=\$line"
+}
 
 # Whether the keys in /etc/ssh were put there on this very instance: true after a reboot and
 # after a stop, and not on a machine made of an image of this one
-keys_are_ours() { cmp --silent "$cloud_instance" "$state/host-keys.instance"; }
+keys_are_ours() {
+    first_line "$cloud_instance" instance_now
+    first_line "$state/host-keys.instance" instance_then
+    [ -n "$instance_now" ] && [ "$instance_now" = "$instance_then" ]
+}
+
+# Sets kept to where the volume keeps the keys; fails where somebody else may write there
+kept_place() {
+    kept=$mount_point/.cloudtop/ssh
+    for place in "$mount_point/.cloudtop" "$kept"; do
+        if [ -L "$place" ] || { [ -e "$place" ] && [ "$(stat -c '%u %F' "$place")" != "$(id -u) directory" ]; }; then
+            warn "$place is no directory of root's: the ssh host keys were left alone."
+            return 1
+        fi
+    done
+}
+
+# Whether each kept key is in place
+in_place() {
+    for key in "$kept"/ssh_host_*; do
+        cmp --silent "$key" "$etc_ssh/${key##*/}" || return 1
+    done
+}
+
+# early_host_keys: has the kept keys ready while cloud-init is still at work, so that they have
+# only to be taken when it has ended
+early_host_keys() {
+    if keys_are_ours || ! kept_place || [ ! -d "$kept" ] || in_place; then return; fi
+    stage_host_keys
+}
+
+# In memory: what is there is gone at the next boot, and in no image
+stage_host_keys() {
+    rm -rf "$run/host-keys.new" "$run/host-keys"
+    mkdir -p "$run"
+    mkdir -m 0700 "$run/host-keys.new"
+    cp "$kept"/ssh_host_* "$run/host-keys.new"
+    chmod 0600 "$run/host-keys.new"/ssh_host_*
+    chmod 0644 "$run/host-keys.new"/ssh_host_*.pub
+    mv "$run/host-keys.new" "$run/host-keys"
+}
 
 # keep_host_keys: sets host_key, and restored where keys were exchanged.
 # The machine's identity lives with the data, so that a relaunch is the same host to ssh
 keep_host_keys() {
     restored=''
-    for place in "$mount_point/.cloudtop" "$mount_point/.cloudtop/ssh"; do
-        if [ -L "$place" ] || { [ -e "$place" ] && [ "$(stat -c '%u %F' "$place")" != "$(id -u) directory" ]; }; then
-            warn "$place is no directory of root's: the ssh host keys were left alone."
-            return
-        fi
-    done
-    kept=$mount_point/.cloudtop/ssh
+    kept_place || return 0
     if [ ! -d "$kept" ]; then
         rm -rf "$kept.new"
         mkdir -p "$mount_point/.cloudtop"
@@ -38,12 +80,10 @@ keep_host_keys() {
         sync
         mv "$kept.new" "$kept"
     fi
-    for key in "$kept"/ssh_host_*; do
-        if ! cmp --silent "$key" "$etc_ssh/${key##*/}"; then restored=yes; fi
-        if [ -n "$restored" ]; then break; fi
-    done
-    if [ -n "$restored" ]; then exchange; fi
-    if [ -n "$restored" ]; then say "The ssh host keys of this cloudtop are in place again."; fi
+    if ! in_place; then
+        stage_host_keys
+        take_host_keys
+    fi
     mkdir -p "$state"
     if [ -r "$cloud_instance" ]; then cp "$cloud_instance" "$state/host-keys.instance"; fi
     if [ -r "$etc_ssh/ssh_host_ed25519_key.pub" ]; then
@@ -52,14 +92,15 @@ keep_host_keys() {
     fi
 }
 
-# exchange: puts the kept keys in place, each whole. All at once, as ssh waits for it and a
-# program's start is long in an emulated machine.
-exchange() {
-    rm -rf "$etc_ssh/cloudtop.new"
-    mkdir -m 0700 "$etc_ssh/cloudtop.new"
-    cp "$kept"/ssh_host_* "$etc_ssh/cloudtop.new"
-    chmod 0600 "$etc_ssh/cloudtop.new"/ssh_host_*
-    chmod 0644 "$etc_ssh/cloudtop.new"/ssh_host_*.pub
-    mv -f "$etc_ssh/cloudtop.new"/ssh_host_* "$etc_ssh"
-    rmdir "$etc_ssh/cloudtop.new"
+# Whether take_host_keys has something to take
+staged() {
+    set -- "$run/host-keys"/ssh_host_*
+    [ -e "$1" ]
+}
+
+# take_host_keys: puts the keys that were made ready in place. All at once, as ssh waits for it.
+take_host_keys() {
+    mv -f "$run/host-keys"/ssh_host_* "$etc_ssh"
+    restored=yes
+    say "The ssh host keys of this cloudtop are in place again."
 }
