@@ -9,15 +9,15 @@ from cloudtop import bake, commands, ec2, farewell, orphans_delete, preflight, s
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
-from cloudtop.settings import Settings
+from cloudtop.settings import Settings, load
 
-# What is asked for, with the setting that it belongs to
+# What is asked for, with the setting that it is
 SETTINGS = {
-    "type": "cloudtop_instance_type",
-    "bid": "cloudtop_bid",
-    "interruption": "cloudtop_interruption",
-    "image": "cloudtop_image",
-    "zone": "cloudtop_zone",
+    "type": "instance_type",
+    "bid": "bid",
+    "interruption": "interruption",
+    "image": "image",
+    "zone": "zone",
 }
 
 
@@ -58,14 +58,16 @@ def switch(context: Context) -> None:
     wanted_image = image(context, found)
     check_architecture(wanted_image, settings.instance_type)
     changes = differences(settings, found, wanted_image)
+    prepare, move, *provision = context.playbooks
     if found.request and not changes:
-        print(f"The cloudtop {settings.name!r} is as is wanted already: nothing was changed.")
+        # A run that was cut off may have left the machine as it came
+        print(f"The request of the cloudtop {settings.name!r} is as is wanted already.")
+        commands.converge(replace(context, playbooks=provision))
         return
     print(announcement(context, found, changes))
     zone = to_zone(settings, found)
     print(switch_cost.describe(settings, found, plan, zone, bool(wanted_image)))
     confirm(options.yes, "Go on?")
-    prepare, move, *provision = context.playbooks
     # What takes long first: while the zone can't be had, the machine stays as it is
     if zone:
         run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
@@ -73,7 +75,8 @@ def switch(context: Context) -> None:
     if zone:
         run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
     commands.converge(replace(context, playbooks=provision), {"cloudtop_switch": True})
-    print(lasting(settings, changes))
+    if told := lasting(settings, load(), changes):
+        print(told)
 
 
 def to_zone(settings: Settings, found: Found) -> str:
@@ -169,17 +172,15 @@ def announcement(context: Context, found: Found, changes: list[Change]) -> str:
     return "\n".join(lines)
 
 
-def lasting(settings: Settings, changes: list[Change]) -> str:
-    """What to write down so that a later provision asks for the same."""
-    values = {
-        "type": settings.instance_type,
-        "bid": f"{settings.bid:g}",
-        "interruption": settings.interruption,
-        "image": settings.image,
-        "zone": settings.zone,
-    }
-    given = [each.what for each in changes if values[each.what]]
-    if not given:
-        return ""
-    lines = "\n".join(f"  {SETTINGS[what]}: {values[what]}" for what in given)
-    return f"\nA later provision asks for the same with this in settings_local.yml:\n{lines}"
+def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
+    """What to write down so that a later provision asks for the same, where the files say else.
+
+    A zone that is not written down is the volume's.
+    """
+    lines = [
+        f"  cloudtop_{key}: {getattr(wanted, key)}"
+        for key in (SETTINGS[each.what] for each in changes)
+        if getattr(wanted, key) != getattr(written, key) and (key != "zone" or written.zone)
+    ]
+    told = "\nA later provision asks for the same with this in settings_local.yml:\n"
+    return told + "\n".join(lines) if lines else ""

@@ -23,7 +23,7 @@ SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 # Tests that take minutes though they start no machine, as whole playbooks run in them
 LONG = (
     *("tests/faults", "tests/roles/test_image.py", "tests/roles/test_volume_snapshot.py"),
-    *("tests/roles/test_restore.py", "tests/roles/test_orphans.py"),
+    *("tests/roles/test_switch.py", "tests/roles/test_restore.py", "tests/roles/test_orphans.py"),
 )
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
 

@@ -15,8 +15,9 @@ from localcloud.machine import InstanceStoreDisk
 DEFAULT_TYPE = "m1.small"
 GB = 10**9
 MIB = 1 << 20
-# Instance-store disks are made this much smaller than the type has them: 1900 GB become 1.9
-INSTANCE_STORE_SCALE = 1 / 1000
+# Instance-store disks are made this much smaller than the type has them: 1900 GB become 1.9.
+# No smaller than this, as XFS is made on nothing below 300 MB and docker needs some room.
+INSTANCE_STORE_SCALE, INSTANCE_STORE_LEAST = 1 / 1000, 1 << 30
 
 
 def facts(instance_type: str) -> dict[str, Any]:
@@ -83,7 +84,10 @@ def instance_store(instance_type: str) -> tuple[InstanceStoreDisk, ...]:
     return tuple(
         InstanceStoreDisk(
             serial=f"AWS{secrets.token_hex(9)[:17].upper()}",
-            size=int(disk["SizeInGB"] * GB * INSTANCE_STORE_SCALE) // MIB * MIB,
+            size=max(
+                int(disk["SizeInGB"] * GB * INSTANCE_STORE_SCALE) // MIB * MIB,
+                INSTANCE_STORE_LEAST,
+            ),
         )
         for disk in disks
         for _ in range(disk["Count"])

@@ -111,13 +111,18 @@ def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
 
 
 def test_a_later_provision_is_told_what_to_write_down() -> None:
-    wanted = settings.load(["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05"])
-    changes = [Change("type", "a", "b"), Change("bid", "a", "b"), Change("image", "a", "b")]
-    assert switch.lasting(wanted, changes).splitlines()[2:] == [
+    given = ["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05", "cloudtop_zone=us-east-1b"]
+    wanted, written = settings.load(given), settings.load()
+    changes = [Change(what, "a", "b") for what in ("zone", "type", "bid", "image")]
+    assert switch.lasting(wanted, written, changes).splitlines()[2:] == [
         "  cloudtop_instance_type: c3.xlarge",
         "  cloudtop_bid: 0.05",
     ]
-    assert switch.lasting(wanted, []) == ""
+    elsewhere = settings.load(["cloudtop_zone=us-east-1a"])
+    assert "  cloudtop_zone: us-east-1b" in switch.lasting(wanted, elsewhere, changes)
+    # A file that says it, or that leaves it open, needs no word
+    assert switch.lasting(wanted, wanted, changes) == ""
+    assert switch.lasting(wanted, written, changes[:1]) == ""
 
 
 def test_preflight_lets_a_volume_move_and_names_the_command(endpoint: str, tmp_path: Path) -> None:
