@@ -38,6 +38,7 @@ class Facts:
 
     ``runs`` says whether the machine runs now and ``stopped`` whether it is there but does not.
     ``bid`` is None where there is no request; ``prices`` is None where EC2 tells none.
+    ``replaced`` are volumes that a restore or a switch has put aside.
     ``elastic`` is since when at the earliest there is an Elastic IP, None where there is none.
     """
 
@@ -51,6 +52,7 @@ class Facts:
     root: Disk | None = None
     volume: Disk | None = None
     snapshots: Sequence[Disk] = ()
+    replaced: Sequence[Disk] = ()
     elastic: int | None = None
 
     @property
@@ -68,6 +70,7 @@ class Lines:
     root: float = 0.0
     volume: float = 0.0
     snapshots: float = 0.0
+    replaced: float = 0.0
 
     @property
     def total(self) -> float:
@@ -133,6 +136,7 @@ def _so_far(facts: Facts) -> Lines:
         else 0.0,
         volume=facts.volume.dollars(month, month.start, now) if facts.volume else 0.0,
         snapshots=math.fsum(each.dollars(month, month.start, now) for each in facts.snapshots),
+        replaced=math.fsum(each.dollars(month, month.start, now) for each in facts.replaced),
     )
 
 
@@ -152,6 +156,7 @@ def _storage(facts: Facts, left: Span, rooted: bool) -> Lines:
         root=root.dollars(facts.month, *left) if root else 0.0,
         volume=volume.dollars(facts.month, *left) if volume else 0.0,
         snapshots=math.fsum(each.dollars(facts.month, *left) for each in facts.snapshots),
+        replaced=math.fsum(each.dollars(facts.month, *left) for each in facts.replaced),
     )
 
 

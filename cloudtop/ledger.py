@@ -57,6 +57,11 @@ def gather(
         snapshots = _snapshots(client, settings)
     except CloudtopError as error:
         notes.append(f"snapshots are not in it: {error.message}")
+    replaced = []
+    try:
+        replaced = _replaced(client, settings)
+    except CloudtopError as error:
+        notes.append(f"volumes that were replaced are not in it: {error.message}")
     made = _seconds(volume, "CreateTime")
     if created and made and max(made + FIRST_REQUEST, month.start) < created:
         notes.append(
@@ -74,6 +79,7 @@ def gather(
         root=_root(client, settings, instance) if request else None,
         volume=_disk(volume) if volume else None,
         snapshots=snapshots,
+        replaced=replaced,
         elastic=(made or 0) if found.address else None,
     ), notes
 
@@ -128,6 +134,16 @@ def _snapshots(client: Any, settings: Settings) -> list[Disk]:
         Disk(each["VolumeSize"], costs.SNAPSHOT_PER_GIB_MONTH, _seconds(each, "StartTime") or 0)
         for each in listed
     ]
+
+
+def _replaced(client: Any, settings: Settings) -> list[Disk]:
+    """Volumes that were put aside, and those that have yet to take a volume's place."""
+    aside = {"Name": "tag:cloudtop:role", "Values": ["replaced", "restoring"]}
+    with plain_errors():
+        pages = client.get_paginator("describe_volumes").paginate(
+            Filters=[*ec2.tag_filters(settings.name, settings.owner), aside]
+        )
+        return [_disk(each) for page in pages for each in page["Volumes"]]
 
 
 def _root(client: Any, settings: Settings, instance: Any) -> Disk:

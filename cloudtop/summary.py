@@ -85,7 +85,7 @@ def money(told: dict[str, Any]) -> list[tuple[str, str]]:
     names = {"machine": "machine", "address": "address", "root": "root disk", "volume": "volume"}
     parts = [
         f"{name} ${spent[key]:.2f}{hours if key == 'machine' else ''}"
-        for key, name in {**names, "snapshots": "snapshots"}.items()
+        for key, name in {**names, "snapshots": "snapshots", "replaced": "old volumes"}.items()
         if spent[key]
     ]
     rows.append(

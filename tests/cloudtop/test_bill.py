@@ -182,15 +182,15 @@ def test_as_json_has_cents_and_stable_keys() -> None:
         # 0.426… and 1.333…, and their sum once more from the exact ones
         "so_far": {
             "machine": 28.80, "address": 1.20, "root": 0.43, "volume": 1.33, "snapshots": 0,
-            "total": 31.76,
+            "replaced": 0, "total": 31.76,
         },
         "projection": {
             "machine": 96.00, "address": 3.60, "root": 1.28, "volume": 4.00, "snapshots": 0,
-            "total": 104.88,
+            "replaced": 0, "total": 104.88,
         },
         "worst": {
             "machine": 124.80, "address": 3.60, "root": 1.28, "volume": 4.00, "snapshots": 0,
-            "total": 133.68,
+            "replaced": 0, "total": 133.68,
         },
         "at_most": [],
     }  # fmt: skip

@@ -95,7 +95,7 @@ def test_twelve_hours_at_two_prices(scene: Scene) -> None:
     # 10 h at 0.10 and 2 at 0.14; 12 at 0.005; 12 of 720 h of 8 GiB; 10 of 30 days of 60 GiB
     assert told["so_far"] == {
         "machine": 1.28, "address": 0.06, "root": 0.01, "volume": 1.60, "snapshots": 0,
-        "total": 2.95,
+        "replaced": 0, "total": 2.95,
     }  # fmt: skip
     # and 480 h more at 0.14, or at the bid of 0.20
     assert told["projection"]["machine"] == pytest.approx(1.28 + 67.20)
@@ -191,6 +191,27 @@ def test_snapshots_count_in_full_and_are_said_to(scene: Scene) -> None:
     assert told["so_far"]["snapshots"] == pytest.approx(3.00 * 5 / 30)
     assert told["projection"]["snapshots"] == pytest.approx(3.00 * 20.5 / 30)
     assert told["at_most"] == ["snapshots are counted at the full size of their disks"]
+
+
+def test_volumes_that_were_put_aside_go_on_costing(scene: Scene) -> None:
+    made = []
+    for marks in (
+        {"cloudtop:role": "replaced"},
+        {"cloudtop:role": "restoring"},
+        {"cloudtop:role": "root"},
+        {"cloudtop:role": "replaced", "cloudtop:name": "another"},
+    ):
+        aside = scene.lab.volume(Size=30, TagSpecifications=scene.tags("volume"))
+        pairs = [{"Key": key, "Value": value} for key, value in marks.items()]
+        scene.lab.ec2.create_tags(Resources=[aside], Tags=pairs)
+        made.append(aside)
+    scene.clock.skip(days=5)
+    told = scene.money(journal=[])
+    for aside in made:
+        scene.lab.ec2.delete_volume(VolumeId=aside)
+    # Two of 30 GiB at 0.08, made before the month, for 14.5 of 30 days, and for all of it
+    assert told["so_far"]["replaced"] == pytest.approx(4.80 * 14.5 / 30)
+    assert told["projection"]["replaced"] == pytest.approx(4.80)
 
 
 def test_without_a_request_the_volume_alone_costs(scene: Scene) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from cloudtop import summary
 
-NOTHING = {"machine": 0, "address": 0, "root": 0, "volume": 0, "snapshots": 0, "total": 0}
+NOTHING = {
+    "machine": 0,
+    "address": 0,
+    "root": 0,
+    "volume": 0,
+    "snapshots": 0,
+    "replaced": 0,
+    "total": 0,
+}
 TOLD: dict[str, Any] = {
     "month": "2026-11",
     "month_hours": 720,
