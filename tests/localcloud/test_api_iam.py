@@ -1,0 +1,243 @@
+"""Whose credentials a call is signed with, and what the policies of a role make of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.localcloud.clock import Clock
+from tests.localcloud.lab import ZONE, Lab
+from tests.machine_side import Metadata, client
+
+SERVICES = ("ec2", "sts", "iam", "ssm")
+
+
+class Roles:
+    """Machines with a role each, and what they may do."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab, self.iam = lab, lab.client("iam")
+        self.count = len(self.iam.list_roles()["Roles"])
+
+    def machine(self, *statements: dict[str, Any]) -> str:
+        """Id of a machine whose role has one policy of these statements, or none."""
+        self.count += 1
+        self.name = f"role-{self.count}"
+        self.lab.profile(self.name, *([document(*statements)] if statements else []))
+        return self.lab.run(IamInstanceProfile={"Name": self.name})
+
+    def may(self, *statements: dict[str, Any]) -> None:
+        """The role of the newest has this policy from now on."""
+        policy = json.dumps(document(*statements))
+        self.iam.put_role_policy(RoleName=self.name, PolicyName="p0", PolicyDocument=policy)
+
+    def credentials(self, ident: str) -> dict[str, str]:
+        return Metadata(self.lab.server, ident).credentials()
+
+    def of(self, ident: str, service: str = "ec2", region: str = "us-east-1") -> Any:
+        return client(self.lab.endpoint, service, self.credentials(ident), region)
+
+
+def document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def allow(action: str, resource: str = "*", **parts: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **parts}
+
+
+@pytest.fixture
+def roles(lab: Lab) -> Roles:
+    return Roles(lab)
+
+
+def test_the_administrator_may_do_everything(lab: Lab) -> None:
+    lab.ec2.describe_volumes()
+    assert lab.client("sts").get_caller_identity()["Account"]
+
+
+def test_a_policy_counts_from_the_moment_it_is_written(roles: Roles) -> None:
+    ident = roles.machine()
+    ec2 = roles.of(ident)
+    said = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
+    session = f"assumed-role/{roles.name}/{ident}"
+    assert said == (
+        "You are not authorized to perform this operation. User:"
+        f" arn:aws:sts::123456789012:{session} is not authorized to perform: ec2:DescribeVolumes"
+        " because no identity-based policy allows the ec2:DescribeVolumes action"
+    )
+    roles.may(allow("ec2:Describe*"))
+    assert ec2.describe_volumes()["Volumes"]
+    roles.may(allow("*"), {**allow("ec2:DescribeVolumes"), "Effect": "Deny"})
+    said = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
+    assert said.endswith("with an explicit deny in an identity-based policy")
+    roles.iam.remove_role_from_instance_profile(InstanceProfileName=roles.name, RoleName=roles.name)
+    roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
+
+
+def test_an_attached_policy_counts_too_and_a_boundary_bounds_all(roles: Roles) -> None:
+    ident = roles.machine()
+    arn = roles.iam.create_policy(
+        PolicyName="see", PolicyDocument=json.dumps(document(allow("ec2:Describe*")))
+    )["Policy"]["Arn"]
+    roles.iam.attach_role_policy(RoleName=roles.name, PolicyArn=arn)
+    roles.of(ident).describe_volumes()
+    roles.may(allow("ec2:*"))
+    roles.of(ident).create_volume(AvailabilityZone=ZONE, Size=1)
+    roles.iam.put_role_permissions_boundary(RoleName=roles.name, PermissionsBoundary=arn)
+    roles.of(ident).describe_volumes()
+    wanted = {"AvailabilityZone": ZONE, "Size": 1}
+    roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_volume, **wanted)
+
+
+def test_each_resource_of_a_call_has_to_be_permitted(roles: Roles) -> None:
+    ident, volume = roles.machine(), roles.lab.volume()
+    here = "arn:aws:ec2:us-east-1:123456789012"
+    attach = {"VolumeId": volume, "InstanceId": ident, "Device": "/dev/xvdj"}
+    for missing, given in (("instance/" + ident, "volume/*"), ("volume/" + volume, "instance/*")):
+        roles.may(allow("ec2:AttachVolume", f"{here}:{given}"))
+        said = roles.lab.refused("UnauthorizedOperation", roles.of(ident).attach_volume, **attach)
+        assert f"on resource: {here}:{missing} because" in said
+        assert roles.lab.volume_of(volume)["State"] == "available"
+    own = {
+        "ArnEquals": {"ec2:InstanceProfile": roles.lab.instance(ident)["IamInstanceProfile"]["Arn"]}
+    }
+    roles.may(
+        allow("ec2:AttachVolume", f"{here}:volume/{volume}"),
+        allow("ec2:AttachVolume", f"{here}:instance/*", Condition=own),
+    )
+    stranger = roles.lab.run()
+    roles.lab.refused(
+        "UnauthorizedOperation", roles.of(ident).attach_volume, **{**attach, "InstanceId": stranger}
+    )
+    roles.lab.refused("DryRunOperation", roles.of(ident).attach_volume, **attach, DryRun=True)
+    roles.of(ident).attach_volume(**attach)
+    roles.lab.volume_becomes(volume, "in-use", "attached")
+    # What holds a volume is touched, also when it is not named
+    roles.may(allow("ec2:DetachVolume", f"{here}:volume/*"))
+    roles.lab.refused("UnauthorizedOperation", roles.of(ident).detach_volume, VolumeId=volume)
+
+
+def test_one_of_several_is_enough_to_refuse(roles: Roles) -> None:
+    ident = roles.machine(
+        allow("ec2:StopInstances", Condition={"StringLike": {"aws:userid": "*:${ec2:InstanceID}"}})
+    )
+    other = roles.lab.run()
+    ec2 = roles.of(ident)
+    roles.lab.refused("UnauthorizedOperation", ec2.stop_instances, InstanceIds=[ident, other])
+    assert roles.lab.instance(ident)["State"]["Name"] == "running"
+    ec2.stop_instances(InstanceIds=[ident])
+    roles.lab.becomes(ident, "stopped")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "permitted"),
+    [
+        ({"StringEquals": {"ec2:ResourceTag/Owner": "alice"}}, True),
+        ({"StringEquals": {"aws:ResourceTag/Owner": "bob"}}, False),
+        ({"StringEquals": {"aws:RequestTag/Colour": "red"}}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["Colour", "Size"]}}, True),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": ["Size"]}}, False),
+        ({"StringEquals": {"ec2:Region": "us-east-1"}}, True),
+        ({"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}, False),
+        ({"StringEquals": {"ec2:VolumeType": "gp3"}, "Bool": {"ec2:Encrypted": "false"}}, True),
+        ({"ArnLike": {"ec2:SourceInstanceARN": "arn:aws:ec2:*:*:instance/i-*"}}, True),
+        ({"StringEquals": {"aws:PrincipalTag/Team": "x"}}, False),
+        ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, False),
+    ],
+)
+def test_the_keys_of_a_call(roles: Roles, conditions: dict[str, Any], permitted: bool) -> None:
+    owner = {"ResourceType": "volume", "Tags": [{"Key": "Owner", "Value": "alice"}]}
+    volume = roles.lab.volume(TagSpecifications=[owner])
+    ident = roles.machine(allow("ec2:CreateTags", Condition=conditions))
+    wanted = {"Resources": [volume], "Tags": [{"Key": "Colour", "Value": "red"}]}
+    if permitted:
+        roles.of(ident).create_tags(**wanted)
+    else:
+        roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_tags, **wanted)
+    tags = {each["Key"] for each in roles.lab.volume_of(volume)["Tags"]}
+    assert ("Colour" in tags) is permitted
+
+
+def test_what_is_tagged_when_it_is_made_needs_the_permission_to_tag(roles: Roles) -> None:
+    ident = roles.machine(allow("ec2:CreateVolume"))
+    tag = {"ResourceType": "volume", "Tags": [{"Key": "a", "Value": "b"}]}
+    wanted = {"AvailabilityZone": ZONE, "Size": 1, "TagSpecifications": [tag]}
+    said = roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_volume, **wanted)
+    assert "ec2:CreateTags on resource: arn:aws:ec2:us-east-1:123456789012:volume/*" in said
+    born = {"StringEquals": {"ec2:CreateAction": "CreateVolume"}}
+    roles.may(allow("ec2:CreateVolume"), allow("ec2:CreateTags", Condition=born))
+    volume = roles.of(ident).create_volume(**wanted)["VolumeId"]
+    later = {"Resources": [volume], "Tags": [{"Key": "c", "Value": "d"}]}
+    roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_tags, **later)
+
+
+def test_a_call_whose_resources_are_not_known_needs_all(roles: Roles) -> None:
+    ident = roles.machine(allow("ec2:CreateKeyPair", "arn:aws:ec2:*:*:key-pair/*"))
+    roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_key_pair, KeyName="x")
+    roles.may(allow("ec2:CreateKeyPair"))
+    roles.of(ident).create_key_pair(KeyName="x")
+
+
+def test_another_region_is_another_place(roles: Roles) -> None:
+    ident = roles.machine(allow("ec2:DescribeVolumes"))
+    assert roles.of(ident, region="eu-central-1").describe_volumes()["Volumes"] == []
+    here = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+    roles.may(allow("ec2:DescribeVolumes", Condition=here))
+    there = roles.of(ident, region="eu-central-1")
+    roles.lab.refused("UnauthorizedOperation", there.describe_volumes)
+
+
+def ask(service: Any, name: str) -> Any:
+    calls = {
+        "ec2": lambda: service.describe_volumes(),
+        "sts": lambda: service.get_caller_identity(),
+        "iam": lambda: service.list_roles(),
+        "ssm": lambda: service.get_parameter(Name="x"),
+    }
+    with pytest.raises(ClientError) as caught:
+        calls[name]()
+    answer = caught.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+REFUSED = {
+    "unknown": [
+        ("AuthFailure", 401), ("InvalidClientTokenId", 403), ("InvalidClientTokenId", 403),
+        ("UnrecognizedClientException", 400),
+    ],
+    "expired": [
+        ("RequestExpired", 400), ("ExpiredToken", 403), ("ExpiredToken", 403),
+        ("ExpiredTokenException", 400),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", ["AccessKeyId", "Token"])
+def test_credentials_that_nobody_gave_are_refused(roles: Roles, changed: str) -> None:
+    ident, other = roles.machine(allow("*")), roles.machine(allow("*"))
+    mixed = {**roles.credentials(ident), changed: roles.credentials(other)[changed]}
+    invented = {**roles.credentials(ident), changed: "ASIAEXAMPLE"}
+    for credentials in (mixed, invented):
+        seen = [ask(client(roles.lab.endpoint, one, credentials), one) for one in SERVICES]
+        assert seen == REFUSED["unknown"]
+
+
+def test_credentials_expire_when_the_metadata_says(roles: Roles, clock: Clock) -> None:
+    ident = roles.machine(allow("*"))
+    first = roles.credentials(ident)
+    assert roles.credentials(ident) == first
+    expires = clock.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=6)
+    assert first["Expiration"] == f"{expires:%Y-%m-%dT%H:%M:%SZ}"
+    clients = [client(roles.lab.endpoint, one, first) for one in SERVICES]
+    clock.now = expires - timedelta(seconds=1)
+    clients[0].describe_volumes()
+    newer = roles.credentials(ident)
+    assert newer["Expiration"] > first["Expiration"]
+    clock.now = expires
+    assert list(map(ask, clients, SERVICES)) == REFUSED["expired"]
+    client(roles.lab.endpoint, "ec2", newer).describe_volumes()
