@@ -18,7 +18,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.ec2 import levers
+from localcloud.ec2 import levers, sts
 from localcloud.ec2.authorization import authorize
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.refused import Refused
@@ -87,10 +87,11 @@ class Api:
                 require_rehearsed(action)
             with self._cloud.transaction():
                 self._calls["mutating" if mutating else "reading"][f"{service}:{action}"] += 1
-                authorize(
+                machine = authorize(
                     request, access_key=access_key, region=region, service=service, action=action
                 )
-                response = self._moto(service, environ)
+                own = sts.answer(action, request.values, machine) if service == "sts" else None
+                response = own or self._moto(service, environ)
                 if mutating and response.status_code < HTTPStatus.BAD_REQUEST:
                     self._cloud.touch()
             return response

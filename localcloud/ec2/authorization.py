@@ -17,6 +17,7 @@ from moto.ec2.models import ec2_backends
 from werkzeug.wrappers import Request
 
 from localcloud.ec2.backend import Backend
+from localcloud.ec2.failure_message import BEFORE, encoded
 from localcloud.ec2.principal import Machine, machine_of
 from localcloud.ec2.reconciler import backends
 from localcloud.ec2.refused import Refused
@@ -32,18 +33,23 @@ TOKEN = "X-Amz-Security-Token"
 FREE = "sts:GetCallerIdentity"
 
 
-def authorize(request: Request, *, access_key: str, region: str, service: str, action: str) -> None:
-    """Returns where the call is permitted. Raises Refused; nothing has been looked at then."""
+def authorize(
+    request: Request, *, access_key: str, region: str, service: str, action: str
+) -> Machine | None:
+    """Returns whose call it is, None for the administrator's, where it is permitted.
+
+    Raises Refused, and then nothing has looked at what it asks.
+    """
     machine = machine_of(service, access_key, request.headers.get(TOKEN, ""), backends())
     name = f"{service}:{action}"
     if machine is None or name == FREE:
-        return
+        return machine
     common = {key: (value,) for key, value in machine.keys().items()}
     common["aws:requestedregion"] = (region,)
     if service != "ec2":
         # Which resources these touch is not known here
         _require(machine, Context(name, "", common))
-        return
+        return machine
     common["ec2:region"] = (region,)
     if request.query_string and request.get_data():
         raise Refused(
@@ -55,6 +61,7 @@ def authorize(request: Request, *, access_key: str, region: str, service: str, a
     assert isinstance(backend, Backend)
     for context in _contexts(backend, action, _parameters(request, action), common):
         _require(machine, context)
+    return machine
 
 
 def _parameters(request: Request, action: str) -> dict[str, Any]:
@@ -122,6 +129,12 @@ def _require(machine: Machine, context: Context) -> None:
     log.info("refused: %s", message)
     if service == "ec2":
         message = f"You are not authorized to perform this operation. {message}"
+        if context.resource != "*":
+            details = encoded(
+                context, principal=machine.arn, user_id=machine.user_id,
+                explicit=decision is Decision.DENIED,
+            )  # fmt: skip
+            message = f"{message}. {BEFORE}{details}"
         raise Refused(HTTPStatus.FORBIDDEN, "UnauthorizedOperation", message)
     if service == "ssm":
         raise Refused(HTTPStatus.BAD_REQUEST, "AccessDeniedException", message)

@@ -1,58 +1,14 @@
-"""Whose credentials a call is signed with, and what the policies of a role make of it."""
+"""What the policies of a role make of a machine's calls."""
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from tests.localcloud.clock import Clock
 from tests.localcloud.lab import ZONE, Lab
-from tests.machine_side import Metadata, client
-
-SERVICES = ("ec2", "sts", "iam", "ssm")
-
-
-class Roles:
-    """Machines with a role each, and what they may do."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab, self.iam = lab, lab.client("iam")
-        self.count = len(self.iam.list_roles()["Roles"])
-
-    def machine(self, *statements: dict[str, Any]) -> str:
-        """Id of a machine whose role has one policy of these statements, or none."""
-        self.count += 1
-        self.name = f"role-{self.count}"
-        self.lab.profile(self.name, *([document(*statements)] if statements else []))
-        return self.lab.run(IamInstanceProfile={"Name": self.name})
-
-    def may(self, *statements: dict[str, Any]) -> None:
-        """The role of the newest has this policy from now on."""
-        policy = json.dumps(document(*statements))
-        self.iam.put_role_policy(RoleName=self.name, PolicyName="p0", PolicyDocument=policy)
-
-    def credentials(self, ident: str) -> dict[str, str]:
-        return Metadata(self.lab.server, ident).credentials()
-
-    def of(self, ident: str, service: str = "ec2", region: str = "us-east-1") -> Any:
-        return client(self.lab.endpoint, service, self.credentials(ident), region)
-
-
-def document(*statements: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def allow(action: str, resource: str = "*", **parts: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource, **parts}
-
-
-@pytest.fixture
-def roles(lab: Lab) -> Roles:
-    return Roles(lab)
+from tests.localcloud.roles import Roles, allow, document
 
 
 def test_the_administrator_may_do_everything(lab: Lab) -> None:
@@ -192,52 +148,21 @@ def test_another_region_is_another_place(roles: Roles) -> None:
     roles.lab.refused("UnauthorizedOperation", there.describe_volumes)
 
 
-def ask(service: Any, name: str) -> Any:
-    calls = {
-        "ec2": lambda: service.describe_volumes(),
-        "sts": lambda: service.get_caller_identity(),
-        "iam": lambda: service.list_roles(),
-        "ssm": lambda: service.get_parameter(Name="x"),
-    }
-    with pytest.raises(ClientError) as caught:
-        calls[name]()
-    answer = caught.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
-
-
-REFUSED = {
-    "unknown": [
-        ("AuthFailure", 401), ("InvalidClientTokenId", 403), ("InvalidClientTokenId", 403),
-        ("UnrecognizedClientException", 400),
-    ],
-    "expired": [
-        ("RequestExpired", 400), ("ExpiredToken", 403), ("ExpiredToken", 403),
-        ("ExpiredTokenException", 400),
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("changed", ["AccessKeyId", "Token"])
-def test_credentials_that_nobody_gave_are_refused(roles: Roles, changed: str) -> None:
-    ident, other = roles.machine(allow("*")), roles.machine(allow("*"))
-    mixed = {**roles.credentials(ident), changed: roles.credentials(other)[changed]}
-    invented = {**roles.credentials(ident), changed: "ASIAEXAMPLE"}
-    for credentials in (mixed, invented):
-        seen = [ask(client(roles.lab.endpoint, one, credentials), one) for one in SERVICES]
-        assert seen == REFUSED["unknown"]
-
-
-def test_credentials_expire_when_the_metadata_says(roles: Roles, clock: Clock) -> None:
-    ident = roles.machine(allow("*"))
-    first = roles.credentials(ident)
-    assert roles.credentials(ident) == first
-    expires = clock.now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=6)
-    assert first["Expiration"] == f"{expires:%Y-%m-%dT%H:%M:%SZ}"
-    clients = [client(roles.lab.endpoint, one, first) for one in SERVICES]
-    clock.now = expires - timedelta(seconds=1)
-    clients[0].describe_volumes()
-    newer = roles.credentials(ident)
-    assert newer["Expiration"] > first["Expiration"]
-    clock.now = expires
-    assert list(map(ask, clients, SERVICES)) == REFUSED["expired"]
-    client(roles.lab.endpoint, "ec2", newer).describe_volumes()
+def test_what_was_refused_can_be_decoded(roles: Roles) -> None:
+    ident = roles.machine()
+    said = roles.lab.refused(
+        "UnauthorizedOperation", roles.of(ident).reboot_instances, InstanceIds=[ident]
+    )
+    said, _, message = said.partition(". Encoded authorization failure message: ")
+    assert said.endswith("because no identity-based policy allows the ec2:RebootInstances action")
+    decode = roles.lab.client("sts").decode_authorization_message
+    found = json.loads(decode(EncodedMessage=message)["DecodedMessage"])
+    assert (found["allowed"], found["explicitDeny"]) == (False, False)
+    context = found["context"]
+    assert context["action"] == "ec2:RebootInstances"
+    assert context["resource"].endswith(f":instance/{ident}")
+    values = {each["key"]: each["values"]["items"] for each in context["conditions"]["items"]}
+    assert values["ec2:instanceid"] == [{"value": ident}]
+    roles.lab.refused("InvalidAuthorizationMessageException", decode, EncodedMessage="bm8=")
+    own = roles.of(ident, "sts").decode_authorization_message
+    roles.lab.refused("AccessDenied", own, EncodedMessage=message)
