@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from localcloud.server import Server
 from tests.cloud import fake_cloud
 from tests.machine_side import Metadata, client
+from tests.parts.boot import Boot
 from tests.roles.plays import Place, of, tags_for
 
 NAME = "box"
@@ -57,11 +58,17 @@ class Cloudtop:
         )
         assert outcome.code == 0, outcome.text
 
-    def asked(self, program: Callable[[], None]) -> set[str]:
-        """The calls that it makes, all of which have to be answered."""
+    def release(self) -> None:
+        """The address is nobody's."""
+        self.place.ec2.disassociate_address(AssociationId=self.ids["association"])
+
+    def asked(self, program: Boot) -> set[str]:
+        """Run it; it has to succeed. Returns the calls that it makes."""
         own = f"{self.place.endpoint}/localcloud/calls"
         urllib.request.urlopen(urllib.request.Request(f"{own}/reset", b"", method="POST")).close()
-        program()
+        done = program.run()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Unauthorized" not in done.stdout
         with urllib.request.urlopen(own) as found:
             actions = json.load(found)["actions"]
         return {each.removeprefix("ec2:") for kind in actions.values() for each in kind}

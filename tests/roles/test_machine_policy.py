@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,76 +10,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.parts.boot import Boot
 from tests.parts.imds import Imds
-from tests.parts.journal import Journal
-from tests.parts.load import ROOT
-from tests.parts.volume import Volume
+from tests.roles.programs import (
+    address_taker,
+    calls_of_programs,
+    ender,
+    journalist,
+    mounter,
+)  # fmt: skip
 from tests.roles.provisioned import Cloudtop, provisioned
-
-# A call of ec2.sh's in a program of the machine
-CALL = re.compile(r"^\s*(?:ec2|asked) ([A-Z][A-Za-z]+)", re.M)
 
 
 @pytest.fixture(scope="module")
 def cloudtop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloudtop]:
     with provisioned(tmp_path_factory.mktemp("home")) as cloudtop:
         yield cloudtop
-
-
-def real(machine: Boot, imds: Imds, endpoint: str) -> None:
-    """It asks with the real curl from now on."""
-    (machine.tree / "bin/curl").unlink()
-    machine.settings |= {"imds": imds.url, "endpoint": endpoint}
-
-
-def mounts(cloudtop: Cloudtop, imds: Imds, tree: Path) -> None:
-    machine = Volume(tree, volume_id=cloudtop.volume)
-    real(machine, imds, cloudtop.place.endpoint)
-    disk = machine.disk("nvme3n1", cloudtop.volume.replace("-", ""))
-    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", "cloudtop", str(disk)], check=True)
-    machine.put_aside()
-    # It sleeps when EC2 has taken the volume for attached, and then the disk is there
-    machine.stub("sleep", 'mv "$TREE/aside" "$TREE/sys/class/block/nvme3n1"')
-    assert machine.good()["state"] == "mounted"
-
-
-def takes_the_address(cloudtop: Cloudtop, imds: Imds, tree: Path) -> None:
-    address = cloudtop.address
-    machine = Volume(tree, elastic_ip=address["AllocationId"], address=address["PublicIp"])
-    real(machine, imds, cloudtop.place.endpoint)
-    machine.program = ROOT / "roles/persistent_mount/files/cloudtop-elastic-ip"
-    machine.disk("nvme3n1", "any")
-    machine.mounted("nvme3n1", str(machine.mount_point))
-    assert machine.good()["state"] == "associated"
-
-
-def writes_the_journal(cloudtop: Cloudtop, imds: Imds, tree: Path) -> None:
-    machine = Journal(tree)
-    real(machine, imds, cloudtop.place.endpoint)
-    machine.had("i-0123456789abcdef0", 600)
-    done = machine.run()
-    assert (done.returncode, "Unauthorized" in done.stdout) == (0, False), done.stdout
-    (last,) = [json.loads(each) for each in (machine.place / "reaps.jsonl").open()]
-    assert last["price"] is not None
-    assert json.loads((machine.place / "last").read_text())["request"] == cloudtop.request
-
-
-def ends(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> None:
-    machine = Volume(tree, action=action, lib=tree / "lib", guard="/dev/null", pause=0)
-    real(machine, imds, cloudtop.place.endpoint)
-    (tree / "lib").mkdir()
-    for role, name in (("persistent_mount", "ec2.sh"), ("spot_guard", "tell.sh")):
-        (tree / "lib" / name).write_text((ROOT / "roles" / role / "files" / name).read_text())
-    machine.program = ROOT / "roles/idle_stop/files/idle-end"
-    machine.arguments = ("ask",)
-    done = machine.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def calls_of_programs() -> set[str]:
-    files = [each for each in (ROOT / "roles").glob("*/files/*") if each.is_file()]
-    return {found for each in files for found in CALL.findall(each.read_text())}
 
 
 # Calls that the machine has no business with; {…} are ids of its own and of the stranger's
@@ -158,28 +101,73 @@ def test_other_services_are_closed_to_the_machine(cloudtop: Cloudtop) -> None:
     assert cloudtop.all() == before
 
 
-def test_each_program_of_the_machine_may_ask_what_it_asks(
-    cloudtop: Cloudtop, tmp_path: Path
-) -> None:
-    imds, asked = Imds(), set()
+@pytest.fixture
+def imds(cloudtop: Cloudtop) -> Iterator[Imds]:
+    imds = Imds()
     imds.answers = cloudtop.metadata
+    yield imds
+    imds.close()
+
+
+def test_an_attach_denied_by_iam_is_said_and_mended_by_provision(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
+    iam = cloudtop.place.iam
+    (role,) = iam.list_roles()["Roles"]
+    named = {"RoleName": role["RoleName"], "PolicyName": "attach-volume"}
+    iam.delete_role_policy(**named)
+    volume = mounter(cloudtop, imds, tmp_path / "mount")
+    address = address_taker(cloudtop, imds, tmp_path / "address")
+    address.stub("sleep", 'echo 9999.00 1.00 >"$TREE/proc/uptime"')
+    cloudtop.release()
+    end = ender(cloudtop, imds, tmp_path / "end", "stop")
+    for said, call in (
+        (volume.refusal("waiting"), "DescribeVolumes"),
+        (str(address.good()["message"]), "AssociateAddress"),
+        (end.run().stdout.splitlines()[-1], "StopInstances"),
+    ):
+        assert f"{cloudtop.instance} is not authorized to perform: ec2:{call}" in said
+        assert f"because no identity-based policy allows the ec2:{call} action" in said
+        assert "Encoded" not in said
+    assert "run on your computer: python runner.py provision" in said
+    cloudtop.provision("stop")
+    # It may look at volumes by now, and is refused at the next call
+    policy = iam.get_role_policy(**named)["PolicyDocument"]
+    kept = [each for each in policy["Statement"] if each["Action"] != "ec2:AttachVolume"]
+    document = json.dumps({**policy, "Statement": kept})
+    iam.put_role_policy(**named, PolicyDocument=document)
+    assert f"{cloudtop.volume} could not be attached: EC2 refused" in volume.refusal("waiting")
+    cloudtop.provision("stop")
+    assert iam.get_role_policy(**named)["PolicyDocument"] == policy
+
+
+def test_each_program_of_the_machine_may_ask_what_it_asks(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
     admin, place = cloudtop.place.ec2, cloudtop.place
-    try:
-        asked |= cloudtop.asked(lambda: mounts(cloudtop, imds, tmp_path / "mount"))
-        (address,) = admin.describe_addresses(AllocationIds=[cloudtop.ids["address"]])["Addresses"]
-        admin.disassociate_address(AssociationId=address["AssociationId"])
-        asked |= cloudtop.asked(lambda: takes_the_address(cloudtop, imds, tmp_path / "address"))
-        asked |= cloudtop.asked(lambda: writes_the_journal(cloudtop, imds, tmp_path / "journal"))
-        asked |= cloudtop.asked(lambda: ends(cloudtop, imds, tmp_path / "stop", "stop"))
-        stopped = {"InstanceIds": [cloudtop.instance]}
-        admin.get_waiter("instance_stopped").wait(**stopped)
-        admin.start_instances(**stopped)
-        admin.get_waiter("instance_running").wait(**stopped)
-        cloudtop.provision("terminate")
-        asked |= cloudtop.asked(lambda: ends(cloudtop, imds, tmp_path / "end", "terminate"))
-    finally:
-        imds.close()
-    assert asked == calls_of_programs()
+    volume = mounter(cloudtop, imds, tmp_path / "mount")
+    asked = cloudtop.asked(volume)
+    assert volume.status()["state"] == "mounted"
+
+    cloudtop.release()
+    address = address_taker(cloudtop, imds, tmp_path / "address")
+    asked |= cloudtop.asked(address)
+    assert address.status()["state"] == "associated"
+
+    journal = journalist(cloudtop, imds, tmp_path / "journal")
+    asked |= cloudtop.asked(journal)
+    (back,) = [json.loads(each) for each in (journal.place / "reaps.jsonl").open()]
+    assert back["price"] is not None
+    assert json.loads((journal.place / "last").read_text())["request"] == cloudtop.request
+
+    asked |= cloudtop.asked(ender(cloudtop, imds, tmp_path / "stop", "stop"))
+    stopped = {"InstanceIds": [cloudtop.instance]}
+    admin.get_waiter("instance_stopped").wait(**stopped)
+    admin.start_instances(**stopped)
+    admin.get_waiter("instance_running").wait(**stopped)
+    cloudtop.provision("terminate")
+    asked |= cloudtop.asked(ender(cloudtop, imds, tmp_path / "end", "terminate"))
     (request,) = place.requests("box")
     assert request["State"] == "cancelled"
     assert [each["State"] for each in place.requests("other")] == ["active"]
+    assert asked == calls_of_programs()
