@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request
 
 from localcloud.ec2.backend import Backend
 from localcloud.ec2.failure_message import BEFORE, encoded
+from localcloud.ec2.passed_role import passed_role
 from localcloud.ec2.principal import Machine, machine_of
 from localcloud.ec2.reconciler import backends
 from localcloud.ec2.refused import Refused
@@ -48,7 +49,7 @@ def authorize(
     common["aws:requestedregion"] = (region,)
     if service != "ec2":
         # Which resources these touch is not known here
-        _require(machine, Context(name, "", common))
+        _require(machine, Context(name, "", common), service)
         return machine
     common["ec2:region"] = (region,)
     if request.query_string and request.get_data():
@@ -93,20 +94,16 @@ def _contexts(
     asked = tags(given.get("Tags", [])) if action in ("CreateTags", "DeleteTags") else {}
     keys = {**common, **_request_tags(asked)}
     resources = touched(backend, action, given)
-    if not resources:
-        return [Context(name, "" if resources is None else "*", keys)]
-    found = []
-    for kind, ident in resources:
+    found = [] if resources else [Context(name, "" if resources is None else "*", keys)]
+    for kind, ident in resources or []:
         own = {key: (value,) for key, value in keys_of(backend, kind, ident).items()}
         found.append(Context(name, resource_arn(backend, kind, ident), {**keys, **own}))
     for kind, wanted in tagged_at_birth(given):
-        found.append(
-            Context(
-                "ec2:CreateTags",
-                resource_arn(backend, kind, "*"),
-                {**common, **_request_tags(wanted), "ec2:createaction": (action,)},
-            )
-        )
+        born = {**common, **_request_tags(wanted), "ec2:createaction": (action,)}
+        found.append(Context("ec2:CreateTags", resource_arn(backend, kind, "*"), born))
+    if role := passed_role(backend, given):
+        to = {**common, "iam:passedtoservice": ("ec2.amazonaws.com",)}
+        found.append(Context("iam:PassRole", role, to))
     return found
 
 
@@ -117,14 +114,13 @@ def _request_tags(wanted: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {**found, "aws:tagkeys": tuple(wanted)} if wanted else {}
 
 
-def _require(machine: Machine, context: Context) -> None:
+def _require(machine: Machine, context: Context, service: str = "ec2") -> None:
     decision = decide(machine.policies(), context)
     boundary = machine.boundary()
     if decision is Decision.ALLOWED and boundary is not None:
         decision = decide([boundary], context)
     if decision is Decision.ALLOWED:
         return
-    service = context.action.partition(":")[0]
     message = _sentence(machine, context, decision)
     log.info("refused: %s", message)
     if service == "ec2":

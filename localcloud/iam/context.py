@@ -19,6 +19,7 @@ KNOWN = frozenset(
         "ec2:metadatahttptokens", "ec2:networkinterfaceid", "ec2:owner", "ec2:parentsnapshot",
         "ec2:parentvolume", "ec2:publicipaddress", "ec2:region", "ec2:roledelivery",
         "ec2:rootdevicetype", "ec2:securitygroupid", "ec2:snapshotid", "ec2:sourceinstancearn",
+        "iam:passedtoservice",
         "ec2:subnet", "ec2:tenancy", "ec2:volumeid", "ec2:volumeiops", "ec2:volumesize",
         "ec2:volumethroughput", "ec2:volumetype", "ec2:vpc",
     }

@@ -139,6 +139,21 @@ def test_a_call_whose_resources_are_not_known_needs_all(roles: Roles) -> None:
     roles.of(ident).create_key_pair(KeyName="x")
 
 
+def test_a_role_is_given_to_a_machine_by_who_may_pass_it_on(roles: Roles) -> None:
+    ident = roles.machine(allow("ec2:*"))
+    profile = {"IamInstanceProfile": {"Name": roles.name}}
+    role = f"arn:aws:iam::123456789012:role/{roles.name}"
+    spec = {"LaunchSpecification": roles.lab.spec(**profile), "SpotPrice": "0.2"}
+    start = {**roles.lab.spec(**profile), "MinCount": 1, "MaxCount": 1}
+    ec2 = roles.of(ident)
+    for call, given in ((ec2.run_instances, start), (ec2.request_spot_instances, spec)):
+        said = roles.lab.refused("UnauthorizedOperation", call, **given)
+        assert f"not authorized to perform: iam:PassRole on resource: {role} because" in said
+    to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    roles.may(allow("ec2:*"), allow("iam:PassRole", role, Condition=to_ec2))
+    assert ec2.run_instances(**start)["Instances"]
+
+
 def test_another_region_is_another_place(roles: Roles) -> None:
     ident = roles.machine(allow("ec2:DescribeVolumes"))
     assert roles.of(ident, region="eu-central-1").describe_volumes()["Volumes"] == []
