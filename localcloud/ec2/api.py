@@ -18,8 +18,10 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.ec2 import levers
+from localcloud.ec2 import levers, sts
+from localcloud.ec2.authorization import authorize
 from localcloud.ec2.cloud import Cloud
+from localcloud.ec2.refused import Refused
 from localcloud.ec2.responses.whole import require_rehearsed
 from localcloud.errors import LocalCloudError
 
@@ -27,7 +29,7 @@ log = logging.getLogger("localcloud.api")
 
 SERVICES = ("ec2", "iam", "ssm", "sts")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
-CREDENTIAL = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 OWN = "/localcloud/"
 
 Environ = dict[str, Any]
@@ -66,7 +68,7 @@ class Api:
                 "ec2", HTTPStatus.FORBIDDEN, "MissingAuthenticationToken",
                 "Request is missing an AWS Signature Version 4. Try: python -m localcloud env",
             )  # fmt: skip
-        service = found[1]
+        access_key, region, service = found.groups()
         action, dry = action_of(request)
         environ[WHAT] = f"{service}:{action}"
         if service not in SERVICES:
@@ -85,10 +87,16 @@ class Api:
                 require_rehearsed(action)
             with self._cloud.transaction():
                 self._calls["mutating" if mutating else "reading"][f"{service}:{action}"] += 1
-                response = self._moto(service, environ)
+                machine = authorize(
+                    request, access_key=access_key, region=region, service=service, action=action
+                )
+                own = sts.answer(action, request.values, machine) if service == "sts" else None
+                response = own or self._moto(service, environ)
                 if mutating and response.status_code < HTTPStatus.BAD_REQUEST:
                     self._cloud.touch()
             return response
+        except Refused as refused:
+            return error(service, refused.status, refused.code, refused.message)
         except EC2ClientError as refused:
             return error(service, HTTPStatus.BAD_REQUEST, refused.code, refused.message)
         except NotImplementedError as lacking:

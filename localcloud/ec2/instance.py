@@ -78,9 +78,8 @@ class Instance(MotoInstance):
         self.profile_name = plan.profile_name
         if plan.profile_arn:
             self.iam_instance_profile = {"Arn": plan.profile_arn, "Id": plan.profile_id}
-        self.access_key = f"ASIA{secrets.token_hex(8).upper()}"
+        # From it follow the credentials of its profile
         self.secret_key = secrets.token_hex(20)
-        self.session_token = secrets.token_hex(64)
         # The spot notice: {"action": …, "time": …} as the metadata shows it
         self.spot_notice: dict[str, str] | None = None
         # Since when EC2 recommends to rebalance, as the metadata shows it

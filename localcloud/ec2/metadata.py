@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import timedelta
 from typing import Any
 
 from localcloud.ec2.backend import Backend
+from localcloud.ec2.credentials import current
 from localcloud.ec2.instance import Instance
 from localcloud.machine import MetadataTree
 
-CREDENTIALS_LAST = timedelta(hours=6)
 Tree = dict[str, MetadataTree | str]
 
 
@@ -58,21 +57,21 @@ def _iam(backend: Backend, instance: Instance) -> Tree:
     profile = instance.iam_instance_profile
     if not profile:
         return {}
-    now = backend.now()
+    given = current(instance, backend.now())
     info = {
         "Code": "Success",
-        "LastUpdated": _time(now),
+        "LastUpdated": _time(given.issued),
         "InstanceProfileArn": profile["Arn"],
         "InstanceProfileId": profile["Id"],
     }
     credentials = {
         "Code": "Success",
-        "LastUpdated": _time(now),
+        "LastUpdated": _time(given.issued),
         "Type": "AWS-HMAC",
-        "AccessKeyId": instance.access_key,
-        "SecretAccessKey": instance.secret_key,
-        "Token": instance.session_token,
-        "Expiration": _time(now + CREDENTIALS_LAST),
+        "AccessKeyId": given.access_key,
+        "SecretAccessKey": given.secret_key,
+        "Token": given.token,
+        "Expiration": _time(given.expires),
     }
     role = backend.role_of(instance)
     return {

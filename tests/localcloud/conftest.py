@@ -18,6 +18,7 @@ from localcloud.server import Server
 from tests.cloud import fake_cloud
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import Lab
+from tests.localcloud.roles import Roles
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,11 @@ def lab(cloud: tuple[str, Server, FakeHost]) -> Iterator[Lab]:
     lab = Lab(*cloud)
     yield lab
     lab.tidy()
+
+
+@pytest.fixture
+def roles(lab: Lab) -> Roles:
+    return Roles(lab)
 
 
 @pytest.fixture(scope="module")

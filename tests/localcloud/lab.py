@@ -86,6 +86,18 @@ class Lab:
         self.becomes(ident, "running")
         return ident
 
+    def profile(self, name: str, *policies: dict[str, Any]) -> str:
+        """ARN of an instance profile whose role has these policies."""
+        iam = self.client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        iam.create_instance_profile(InstanceProfileName=name)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        for number, policy in enumerate(policies):
+            document = json.dumps(policy)
+            iam.put_role_policy(RoleName=name, PolicyName=f"p{number}", PolicyDocument=document)
+        found = iam.get_instance_profile(InstanceProfileName=name)
+        return str(found["InstanceProfile"]["Arn"])
+
     def client(self, service: str) -> Any:
         return client(self.endpoint, service)
 

@@ -35,11 +35,9 @@ def leaves(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
 
 
 def test_metadata_tells_the_machine_who_it_is(lab: Lab) -> None:
-    iam, key = lab.client("iam"), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " me"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " me"
     lab.ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=key.encode())
-    iam.create_role(RoleName="box", AssumeRolePolicyDocument="{}")
-    iam.create_instance_profile(InstanceProfileName="box")
-    iam.add_role_to_instance_profile(InstanceProfileName="box", RoleName="box")
+    lab.profile("box")
     _, ident = lab.spot_instance(lab.spec(KeyName="mine", IamInstanceProfile={"Name": "box"}))
     instance, tree = lab.instance(ident), lab.server.metadata(ident)
     assert tree is not None

@@ -15,8 +15,11 @@ import pytest
 
 from localcloud.errors import LocalCloudError
 from localcloud.fake import FakeHost
+from tests import machine_side
 from tests.cloud import client, fake_cloud
 from tests.localcloud.lab import Lab, until
+from tests.localcloud.roles import allow, document
+from tests.machine_side import Metadata
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +32,9 @@ def test_machines_that_run_are_adopted(tmp_path: Path) -> None:
     host = FakeHost()
     with again(tmp_path, host) as running:
         lab = Lab(*running)
-        sir, ident = lab.spot_instance()
+        lab.profile("box", document(allow("ec2:Describe*")))
+        sir, ident = lab.spot_instance(lab.spec(IamInstanceProfile={"Name": "box"}))
+        credentials = Metadata(lab.server, ident).credentials()
         volume = lab.volume(TagSpecifications=TAGS)
         lab.attach(volume, ident)
         before = lab.instance(ident)
@@ -41,6 +46,7 @@ def test_machines_that_run_are_adopted(tmp_path: Path) -> None:
         assert lab.request(sir)["InstanceId"] == ident
         assert lab.volume_of(volume)["Tags"] == [{"Key": "a", "Value": "b"}]
         assert lab.client("iam").get_role(RoleName="kept")
+        assert machine_side.client(lab.endpoint, "ec2", credentials).describe_volumes()
         assert lab.client("ssm").get_parameter(Name="kept")["Parameter"]["Value"] == "x"
         assert host.calls.count(f"start {ident}") == 1
         # What goes on from a state that was read back is still EC2

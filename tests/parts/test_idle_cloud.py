@@ -11,19 +11,24 @@ import pytest
 
 from tests.cloud import fake_cloud
 from tests.localcloud.lab import Lab
+from tests.machine_side import Metadata
 from tests.parts.idle import FILES
 from tests.parts.imds import Imds
 from tests.parts.load import ROOT
 
-CREDENTIALS = (
-    '{"AccessKeyId" : "ASIAEXAMPLE", "SecretAccessKey" : "wJalr/XUt", "Token" : "IQoJb3=="}'
-)
+# More than idle-end needs: what it may do is tests/roles/test_machine_policy.py's
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}],
+}
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with fake_cloud(tmp_path / "cloud") as (endpoint, server, host):
-        yield Lab(endpoint, server, host)
+        lab = Lab(endpoint, server, host)
+        lab.profile("box", POLICY)
+        yield lab
 
 
 @pytest.fixture
@@ -35,14 +40,7 @@ def imds() -> Iterator[Imds]:
 
 def end(lab: Lab, imds: Imds, tree: Path, instance: str, action: str) -> tuple[int, str]:
     """The machine asks for its own end; returns the exit code and the last line."""
-    at = "/latest/meta-data"
-    imds.answers |= {
-        f"{at}/instance-id": (200, instance),
-        f"{at}/placement/availability-zone": (200, "us-east-1a"),
-        f"{at}/placement/region": (200, "us-east-1"),
-        f"{at}/iam/security-credentials/": (200, "role"),
-        f"{at}/iam/security-credentials/role": (200, CREDENTIALS),
-    }
+    imds.answers = Metadata(lab.server, instance)
     lib = tree / "lib"
     lib.mkdir()
     for role, name in (("persistent_mount", "ec2.sh"), ("spot_guard", "tell.sh")):
@@ -64,7 +62,7 @@ def end(lab: Lab, imds: Imds, tree: Path, instance: str, action: str) -> tuple[i
 
 def running(lab: Lab, **params: Any) -> tuple[str, str]:
     """Ids of a new request and its machine."""
-    request = lab.ask(**params)
+    request = lab.ask(lab.spec(IamInstanceProfile={"Name": "box"}), **params)
     return request, str(lab.reaches(request, "active", "fulfilled")["InstanceId"])
 
 
@@ -95,9 +93,7 @@ def test_a_one_time_machine_cannot_be_stopped(lab: Lab, imds: Imds, tmp_path: Pa
 def test_a_machine_without_a_request_is_not_terminated(
     lab: Lab, imds: Imds, tmp_path: Path
 ) -> None:
-    made = lab.ec2.run_instances(ImageId=lab.image, InstanceType="m5.large", MinCount=1, MaxCount=1)
-    instance = str(made["Instances"][0]["InstanceId"])
-    lab.becomes(instance, "running")
+    instance = lab.run(IamInstanceProfile={"Name": "box"})
     code, said = end(lab, imds, tmp_path, instance, "terminate")
     assert code == 1
     assert f"no spot request of {instance}" in said

@@ -148,6 +148,8 @@ call() {
 $(printf '%s' "$answer" | xml_values Code Message)
 
 EOF
+            # For whoever may decode it, and far too long for a sentence
+            trouble_text=${trouble_text%% Encoded authorization failure message:*}
             trouble=${trouble:-Unreachable}
             ;;
         *)

@@ -1,0 +1,1 @@
+"""What a policy permits: pure, of no cloud; IAM User Guide, "Policy evaluation logic"."""

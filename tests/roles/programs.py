@@ -1,0 +1,71 @@
+"""The machine's programs on a machine made of files, asking a cloud with the real curl."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from tests.parts.boot import Boot
+from tests.parts.imds import Imds
+from tests.parts.journal import Journal
+from tests.parts.load import ROOT
+from tests.parts.volume import Volume
+from tests.roles.provisioned import Cloudtop
+
+# A call of ec2.sh's in a program of the machine
+CALL = re.compile(r"^\s*(?:ec2|asked) ([A-Z][A-Za-z]+)", re.M)
+
+
+def real(machine: Boot, imds: Imds, endpoint: str) -> None:
+    """It asks with the real curl from now on."""
+    (machine.tree / "bin/curl").unlink()
+    machine.settings |= {"imds": imds.url, "endpoint": endpoint}
+
+
+def mounter(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Volume:
+    """A machine that is to attach and mount its volume."""
+    machine = Volume(tree, volume_id=cloudtop.volume)
+    real(machine, imds, cloudtop.place.endpoint)
+    disk = machine.disk("nvme3n1", cloudtop.volume.replace("-", ""))
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", "cloudtop", str(disk)], check=True)
+    machine.put_aside()
+    # It sleeps when EC2 has taken the volume for attached, and then the disk is there
+    machine.stub("sleep", 'mv "$TREE/aside" "$TREE/sys/class/block/nvme3n1"')
+    return machine
+
+
+def address_taker(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Volume:
+    """A machine with its volume that is to take the Elastic IP."""
+    address = cloudtop.address
+    machine = Volume(tree, elastic_ip=address["AllocationId"], address=address["PublicIp"])
+    real(machine, imds, cloudtop.place.endpoint)
+    machine.program = ROOT / "roles/persistent_mount/files/cloudtop-elastic-ip"
+    machine.disk("nvme3n1", "any")
+    machine.mounted("nvme3n1", str(machine.mount_point))
+    return machine
+
+
+def journalist(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Journal:
+    """A machine whose volume another had ten minutes ago."""
+    machine = Journal(tree)
+    real(machine, imds, cloudtop.place.endpoint)
+    machine.had("i-0123456789abcdef0", 600)
+    return machine
+
+
+def ender(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> Volume:
+    """A machine that is to ask for its own end; it prints what came of it."""
+    machine = Volume(tree, action=action, lib=tree / "lib", guard="/dev/null", pause=0)
+    real(machine, imds, cloudtop.place.endpoint)
+    (tree / "lib").mkdir()
+    for role, name in (("persistent_mount", "ec2.sh"), ("spot_guard", "tell.sh")):
+        (tree / "lib" / name).write_text((ROOT / "roles" / role / "files" / name).read_text())
+    machine.program = ROOT / "roles/idle_stop/files/idle-end"
+    machine.arguments = ("ask",)
+    return machine
+
+
+def calls_of_programs() -> set[str]:
+    files = [each for each in (ROOT / "roles").glob("*/files/*") if each.is_file()]
+    return {found for each in files for found in CALL.findall(each.read_text())}

@@ -1,0 +1,125 @@
+"""A provisioned cloudtop whose machine can speak for itself, and a stranger's beside it."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localcloud.server import Server
+from tests.cloud import fake_cloud
+from tests.machine_side import Metadata, client
+from tests.parts.boot import Boot
+from tests.roles.plays import Place, of, tags_for
+
+NAME = "box"
+IDLE = {"cloudtop_elastic_ip": True, "cloudtop_idle_stop_minutes": 30}
+
+
+@dataclass
+class Cloudtop:
+    """A provisioned one, and ids of what is not its."""
+
+    place: Place
+    server: Server
+    instance: str
+    request: str
+    volume: str
+    address: dict[str, Any]
+    other: dict[str, str]
+
+    @property
+    def ids(self) -> dict[str, str]:
+        (address,) = self.place.ec2.describe_addresses(Filters=of(NAME))["Addresses"]
+        return {
+            "instance": self.instance,
+            "request": self.request,
+            "volume": self.volume,
+            "address": address["AllocationId"],
+            "association": address["AssociationId"],
+            "image": self.place.image(),
+            **{f"other_{name}": ident for name, ident in self.other.items()},
+        }
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(self.server, self.instance)
+
+    def client(self, service: str = "ec2", **options: Any) -> Any:
+        return client(self.place.endpoint, service, self.metadata.credentials(), **options)
+
+    def provision(self, action: str) -> None:
+        outcome = self.place.run(
+            "playbooks/cloud.yml", cloudtop_name=NAME, cloudtop_idle_action=action, **IDLE
+        )
+        assert outcome.code == 0, outcome.text
+
+    def release(self) -> None:
+        """The address is nobody's."""
+        self.place.ec2.disassociate_address(AssociationId=self.ids["association"])
+
+    def asked(self, program: Boot) -> set[str]:
+        """Run it; it has to succeed. Returns the calls that it makes."""
+        own = f"{self.place.endpoint}/localcloud/calls"
+        urllib.request.urlopen(urllib.request.Request(f"{own}/reset", b"", method="POST")).close()
+        done = program.run()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Unauthorized" not in done.stdout
+        with urllib.request.urlopen(own) as found:
+            actions = json.load(found)["actions"]
+        return {each.removeprefix("ec2:") for kind in actions.values() for each in kind}
+
+    def all(self) -> Any:
+        """What EC2 shows, but for when."""
+        ec2 = self.place.ec2
+        return [
+            ec2.describe_instances()["Reservations"],
+            ec2.describe_volumes()["Volumes"],
+            ec2.describe_addresses()["Addresses"],
+            ec2.describe_spot_instance_requests()["SpotInstanceRequests"],
+            ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"],
+            self.place.iam.list_roles()["Roles"],
+        ]
+
+
+@contextmanager
+def provisioned(home: Path) -> Iterator[Cloudtop]:
+    """A cloudtop that may stop itself, and a stranger's volume, machine and address beside it."""
+    with fake_cloud(home / "cloud") as (endpoint, server, _host):
+        place = Place(endpoint, home)
+        outcome = place.run(
+            "playbooks/cloud.yml", cloudtop_name=NAME, cloudtop_idle_action="stop", **IDLE
+        )
+        assert outcome.code == 0, outcome.text
+        (request,) = place.requests(NAME)
+        (volume,) = place.volumes(NAME)
+        (address,) = place.ec2.describe_addresses(Filters=of(NAME))["Addresses"]
+        zone = volume["AvailabilityZone"]
+        spec = {
+            "ImageId": place.image(),
+            "InstanceType": "i3.4xlarge",
+            "Placement": {"AvailabilityZone": zone},
+        }
+        stranger = place.make_request(
+            LaunchSpecification=spec, TagSpecifications=tags_for("spot-instances-request", "other")
+        )
+        place.ec2.get_waiter("spot_instance_request_fulfilled").wait(
+            SpotInstanceRequestIds=[stranger]
+        )
+        (machine,) = place.instances(stranger)
+        place.ec2.get_waiter("instance_running").wait(InstanceIds=[machine["InstanceId"]])
+        other = {
+            "volume": place.make_volume("other", zone),
+            "request": stranger,
+            "instance": machine["InstanceId"],
+            "interface": machine["NetworkInterfaces"][0]["NetworkInterfaceId"],
+            "address": place.ec2.allocate_address()["AllocationId"],
+        }
+        yield Cloudtop(
+            place, server, request["InstanceId"], request["SpotInstanceRequestId"],
+            volume["VolumeId"], address, other,
+        )  # fmt: skip
