@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop import ec2, paths, preflight, settings
+from cloudtop import clouds, commands, ec2, paths, preflight, settings
+from cloudtop.context import Context
 from cloudtop.errors import CloudtopError
 from tests import cloud
 
@@ -102,6 +104,13 @@ def test_refuses_a_bid_that_is_too_high_for_a_further_type(tmp_path: Path) -> No
     assert preflight.check(
         wanted(tmp_path, "cloudtop_instance_types=c3.large", "cloudtop_bid=1.05")
     )
+
+
+def test_the_plan_names_the_further_types(tmp_path: Path) -> None:
+    loaded = wanted(tmp_path, "cloudtop_instance_types=c3.large,r5d.4xlarge")
+    context = Context(Namespace(), loaded, clouds.load("rehearsal"), ())
+    told = commands.describe(context, preflight.check(loaded))
+    assert "\n  if EC2 has none: c3.large, then r5d.4xlarge\n" in told
 
 
 def test_a_type_that_the_zone_has_not_is_passed_over_in_a_note(tmp_path: Path) -> None:
