@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cloudtop import bake, ec2, images, ledger, preflight, ssh, status, summary
@@ -80,6 +80,7 @@ def describe(context: Context, plan: Plan) -> str:
         f"The cloudtop {settings.name!r} of {settings.owner}, in {plan.zone or settings.region}"
         f" of the {context.cloud.name} cloud (account {plan.account}):",
         f"  {settings.instance_type}: {plan.vcpus} vCPUs, {plan.memory_mib / 1024:g} GiB, {disks}",
+        *_others(settings.types[1:]),
         f"  bid ${settings.bid:.2f}/h; when taken away: {settings.interruption}",
         f"  at worst ${month.total:.2f} a month: machine ${month.machine:.2f},"
         f" volume ${month.volume:.2f}, root disk ${month.root:.2f}, address ${month.address:.2f}",
@@ -87,6 +88,11 @@ def describe(context: Context, plan: Plan) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _others(types: Sequence[str]) -> Iterator[str]:
+    if types:
+        yield f"  if EC2 has none: {', then '.join(types)}"
 
 
 def _minutes(seconds: float) -> str:

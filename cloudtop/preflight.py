@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,20 +55,23 @@ def check(settings: Settings, moves: bool = False) -> Plan:
             f"cloudtop_zone is {settings.zone!r}, which {settings.region} does not have for you.",
             f"Its zones are: {', '.join(zones)}",
         )
-    info = _instance_type(client, settings.instance_type)
-    offered = _offered(client, settings.instance_type)
+    infos = {each: _instance_type(client, settings, each) for each in settings.types}
+    info = infos[settings.instance_type]
+    _same_processor(settings, infos)
+    offered = {each: _offered(client, each) for each in settings.types}
     found = ec2.find(client, settings.name, settings.owner)
     zone = _zone(settings, None if moves and settings.zone else found.volume, offered)
     if settings.image:
         with plain_errors():
             client.describe_images(ImageIds=[settings.image])
     storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
-    notes = list(_quota_notes(settings.instance_type, info["VCpuInfo"]["DefaultVCpus"]))
-    if costs.bid_cap(settings.instance_type) is None:
-        notes.append(
-            f"No on-demand price is known for {settings.instance_type}:"
-            " the bid was not compared with it."
-        )
+    notes = list(_passed_over(settings, zone, offered))
+    for each in settings.types:
+        notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
+        if costs.bid_cap(each) is None:
+            notes.append(
+                f"No on-demand price is known for {each}: the bid was not compared with it."
+            )
     notes += filter(None, [budget.note_on_request(settings, found.request)])
     return Plan(
         found=found,
@@ -85,13 +88,14 @@ def check(settings: Settings, moves: bool = False) -> Plan:
 
 def check_bid(settings: Settings) -> None:
     """Refuse a bid that looks like a slip of the finger."""
-    cap = costs.bid_cap(settings.instance_type)
-    if cap is not None and settings.bid > cap and not settings.force_bid:
-        raise CloudtopError(
-            f"cloudtop_bid is ${settings.bid:g} an hour, more than {costs.BID_CAP_FACTOR} times"
-            f" the on-demand price of {settings.instance_type} (${cap / costs.BID_CAP_FACTOR:g}).",
-            "Lower it, or mean it: -e cloudtop_force_bid=true",
-        )
+    for each in settings.types:
+        cap = costs.bid_cap(each)
+        if cap is not None and settings.bid > cap and not settings.force_bid:
+            raise CloudtopError(
+                f"cloudtop_bid is ${settings.bid:g} an hour, more than {costs.BID_CAP_FACTOR} times"
+                f" the on-demand price of {each} (${cap / costs.BID_CAP_FACTOR:g}).",
+                "Lower it, or mean it: -e cloudtop_force_bid=true",
+            )
 
 
 def check_key(settings: Settings) -> None:
@@ -117,7 +121,7 @@ def _zones(client: Any) -> list[str]:
     return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
 
 
-def _instance_type(client: Any, wanted: str) -> Any:
+def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
     with plain_errors():
         pages = client.get_paginator("describe_instance_types").paginate(
             Filters=[{"Name": "instance-type", "Values": [wanted]}]
@@ -131,8 +135,9 @@ def _instance_type(client: Any, wanted: str) -> Any:
                     )
                 return info
     near = instance_types.similar(client, wanted)
+    named = "type is" if wanted == settings.instance_type else "types has"
     raise CloudtopError(
-        f"cloudtop_instance_type is {wanted!r}, which EC2 does not have in this region.",
+        f"cloudtop_instance_{named} {wanted!r}, which EC2 does not have in this region.",
         f"Did you mean {' or '.join(near)}?"
         if near
         else "Try: -e cloudtop_instance_type=i3.4xlarge",
@@ -148,8 +153,37 @@ def _offered(client: Any, instance_type: str) -> list[str]:
     return sorted(each["Location"] for each in answer["InstanceTypeOfferings"])
 
 
-def _zone(settings: Settings, volume: Any, offered: list[str]) -> str:
-    """The zone of the request: the volume's, else the one asked for, else open ('')."""
+def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
+    """Every type has to boot the one image that all of them are asked for with."""
+    able = {
+        each: sorted(info["ProcessorInfo"]["SupportedArchitectures"])
+        for each, info in infos.items()
+    }
+    first = able[settings.instance_type]
+    for each in settings.types:
+        if not set(able[each]) & set(first):
+            raise CloudtopError(
+                f"cloudtop_instance_types has {each}, which runs {' and '.join(able[each])}, and"
+                f" {settings.instance_type} runs {' and '.join(first)}: one image does not fit"
+                " both.",
+                "Try: -e cloudtop_instance_types=i3en.3xlarge,i3.8xlarge",
+            )
+
+
+def _passed_over(settings: Settings, zone: str, offered: Mapping[str, list[str]]) -> Iterable[str]:
+    """Notes on listed types that can't be had where the machine will be."""
+    for each in settings.types:
+        if zone and zone not in offered[each]:
+            yield f"{each} is not offered in {zone} and is passed over."
+
+
+def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> str:
+    """The zone of the request: the volume's, else the one asked for, else open ('').
+
+    One of the types has to be offered there.
+    """
+    offered = sorted({zone for zones in by_type.values() for zone in zones})
+    types = " or ".join(settings.types)
     zone: str = volume["AvailabilityZone"] if volume else settings.zone
     if volume and settings.zone and settings.zone != zone:
         raise CloudtopError(
@@ -160,12 +194,12 @@ def _zone(settings: Settings, volume: Any, offered: list[str]) -> str:
         )
     if zone and zone not in offered:
         raise CloudtopError(
-            f"{settings.instance_type} is not offered in {zone}.",
+            f"{types} is not offered in {zone}.",
             f"It is in: {', '.join(offered) or 'no zone of this region'}",
         )
     if not offered:
         raise CloudtopError(
-            f"{settings.instance_type} is offered in no zone of {settings.region}.",
+            f"{types} is offered in no zone of {settings.region}.",
             "Try another type or region: -e cloudtop_instance_type=i4i.4xlarge",
         )
     return zone

@@ -85,7 +85,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
                 "Name the types, or none for all of the file",
             )
         return price_source.of_file(options, options.types), ""
-    types, note = options.types or [settings.instance_type], ""
+    types, note = options.types or list(settings.types), ""
     if wish:
         types, note = _wished(wished, settings)
     source = price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish)

@@ -13,12 +13,11 @@ from typing import Any
 
 import yaml
 
-from cloudtop import paths
+from cloudtop import paths, type_list
 from cloudtop.errors import CloudtopError
 
 # A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+(-[a-z0-9]+)*[a-z]")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
@@ -32,6 +31,7 @@ BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 class Settings:
     """The settings that the command line itself reads; Ansible reads them all.
 
+    ``types`` are all that the machine may be of, ``instance_type`` first.
     ``bid`` is in dollars an hour, sizes are in GiB, ``monthly_budget`` is in dollars and 0
     for none, ``overrides`` are the values
     that differ from the tracked file and are handed to Ansible as extra variables.
@@ -43,6 +43,7 @@ class Settings:
     region: str
     zone: str
     instance_type: str
+    types: tuple[str, ...]
     bid: float
     force_bid: bool
     monthly_budget: float
@@ -187,11 +188,13 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         f"{text('region')}a",
     )
     need(
-        INSTANCE_TYPE.fullmatch(text("instance_type")),
+        type_list.INSTANCE_TYPE.fullmatch(text("instance_type")),
         "instance_type",
         "types look like i3.4xlarge",
         "i3.4xlarge",
     )
+    types, broken = type_list.read(text("instance_type"), values["cloudtop_instance_types"])
+    need(not broken, "instance_types", broken, "i3en.3xlarge,i3.8xlarge")
     bid = amount("bid")
     need(bid, "bid", "a bid is a number of dollars an hour, above 0", "0.20")
     budget = amount("monthly_budget")
@@ -222,6 +225,7 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         region=text("region"),
         zone=text("zone"),
         instance_type=text("instance_type"),
+        types=types,
         bid=bid or 0.0,
         force_bid=boolean("force_bid"),
         monthly_budget=budget or 0.0,

@@ -58,6 +58,7 @@ def gather(
             "state": request["State"],
             "status": request.get("Status", {}).get("Code"),
             "message": request.get("Status", {}).get("Message"),
+            "type": request.get("LaunchSpecification", {}).get("InstanceType"),
             "bid": bid,
             "interruption": request.get("InstanceInterruptionBehavior", "terminate"),
             "image": request.get("LaunchSpecification", {}).get("ImageId"),

@@ -32,6 +32,10 @@ class Launch:
         return cls(instance["InstanceId"], str(instance.get("LaunchTime")))
 
 
+# What a run is for while no machine is there that it could make whole
+NO_LAUNCH = Launch("the cloudtop", "")
+
+
 def standing(found: Found) -> str:
     """What EC2 says of the request and its instance, in one sentence."""
     request, instance = found.request, found.instance
@@ -53,6 +57,7 @@ class Watch:
 
     ``look`` asks EC2, ``make_whole`` runs the playbooks and raises CloudtopError where they
     fail, ``tell`` gets each sentence. A machine that ``holds`` says is not to go on is left alone.
+    Where ``lacks`` says that another type may be had, the playbooks run without a machine, too.
     """
 
     look: Callable[[], Found]
@@ -61,6 +66,7 @@ class Watch:
     every: float = 15.0
     once: bool = False
     holds: Callable[[Found], bool] = lambda found: False
+    lacks: Callable[[Found], bool] = lambda found: False
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _whole: Launch | None = field(default=None, init=False)
@@ -94,7 +100,9 @@ class Watch:
             )
         self._say(standing(found))
         launch = Launch.of(found.instance)
-        if launch is None or launch == self._whole:
+        if found.instance is None and self.lacks(found):
+            launch = NO_LAUNCH
+        elif launch is None or launch == self._whole:
             return launch is not None
         if launch == self._failed and self.clock() < self._not_before:
             return False

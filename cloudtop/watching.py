@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from cloudtop import commands, power, watch
+from cloudtop import commands, power, type_list, watch
 from cloudtop.budget_watch import BudgetWatch
 from cloudtop.context import Context
 from cloudtop.ec2 import Found
@@ -32,6 +32,7 @@ def watch_over(context: Context) -> None:
         every=every,
         once=context.options.once,
         holds=budget_holds(context, tell),
+        lacks=lambda found: type_list.lacks(context.settings.types, found.request),
     ).run()
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.ec2_ours import (
+    LACKING_CODES,
     LIVE,
     generation_of,
     instance_store_disks,
@@ -177,6 +178,9 @@ def look(client: Any, tags: dict[str, str]) -> Picture:
         # A reaped instance runs two minutes beside the one that replaces it
         elif owner["instance_id"] in ("", instance["InstanceId"]):
             owner["instance"] = picture_of_instance(client, instance)
+    for request in requests:
+        waits = request["state"] == "open" and not request["instance"]
+        request["lacking"] = waits and request["code"] in LACKING_CODES
     return Picture(requests, [instance["InstanceId"] for instance in instances], orphans)
 
 

@@ -16,12 +16,18 @@ module: ec2_spot_zones_info
 short_description: List the zones that offer an instance type, cheapest spot price first
 description:
   - A zone counts where the type is offered and where the default VPC has a subnet.
+  - With O(further), zones that offer more of those types come first.
 author: The cloudtop authors
 options:
   instance_type:
     description: The instance type.
     type: str
     required: true
+  further:
+    description: More instance types, any of which would do as well.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -40,9 +46,15 @@ offered:
   elements: str
   returned: always
 zones:
-  description: Names of the zones that can be used, cheapest first.
+  description:
+    - Names of the zones that can be used for the type, cheapest first.
+    - Those that offer more of the further types come before.
   type: list
   elements: str
+  returned: always
+by_type:
+  description: Names of the zones that can be used for each type, in the order of the types.
+  type: dict
   returned: always
 prices:
   description: The current spot price in dollars an hour by zone, where EC2 gives one.
@@ -57,6 +69,12 @@ PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
 def by_price(zones: set[str], prices: dict[str, float]) -> list[str]:
     """Zones from cheap to dear; those without a price last, equal ones by name."""
     return sorted(zones, key=lambda zone: (prices.get(zone, float("inf")), zone))
+
+
+def by_choice(zones: set[str], further: list[set[str]], prices: dict[str, float]) -> list[str]:
+    """Zones from those with the most of the further types to those with none, cheap ones first."""
+    cheapest = by_price(zones, prices)
+    return sorted(cheapest, key=lambda zone: -sum(zone in offered for offered in further))
 
 
 def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
@@ -94,7 +112,10 @@ def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     module = AnsibleAWSModule(
-        argument_spec={"instance_type": {"type": "str", "required": True}},
+        argument_spec={
+            "instance_type": {"type": "str", "required": True},
+            "further": {"type": "list", "elements": "str", "default": []},
+        },
         supports_check_mode=True,
     )
     instance_type = module.params["instance_type"]
@@ -102,12 +123,20 @@ def main() -> None:
     retry = AWSRetry.jittered_backoff()
     try:
         offered = retry(offered_zones)(client, instance_type)
-        usable = offered & retry(subnet_zones)(client)
+        subnets = retry(subnet_zones)(client)
+        usable = offered & subnets
+        further = {
+            name: retry(offered_zones)(client, name) & subnets for name in module.params["further"]
+        }
         prices = latest_prices(retry(price_history)(client, instance_type)) if usable else {}
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg=f"The zones of {instance_type} can't be listed")
     module.exit_json(
-        changed=False, offered=sorted(offered), zones=by_price(usable, prices), prices=prices
+        changed=False,
+        offered=sorted(offered),
+        zones=by_choice(usable, list(further.values()), prices),
+        by_type={name: sorted(at) for name, at in ({instance_type: usable} | further).items()},
+        prices=prices,
     )
 
 

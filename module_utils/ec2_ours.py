@@ -13,6 +13,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
 # States in which a request can still make or hold an instance. EC2's own list of values for
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
 LIVE = ("open", "active", "disabled")
+# Of an open request: its type can't be had now, for want of room or at its bid
+LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
 
 
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop import ec2, paths, preflight, settings
+from cloudtop import clouds, commands, ec2, paths, preflight, settings
+from cloudtop.context import Context
 from cloudtop.errors import CloudtopError
 from tests import cloud
 
@@ -77,6 +79,45 @@ def test_refuses_unknown_type_and_names_near_ones(tmp_path: Path) -> None:
     refused = refusal(tmp_path, "cloudtop_instance_type=i3.5xlarge")
     assert "'i3.5xlarge'" in refused.message
     assert "i3.4xlarge" in refused.hint
+
+
+def further(tmp_path: Path, types: str, *given: str) -> CloudtopError:
+    return refusal(tmp_path, f"cloudtop_instance_types={types}", *given)
+
+
+def test_refuses_an_unknown_further_type_and_names_near_ones(tmp_path: Path) -> None:
+    refused = further(tmp_path, "i3.8xlarge,i3.5xlarge")
+    assert "cloudtop_instance_types has 'i3.5xlarge'" in refused.message
+    assert "i3.4xlarge" in refused.hint
+
+
+def test_refuses_a_further_type_of_another_processor(tmp_path: Path) -> None:
+    refused = further(tmp_path, "m6g.large")
+    assert "m6g.large, which runs arm64, and i3.4xlarge runs x86_64" in refused.message
+    assert "-e cloudtop_instance_types=" in refused.hint
+
+
+def test_refuses_a_bid_that_is_too_high_for_a_further_type(tmp_path: Path) -> None:
+    # c3.large is $0.105 an hour on demand, and ten times that is the cap
+    refused = further(tmp_path, "c3.large", "cloudtop_bid=1.06")
+    assert "the on-demand price of c3.large ($0.105)" in refused.message
+    assert preflight.check(
+        wanted(tmp_path, "cloudtop_instance_types=c3.large", "cloudtop_bid=1.05")
+    )
+
+
+def test_the_plan_names_the_further_types(tmp_path: Path) -> None:
+    loaded = wanted(tmp_path, "cloudtop_instance_types=c3.large,r5d.4xlarge")
+    context = Context(Namespace(), loaded, clouds.load("rehearsal"), ())
+    told = commands.describe(context, preflight.check(loaded))
+    assert "\n  if EC2 has none: c3.large, then r5d.4xlarge\n" in told
+
+
+def test_a_type_that_the_zone_has_not_is_passed_over_in_a_note(tmp_path: Path) -> None:
+    elsewhere = ("cloudtop_instance_type=c3.xlarge", "cloudtop_zone=us-east-1d")
+    assert "c3.xlarge is not offered in us-east-1d" in refusal(tmp_path, *elsewhere).message
+    plan = preflight.check(wanted(tmp_path, *elsewhere, "cloudtop_instance_types=i3.4xlarge"))
+    assert "c3.xlarge is not offered in us-east-1d and is passed over." in plan.notes
 
 
 def test_refuses_unknown_zone_and_lists_the_known(tmp_path: Path) -> None:

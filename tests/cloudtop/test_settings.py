@@ -22,6 +22,20 @@ def test_defaults_are_the_recipe() -> None:
     assert (loaded.instance_type, loaded.bid, loaded.cloud) == ("i3.4xlarge", 0.20, "rehearsal")
 
 
+@pytest.mark.parametrize(
+    "given", ["[c3.xlarge, i3.8xlarge]", "c3.xlarge,i3.8xlarge", "c3.xlarge, i3.8xlarge"]
+)
+def test_further_types_are_a_list_or_a_text(given: str) -> None:
+    loaded = settings.load([f"cloudtop_instance_types={given}"])
+    assert loaded.types == ("i3.4xlarge", "c3.xlarge", "i3.8xlarge")
+
+
+@pytest.mark.parametrize("given", ["", "[]", "c3.xlarge"])
+def test_further_types_may_be_none_or_one(given: str) -> None:
+    loaded = settings.load([f"cloudtop_instance_types={given}"])
+    assert loaded.types == ("i3.4xlarge", "c3.xlarge")[: 2 if "c3" in given else 1]
+
+
 def test_no_budget_unless_one_is_set() -> None:
     loaded = settings.load()
     assert (loaded.monthly_budget, loaded.budget_action) == (0, "warn")
@@ -70,6 +84,12 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_zone=us-east-1", "'us-east-1'"),
         ("cloudtop_zone=eu-west-1a", "'eu-west-1a'"),
         ("cloudtop_instance_type=big", "'big'"),
+        ("cloudtop_instance_types=[i3.8xlarge, big]", "every type in it has to look like"),
+        ("cloudtop_instance_types=big", "'big'"),
+        ("cloudtop_instance_types=7", "it has to be a list of types"),
+        ("cloudtop_instance_types={i3.8xlarge: 1}", "it has to be a list of types"),
+        ("cloudtop_instance_types=c3.large,c3.large", "c3.large is named twice"),
+        ("cloudtop_instance_types=[i3.4xlarge]", "i3.4xlarge is named twice"),
         ("cloudtop_interruption=explode", "'explode'"),
         ("cloudtop_idle_stop_minutes=-1", "'-1'"),
         ("cloudtop_idle_stop_minutes=half an hour", "'half an hour'"),

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
-from cloudtop import watch
+from cloudtop import type_list, watch
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 
 
 def found(state: str, code: str, instance: str = "", launched: str = "1") -> Found:
-    request = {"SpotInstanceRequestId": "sir-1", "State": state, "Status": {"Code": code}}
+    request = {
+        "SpotInstanceRequestId": "sir-1",
+        "State": state,
+        "Status": {"Code": code},
+        "LaunchSpecification": {"InstanceType": "a"},
+    }
     machine: dict[str, Any] | None = None
     if instance:
         machine = {
@@ -55,12 +60,13 @@ class Scene:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def watch(self, *, once: bool = False) -> None:
+    def watch(self, *, once: bool = False, types: tuple[str, ...] = ("a",)) -> None:
         watching = watch.Watch(
             self.look,
             self.make_whole,
             self.told.append,
             once=once,
+            lacks=lambda found: type_list.lacks(types, found.request),
             sleep=self.sleep,
             clock=lambda: self.now,
         )
@@ -98,6 +104,36 @@ def test_failed_machine_is_tried_again_after_longer_and_longer_pauses() -> None:
     scene.watch()
     # At 0 s, 60 s and 180 s; the next would be at 420 s, and 30 looks take 450
     assert scene.made == 4
+
+
+def test_with_further_types_the_playbooks_look_for_a_machine_where_there_is_none() -> None:
+    scene = Scene(FIRST, AWAY, SECOND, SECOND)
+    scene.watch(types=("a", "b"))
+    assert scene.made == 3
+    assert scene.told[-1] == "i-2 is whole"
+
+
+def test_where_no_type_can_be_had_it_is_tried_after_longer_and_longer_pauses() -> None:
+    scene = Scene(*[AWAY] * 30, failures=99)
+    scene.watch(types=("a", "b"))
+    assert scene.made == 4
+    assert "the cloudtop is not whole: The machine went away. Next try in 60 s" in scene.told[1]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "types"),
+    [
+        ("open", "capacity-not-available", ("a",)),
+        # A list that the live request is not of
+        ("open", "capacity-not-available", ("b", "c")),
+        ("open", "instance-terminated-no-capacity", ("a", "b")),
+        ("disabled", "instance-stopped-no-capacity", ("a", "b")),
+    ],
+)
+def test_all_else_is_waited_for(state: str, code: str, types: tuple[str, ...]) -> None:
+    scene = Scene(found(state, code), found(state, code))
+    scene.watch(types=types)
+    assert scene.made == 0
 
 
 def test_laptop_with_no_network_goes_on_watching() -> None:

@@ -165,6 +165,31 @@ def test_verdict_on_a_request(state: str, code: str, instance: str, verdict: str
     assert info.verdict_of(told) == verdict
 
 
+@pytest.mark.parametrize(
+    ("state", "code", "machine", "lacking"),
+    [
+        ("open", "capacity-not-available", "", True),
+        ("open", "capacity-oversubscribed", "", True),
+        ("open", "price-too-low", "", True),
+        ("open", "pending-evaluation", "", False),
+        ("open", "instance-terminated-no-capacity", "running", False),
+        # It saves work in its last two minutes
+        ("open", "capacity-not-available", "running", False),
+        ("active", "fulfilled", "running", False),
+        ("disabled", "instance-stopped-no-capacity", "stopped", False),
+        ("cancelled", "price-too-low", "", False),
+    ],
+)
+def test_which_request_wants_for_a_machine(
+    ec2: MadeUpEC2, state: str, code: str, machine: str, lacking: bool
+) -> None:
+    ec2.request("sir-1", state, "" if state == "open" else "i-1", code=code)
+    if machine:
+        ec2.instance("i-1", "sir-1", machine)
+    (seen,) = info.look(None, TAGS).requests
+    assert seen["lacking"] is lacking
+
+
 def test_no_request_is_a_verdict_too() -> None:
     assert info.verdict_of(None) == "none"
 

@@ -24,6 +24,8 @@ def test_the_cheapest_zone_comes_first_and_unpriced_ones_last() -> None:
     ]
     prices = zones.latest_prices(history)
     assert zones.by_price({"a", "b", "c", "d"}, prices) == ["b", "a", "c", "d"]
+    further = [{"c", "d"}, {"d"}]
+    assert zones.by_choice({"a", "b", "c", "d"}, further, prices) == ["d", "c", "b", "a"]
 
 
 class Volumes:

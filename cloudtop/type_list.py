@@ -1,0 +1,39 @@
+"""The list of instance types that a cloudtop's machine may be of, the preferred one first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
+# Of an open request: its type can't be had now, for want of room or at its bid (EC2 User Guide,
+# "Spot request status"); the role spot_request goes by the same codes
+LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
+
+
+def read(first: str, further: Any) -> tuple[tuple[str, ...], str]:
+    """All types in their order, and which rule the value breaks, or ``''``.
+
+    ``further`` is the value of cloudtop_instance_types: a list, a text of names with commas
+    between them, or nothing.
+    """
+    if isinstance(further, str):
+        further = [each for each in further.strip("[] ").split(",") if each.strip()]
+    if not isinstance(further, list | None):
+        return (first,), "it has to be a list of types, such as [i3en.3xlarge, i3.8xlarge]"
+    types = (first, *(str(each).strip() for each in further or []))
+    if not all(INSTANCE_TYPE.fullmatch(each) for each in types[1:]):
+        return types, "every type in it has to look like i3.8xlarge"
+    twice = [each for number, each in enumerate(types) if each in types[:number]]
+    if twice:
+        return types, f"{twice[0]} is named twice, cloudtop_instance_type ({first}) included"
+    return types, ""
+
+
+def lacks(types: Sequence[str], request: Any) -> bool:
+    """Whether EC2 has no machine for a request, and another type could be asked for."""
+    told = request or {}
+    kind = told.get("LaunchSpecification", {}).get("InstanceType")
+    waits = told.get("State") == "open" and told.get("Status", {}).get("Code") in LACKING_CODES
+    return bool(waits and len(types) > 1 and kind in types)
