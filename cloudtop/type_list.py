@@ -22,13 +22,14 @@ def read(first: str, further: Any) -> tuple[tuple[str, ...], str]:
         further = [each for each in further.strip("[] ").split(",") if each.strip()]
     if not isinstance(further, list | None):
         return (first,), "it has to be a list of types, such as [i3en.3xlarge, i3.8xlarge]"
-    types = (first, *(str(each).strip() for each in further or []))
-    if not all(INSTANCE_TYPE.fullmatch(each) for each in types[1:]):
-        return types, "every type in it has to look like i3.8xlarge"
-    twice = [each for number, each in enumerate(types) if each in types[:number]]
+    named = [str(each).strip() for each in further or []]
+    if not all(INSTANCE_TYPE.fullmatch(each) for each in named):
+        return (first, *named), "every type in it has to look like i3.8xlarge"
+    twice = [each for number, each in enumerate(named) if each in named[:number]]
     if twice:
-        return types, f"{twice[0]} is named twice, cloudtop_instance_type ({first}) included"
-    return types, ""
+        return (first, *named), f"{twice[0]} is named twice"
+    # One of them may be the first for a while: switch --type
+    return (first, *(each for each in named if each != first)), ""
 
 
 def lacks(types: Sequence[str], request: Any) -> bool:

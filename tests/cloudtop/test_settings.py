@@ -30,6 +30,11 @@ def test_further_types_are_a_list_or_a_text(given: str) -> None:
     assert loaded.types == ("i3.4xlarge", "c3.xlarge", "i3.8xlarge")
 
 
+def test_a_further_type_may_be_the_first_for_a_while() -> None:
+    given = ["cloudtop_instance_types=[c3.xlarge, i3.8xlarge]", "cloudtop_instance_type=c3.xlarge"]
+    assert settings.load(given).types == ("c3.xlarge", "i3.8xlarge")
+
+
 @pytest.mark.parametrize("given", ["", "[]", "c3.xlarge"])
 def test_further_types_may_be_none_or_one(given: str) -> None:
     loaded = settings.load([f"cloudtop_instance_types={given}"])
@@ -89,7 +94,6 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_instance_types=7", "it has to be a list of types"),
         ("cloudtop_instance_types={i3.8xlarge: 1}", "it has to be a list of types"),
         ("cloudtop_instance_types=c3.large,c3.large", "c3.large is named twice"),
-        ("cloudtop_instance_types=[i3.4xlarge]", "i3.4xlarge is named twice"),
         ("cloudtop_interruption=explode", "'explode'"),
         ("cloudtop_idle_stop_minutes=-1", "'-1'"),
         ("cloudtop_idle_stop_minutes=half an hour", "'half an hour'"),
