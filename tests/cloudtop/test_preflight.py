@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop import clouds, commands, ec2, paths, preflight, settings
+from cloudtop import clouds, commands, ec2, preflight, settings
 from cloudtop.context import Context
 from cloudtop.errors import CloudtopError
 from tests import cloud
 
+pytestmark = pytest.mark.usefixtures("entered")
 ZONE = "us-east-1b"
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cloud.fake_cloud(tmp_path_factory.mktemp("cloud")) as (url, _server, _host):
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def entered(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key, value in cloud.environment(endpoint).items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,8 @@ from cloudtop import bid, price_source, prices, settings
 from cloudtop.clouds import load as cloud
 from cloudtop.context import Context
 from cloudtop.errors import CloudtopError
-from tests.cloud import environment, fake_cloud
 
 STANDARD = {"us-east-1a": 0.152, "us-east-1b": 0.155}
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with fake_cloud(tmp_path_factory.mktemp("cloud")) as (address, _, _):
-        yield address
-
-
-@pytest.fixture
-def entered(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key, value in environment(endpoint).items():
-        monkeypatch.setenv(key, value)
 
 
 def context(**given: Any) -> Context:

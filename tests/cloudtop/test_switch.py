@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import runner
-from cloudtop import costs, paths, preflight, settings, switch, switch_cost
+from cloudtop import costs, preflight, settings, switch, switch_cost
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import Plan
@@ -18,6 +17,7 @@ from spotprices.files import Prices
 from tests import cloud
 from tests.cloudtop.test_preflight import tagged
 
+pytestmark = pytest.mark.usefixtures("entered")
 REQUEST: dict[str, Any] = {
     "SpotInstanceRequestId": "sir-1",
     "SpotPrice": "0.200000",
@@ -27,19 +27,6 @@ REQUEST: dict[str, Any] = {
 VOLUME: dict[str, Any] = {"VolumeId": "vol-1", "Size": 50, "AvailabilityZone": "us-east-1a"}
 MACHINE = {"InstanceId": "i-1"}
 FOUND = Found(REQUEST, MACHINE, VOLUME)
-
-
-@pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cloud.fake_cloud(tmp_path_factory.mktemp("cloud")) as (url, _server, _host):
-        yield url
-
-
-@pytest.fixture(autouse=True)
-def entered(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key, value in cloud.environment(endpoint).items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
 
 
 def plan(bid: float) -> Plan:
