@@ -64,9 +64,9 @@ def standing(settings: Settings, spent: float, at_most: bool) -> Standing | None
     return Standing(settings.monthly_budget, spent, at_most, settings.budget_action)
 
 
-def highest_bid(budget: float, volume_gib: int, root_gib: int) -> float:
+def highest_bid(budget: float, volume_gib: int, root_gib: int, kept: int = 0) -> float:
     """The highest bid whose worst month is within the budget; not above 0 where none is."""
-    beside = costs.worst_month(0, volume_gib, root_gib).total
+    beside = costs.worst_month(0, volume_gib, root_gib, kept).total
     # The least of a hair, for sums that are exact on paper
     return math.floor((budget - beside) / costs.HOURS_PER_MONTH * BID_STEPS + 1e-6) / BID_STEPS
 
@@ -74,22 +74,25 @@ def highest_bid(budget: float, volume_gib: int, root_gib: int) -> float:
 def refuse(settings: Settings) -> None:
     """Refuse a bid whose worst month is above the budget. Raises CloudtopError with what fits."""
     budget, bid = settings.monthly_budget, settings.bid
-    worst = costs.worst_month(bid, settings.volume_size, settings.root_size)
+    worst = costs.worst_month(
+        bid, settings.volume_size, settings.root_size, settings.snapshots_kept
+    )
     if not budget or round(worst.total, 2) <= budget:
         return
     message = (
         f"cloudtop_bid is ${bid:g} an hour, which is ${worst.total:.2f} in the worst month, and"
         f" cloudtop_monthly_budget is ${budget:.2f}."
     )
-    highest = highest_bid(budget, settings.volume_size, settings.root_size)
+    highest = highest_bid(budget, settings.volume_size, settings.root_size, settings.snapshots_kept)
     if highest > 0:
         raise CloudtopError(
             f"{message} The highest bid that fits is ${highest:g}.",
             f"Try: python runner.py provision -e cloudtop_bid={highest:.4f}",
         )
     beside = worst.total - worst.machine
+    kept = ", their snapshots" if worst.snapshots else ""
     raise CloudtopError(
-        f"{message} No bid fits: the disks and the address alone are ${beside:.2f}.",
+        f"{message} No bid fits: the disks{kept} and the address alone are ${beside:.2f}.",
         f"Try: python runner.py provision -e cloudtop_monthly_budget={math.ceil(worst.total)}",
     )
 
@@ -97,7 +100,9 @@ def refuse(settings: Settings) -> None:
 def note_on_request(settings: Settings, request: Any) -> str:
     """What is to be said of a live request's own bid, which no later setting changes."""
     bid = float((request or {}).get("SpotPrice") or 0)
-    worst = costs.worst_month(bid, settings.volume_size, settings.root_size).total
+    worst = costs.worst_month(
+        bid, settings.volume_size, settings.root_size, settings.snapshots_kept
+    ).total
     if not settings.monthly_budget or round(worst, 2) <= settings.monthly_budget:
         return ""
     return (

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cloudtop import bake, ec2, images, ledger, preflight, ssh, status, summary
+from cloudtop import bake, ec2, images, ledger, preflight, schedule, ssh, status, summary
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.preflight import Plan
 
@@ -51,6 +51,9 @@ def gathered(context: Context) -> dict[str, Any]:
     told = status.gather(context.settings, context.cloud, found, own, pinned)
     journal = (told["machine"] or {}).get("reaps")
     now = int(time.time())
+    size = told["volume"]["size"] if told["volume"] else context.settings.volume_size
+    timer = schedule.find(ec2.client("dlm"), context.settings.name, context.settings.owner)
+    told["schedule"] = timer and timer.as_json(size)
     return {**told, "money": ledger.money(lambda: client, context.settings, found, journal, now)}
 
 
@@ -83,7 +86,9 @@ def describe(context: Context, plan: Plan) -> str:
         *_others(settings.types[1:]),
         f"  bid ${settings.bid:.2f}/h; when taken away: {settings.interruption}",
         f"  at worst ${month.total:.2f} a month: machine ${month.machine:.2f},"
-        f" volume ${month.volume:.2f}, root disk ${month.root:.2f}, address ${month.address:.2f}",
+        f" volume ${month.volume:.2f}, root disk ${month.root:.2f}, address ${month.address:.2f}"
+        + (f", snapshots ${month.snapshots:.2f}" if month.snapshots else ""),
+        *([f"  snapshots {plan.snapshots}"] if plan.snapshots else []),
         *(f"  {note}" for note in plan.notes),
         "",
     ]

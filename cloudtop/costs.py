@@ -36,10 +36,12 @@ class WorstMonth:
     volume: float
     root: float
     address: float
+    # Of a schedule, at their full size
+    snapshots: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.machine + self.volume + self.root + self.address
+        return self.machine + self.volume + self.root + self.address + self.snapshots
 
     @property
     def at_rest(self) -> float:
@@ -47,13 +49,17 @@ class WorstMonth:
         return self.volume
 
 
-def worst_month(bid: float, volume_gib: int, root_gib: int) -> WorstMonth:
-    """The worst month of a bid in dollars an hour and gp3 volumes in GiB."""
+def worst_month(bid: float, volume_gib: int, root_gib: int, kept: int = 0) -> WorstMonth:
+    """The worst month of a bid in dollars an hour and gp3 volumes in GiB.
+
+    A schedule keeps ``kept`` snapshots of the volume.
+    """
     return WorstMonth(
         machine=bid * HOURS_PER_MONTH,
         volume=volume_gib * GP3_PER_GIB_MONTH,
         root=root_gib * GP3_PER_GIB_MONTH,
         address=PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH,
+        snapshots=snapshots(kept * volume_gib),
     )
 
 

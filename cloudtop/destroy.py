@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cloudtop import costs, ec2, farewell, orphans, snapshots
+from cloudtop import costs, ec2, farewell, orphans, schedule, snapshots
 from cloudtop.bake import images_of
 from cloudtop.context import Context, confirm, run_playbooks
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.images import Image
 from cloudtop.orphans import Leftover
+from cloudtop.schedule import Schedule
 from cloudtop.snapshots import Snapshot
 
 
@@ -29,7 +30,8 @@ def destroy(context: Context) -> None:
         )
     found = context.find()
     taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
-    print(announcement(name, found, images_of(context), doomed is not None, taken))
+    timer = schedule.find(ec2.client("dlm"), name, context.settings.owner)
+    print(announcement(name, found, images_of(context), doomed is not None, taken, timer))
     confirm(context.options.yes, "Go on?")
     if doomed is None:
         farewell.save_work(context, found)
@@ -47,7 +49,12 @@ def destroy(context: Context) -> None:
 
 
 def announcement(
-    name: str, found: Found, baked: list[Image], delete: bool, taken: Sequence[Snapshot] = ()
+    name: str,
+    found: Found,
+    baked: list[Image],
+    delete: bool,
+    taken: Sequence[Snapshot] = (),
+    timer: Schedule | None = None,
 ) -> str:
     """What a destroy removes and keeps, before anybody is asked."""
     volume = found.volume
@@ -60,6 +67,11 @@ def announcement(
         )
     if found.address:
         lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
+    if timer:
+        lines.append(
+            f"  the schedule      {timer.id}: no more snapshots every {timer.hours} h;"
+            " the next provision sets it again"
+        )
     lines.append("  its security group, key pair and instance profile")
     if delete:
         lines += [f"  the image         {each.id}, {each.name}" for each in baked]
@@ -70,7 +82,7 @@ def announcement(
         lines.append(f"It keeps the volume {volume['VolumeId']}, {volume['Size']} GiB.")
     if taken:
         lines.append(
-            f"It keeps {_count(taken)} of the volume: {', '.join(each.label for each in taken)}."
+            f"It keeps {_count(taken)} of the volume: {', '.join(each.title for each in taken)}."
         )
     if baked and not delete:
         lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")

@@ -33,7 +33,7 @@ _BAD_KEYS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
+DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 _NO_REGION = {"InvalidRegion", "OptInRequired"}
 
 
@@ -84,7 +84,7 @@ def _sentence(error: ClientError) -> CloudtopError:
         hint = "The credentials have expired. Try: aws sso login, or new keys"
     elif code in _BAD_KEYS:
         hint = "The credentials are not valid. Try: aws sts get-caller-identity"
-    elif code in _DENIED:
+    elif code in DENIED:
         hint = "These credentials may not do that; ask for the permission named above"
     elif code in _NO_REGION:
         hint = "Try: --region us-east-1"
@@ -164,7 +164,7 @@ def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
         try:
             found = ec2.describe_addresses(Filters=filters)["Addresses"]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _DENIED:
+            if error.response.get("Error", {}).get("Code") not in DENIED:
                 raise
             found = []
     return max(found, key=lambda each: "InstanceId" in each, default=None)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cloudtop import budget, costs, ec2, instance_types
+from cloudtop import budget, costs, ec2, instance_types, schedule
 from cloudtop.costs import WorstMonth
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
@@ -31,6 +31,8 @@ class Plan:
     zone: str
     month: WorstMonth
     notes: tuple[str, ...]
+    # The schedule of snapshots in words, empty for none
+    snapshots: str = ""
 
     @property
     def makes_request(self) -> bool:
@@ -81,8 +83,15 @@ def check(settings: Settings, moves: bool = False) -> Plan:
         disks=sum(disk["Count"] for disk in storage),
         disk_gb=storage[0]["SizeInGB"] if storage else 0,
         zone=zone,
-        month=costs.worst_month(settings.bid, settings.volume_size, settings.root_size),
+        month=costs.worst_month(
+            settings.bid, settings.volume_size, settings.root_size, settings.snapshots_kept
+        ),
         notes=tuple(notes),
+        snapshots=schedule.sentence(
+            settings.snapshot_hours, settings.snapshot_keep, settings.volume_size
+        )
+        if settings.snapshot_hours
+        else "",
     )
 
 

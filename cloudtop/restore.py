@@ -27,9 +27,9 @@ def restore(context: Context) -> None:
     found = context.find()
     if found.volume and not options.again and is_done(found, chosen):
         print(
-            f"The volume {found.volume['VolumeId']} was made of {chosen.label} ({chosen.id}) and no"
+            f"The volume {found.volume['VolumeId']} was made of {chosen.title} ({chosen.id}) and no"
             " machine has it: nothing was changed.\n"
-            f"To have it anew: python runner.py restore {chosen.label} --again\n"
+            f"To have it anew: python runner.py restore {chosen.title} --again\n"
             "To have a machine with it: python runner.py provision"
         )
         return
@@ -48,16 +48,18 @@ def choose(known: list[Snapshot], wanted: str) -> Snapshot:
     """The snapshot of that label or id. Raises CloudtopError where it can't be restored."""
     fits = [each for each in known if wanted in (each.id, each.label) and each.state != "error"]
     if not fits:
-        labels = ", ".join(each.label for each in known) or "none"
+        labels = ", ".join(each.title for each in known) or "none"
         raise CloudtopError(
             f"There is no snapshot {wanted!r} of this cloudtop's volume; there is: {labels}.",
             "Try: python runner.py snapshot --list",
         )
     if fits[0].state != "completed":
         raise CloudtopError(
-            f"The snapshot {fits[0].label} is {fits[0].state} at {fits[0].progress}; it has to be"
+            f"The snapshot {fits[0].title} is {fits[0].state} at {fits[0].progress}; it has to be"
             " completed before it can be restored.",
-            f"Try: python runner.py snapshot {fits[0].label}, which waits for it",
+            f"Try: python runner.py snapshot {fits[0].label}, which waits for it"
+            if fits[0].label
+            else "Try again when python runner.py snapshot --list shows it as completed",
         )
     return fits[0]
 
@@ -75,7 +77,7 @@ def announcement(name: str, found: Found, chosen: Snapshot) -> str:
     gib = max(chosen.gib, old["Size"] if old else 0)
     month = costs.worst_month(0, gib, 0).volume
     lines = [
-        f"This makes the cloudtop {name!r} a volume of the snapshot {chosen.label} ({chosen.id},"
+        f"This makes the cloudtop {name!r} a volume of the snapshot {chosen.title} ({chosen.id},"
         f" begun {chosen.begun[:16].replace('T', ' ')} UTC):",
         f"  a new volume of {gib} GiB, ${month:.2f} a month on AWS",
     ]
@@ -100,10 +102,10 @@ def outcome(found: Found, chosen: Snapshot) -> str:
     volume: Any = found.volume or {}
     if ec2.tags(volume).get("cloudtop:restored-from") != chosen.id:
         raise CloudtopError(
-            f"EC2 does not show a volume of {chosen.label} in the place of the old one.",
-            f"Run it again: python runner.py restore {chosen.label}",
+            f"EC2 does not show a volume of {chosen.title} in the place of the old one.",
+            f"Run it again: python runner.py restore {chosen.title}",
         )
     return (
-        f"The volume is now {volume['VolumeId']}, as it was in {chosen.label}."
+        f"The volume is now {volume['VolumeId']}, as it was in {chosen.title}."
         "\nTo have a machine with it: python runner.py provision"
     )

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cloudtop import paths, type_list
+from cloudtop import paths, type_list, yaml_text
 from cloudtop.errors import CloudtopError
 
 # A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
@@ -24,6 +22,9 @@ INTERRUPTIONS = ("terminate", "stop", "hibernate")
 BUDGET_ACTIONS = ("warn", "stop")
 FILESYSTEMS = ("xfs", "ext4")
 IDLE_ACTIONS = ("stop", "terminate")
+# Data Lifecycle Manager's intervals and the most that it keeps (its API reference, CreateRule)
+SNAPSHOT_HOURS = ("0", "1", "2", "3", "4", "6", "8", "12", "24")
+SCHEDULE_KEEPS = 1000
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -53,6 +54,7 @@ class Settings:
     renew: bool
     image_parameter: str
     snapshot_keep: int
+    snapshot_hours: int
     root_size: int
     volume_size: int
     ephemeral_mount: str
@@ -60,6 +62,11 @@ class Settings:
     ssh_key: Path
     dotfiles_repository: str
     overrides: Mapping[str, Any]
+
+    @property
+    def snapshots_kept(self) -> int:
+        """How many snapshots a schedule keeps; 0 where there is none."""
+        return self.snapshot_keep if self.snapshot_hours else 0
 
 
 def load(given: Iterable[str] = (), **options: str | None) -> Settings:
@@ -69,15 +76,15 @@ def load(given: Iterable[str] = (), **options: str | None) -> Settings:
     ``--name``, ``--cloud`` and ``--region``, which win. Raises CloudtopError with
     the value, the rule and the command to try.
     """
-    tracked = _read(paths.SETTINGS)
-    overrides = _read(paths.OWN_SETTINGS) if paths.OWN_SETTINGS.exists() else {}
+    tracked = yaml_text.read(paths.SETTINGS)
+    overrides = yaml_text.read(paths.OWN_SETTINGS) if paths.OWN_SETTINGS.exists() else {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
             raise CloudtopError(
                 f"-e {text!r} is not of the form key=value.", "Try: -e cloudtop_bid=0.15"
             )
-        overrides[key] = _value(value)
+        overrides[key] = yaml_text.value(value)
     overrides.update({f"cloudtop_{key}": value for key, value in options.items() if value})
     for key in overrides:
         if key.startswith("cloudtop_") and key not in tracked:
@@ -95,25 +102,6 @@ def load(given: Iterable[str] = (), **options: str | None) -> Settings:
 def login_name() -> str:
     """This process's user, as ``id -un`` prints it."""
     return pwd.getpwuid(os.getuid()).pw_name
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        loaded = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise CloudtopError(f"{path} is not YAML: {where}.", f"Mend that line of {path}") from error
-    if not isinstance(loaded, dict | None):
-        raise CloudtopError(f"{path} has to hold settings as 'key: value' lines.")
-    return loaded or {}
-
-
-def _value(text: str) -> Any:
-    """A value as YAML reads it, so that ``-e cloudtop_bid=0.15`` is a number."""
-    try:
-        return yaml.safe_load(text) if text else ""
-    except yaml.YAMLError:
-        return text
 
 
 def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Settings:
@@ -207,6 +195,18 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         "it has to be the number of snapshots that are kept, or 0 for all of them",
         "7",
     )
+    need(
+        text("snapshot_hours") in SNAPSHOT_HOURS,
+        "snapshot_hours",
+        f"it has to be one of {', '.join(SNAPSHOT_HOURS)}, with 0 for none",
+        "24",
+    )
+    need(
+        text("snapshot_hours") == "0" or 0 < int(text("snapshot_keep")) <= SCHEDULE_KEEPS,
+        "snapshot_keep",
+        f"a schedule (cloudtop_snapshot_hours) keeps 1 to {SCHEDULE_KEEPS} snapshots",
+        "7",
+    )
     choice("idle_action", IDLE_ACTIONS)
     for key, example in (("cpus", "0.3"), ("network_kib", "1024"), ("ssh_kib", "4")):
         threshold(f"idle_{key}", example)
@@ -235,6 +235,7 @@ def _checked(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> Setting
         renew=boolean("renew"),
         image_parameter=text("image_parameter"),
         snapshot_keep=int(text("snapshot_keep")),
+        snapshot_hours=int(text("snapshot_hours")),
         root_size=gib("root_size", 8, 16384),
         volume_size=gib("volume_size", 1, 16384),
         ephemeral_mount=place("ephemeral_mount", "/mnt/ephemeral"),

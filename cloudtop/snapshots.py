@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloudtop import costs, ec2, ssh, status
+from cloudtop import costs, ec2, schedule, ssh, status
 from cloudtop.context import Context, run_playbooks
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
@@ -25,7 +25,7 @@ class Snapshot:
     """A snapshot of a persistent volume; ``gib`` is the size of the disk it was taken of.
 
     ``state`` is EC2's (pending, completed, error), ``progress`` too (say ``40%``), and
-    ``begun`` is ISO 8601 in UTC.
+    ``begun`` is ISO 8601 in UTC. One that AWS took on a schedule has no label.
     """
 
     id: str
@@ -36,6 +36,12 @@ class Snapshot:
     progress: str
     begun: str
     encrypted: bool
+    scheduled: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is called, and what restore finds it by."""
+        return self.label or self.id
 
     @property
     def month(self) -> float:
@@ -76,6 +82,7 @@ def _snapshot(found: Any) -> Snapshot:
         progress=found.get("Progress", ""),
         begun=found["StartTime"].isoformat(timespec="seconds"),
         encrypted=found["Encrypted"],
+        scheduled=schedule.POLICY_TAG in ec2.tags(found),
     )
 
 
@@ -126,12 +133,13 @@ def render(name: str, known: Sequence[Snapshot]) -> str:
     """The snapshots and what they cost, for people."""
     if not known:
         return f"The cloudtop {name!r} has no snapshot: python runner.py snapshot"
-    width = max(len("label"), *(len(each.label) for each in known))
+    shown = [each.label or ("by schedule" if each.scheduled else "-") for each in known]
+    width = max(len("label"), *map(len, shown))
     lines = [f"  {'label':<{width}}  {'id':<22}  {'GiB':>5}  {'begun (UTC)':<16}  $/month at most"]
-    for each in known:
+    for each, label in zip(known, shown, strict=True):
         note = "" if each.state == "completed" else f"  {each.state} {each.progress}"
         lines.append(
-            f"  {each.label:<{width}}  {each.id:<22}  {each.gib:>5}"
+            f"  {label:<{width}}  {each.id:<22}  {each.gib:>5}"
             f"  {each.begun[:16].replace('T', ' ')}  {each.month:15.2f}{note}"
         )
     total = sum(each.month for each in known)

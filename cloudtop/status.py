@@ -38,12 +38,12 @@ def gather(
     Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
     request launches from; ``ask`` logs in to the machine for its own view. ``money`` is the
-    ledger's to add.
+    ledger's to add, ``schedule`` that of the snapshots.
     """
     request, instance, volume = found.request, found.instance, found.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
     size = volume["Size"] if volume else settings.volume_size
-    month = costs.worst_month(bid, size, settings.root_size)
+    month = costs.worst_month(bid, size, settings.root_size, settings.snapshots_kept)
     target = target_of(settings, cloud, instance)
     if ask and target:
         pin_from_tag(target, volume)
@@ -82,6 +82,7 @@ def gather(
             "zone": volume["AvailabilityZone"],
             "attached_to": [each["InstanceId"] for each in volume.get("Attachments", [])],
         },
+        "schedule": None,
         "image": pinned and pinned.as_json(),
         "images": [each.as_json() for each in baked],
         "next_relaunch": images.next_relaunch(pinned, list(baked)),

@@ -47,6 +47,8 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("array", _told(array)))
     if volume:
         rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
+    if status["schedule"]:
+        rows.append(("snapshots", status["schedule"]["sentence"]))
     if mount:
         rows.append(("", _told(mount)))
     if machine.get("idle"):

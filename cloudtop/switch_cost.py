@@ -76,7 +76,12 @@ def worst_line(settings: Settings, found: Found, plan: Plan) -> str:
     if not found.request:
         return f"At worst it costs {after}."
     bid, volume = float(found.request.get("SpotPrice") or 0), found.volume or {}
-    before = costs.worst_month(bid, volume.get("Size", settings.volume_size), settings.root_size)
+    before = costs.worst_month(
+        bid,
+        volume.get("Size", settings.volume_size),
+        settings.root_size,
+        settings.snapshots_kept,
+    )
     return f"At worst it costs {after}; it was ${before.total:.2f}."
 
 

@@ -16,17 +16,18 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
+from localcloud.dlm.models import dlm_backends
 from localcloud.ec2.base import Base
 from localcloud.errors import LocalCloudError
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 5
+FORMAT = 6
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,
     "python": ".".join(platform.python_version_tuple()[:2]),
 }
-KEPT: dict[str, Any] = {"ec2": ec2_backends, "iam": iam_backends}
+KEPT: dict[str, Any] = {"dlm": dlm_backends, "ec2": ec2_backends, "iam": iam_backends}
 
 
 def _own_parameters() -> dict[tuple[str, str], dict[str, Any]]:

@@ -18,6 +18,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from localcloud.dlm import answers as lifecycles
 from localcloud.ec2 import levers, sts
 from localcloud.ec2.authorization import authorize
 from localcloud.ec2.cloud import Cloud
@@ -27,7 +28,7 @@ from localcloud.errors import LocalCloudError
 
 log = logging.getLogger("localcloud.api")
 
-SERVICES = ("ec2", "iam", "ssm", "sts")
+SERVICES = ("dlm", "ec2", "iam", "ssm", "sts")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 OWN = "/localcloud/"
@@ -37,12 +38,18 @@ StartResponse = Callable[..., Any]
 
 
 class Api:
-    """A WSGI application: EC2, IAM, SSM and STS, and our own few paths below /localcloud/."""
+    """A WSGI application: DLM, EC2, IAM, SSM and STS, and our own few paths below /localcloud/."""
 
     def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]]) -> None:
         self._cloud = cloud
         self._health = health
-        self._apps = {name: create_backend_app(name) for name in SERVICES}  # type: ignore[arg-type]
+        # Moto has no DLM, so that is ours alone
+        self._apps: dict[str, Any] = {
+            name: create_backend_app(name)  # type: ignore[arg-type]
+            for name in SERVICES
+            if name != "dlm"
+        }
+        self._apps["dlm"] = lifecycles.application
         self._calls: dict[str, Counter[str]] = {"mutating": Counter(), "reading": Counter()}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -69,7 +76,9 @@ class Api:
                 "Request is missing an AWS Signature Version 4. Try: python -m localcloud env",
             )  # fmt: skip
         access_key, region, service = found.groups()
-        action, dry = action_of(request)
+        action, dry = (
+            action_of(request) if service != "dlm" else (lifecycles.action(environ), False)
+        )
         environ[WHAT] = f"{service}:{action}"
         if service not in SERVICES:
             style = "ssm" if "X-Amz-Target" in request.headers else "sts"
@@ -191,9 +200,10 @@ def _first_sentence(reason: Exception) -> str:
 def error(service: str, status: int, code: str, message: str) -> Response:
     """An error as the service's protocol has it, so that clients show its words."""
     ident = secrets.token_hex(16)
-    if service == "ssm":
+    if service in ("dlm", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
-        return Response(body, status, mimetype="application/x-amz-json-1.1")
+        told = {"x-amzn-ErrorType": code}
+        return Response(body, status, told, mimetype="application/x-amz-json-1.1")
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if service == "ec2":
         body = (

@@ -9,6 +9,7 @@ from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 from moto.sts.models import sts_backends
 
+from localcloud.dlm.models import dlm_backends
 from localcloud.ec2.backend import Backend
 from localcloud.ec2.base import Base
 from localcloud.ec2.cloud import Cloud
@@ -18,7 +19,7 @@ from localcloud.ec2.responses.whole import Answers
 
 def install(cloud: Cloud) -> None:
     """Moto's state is the process's: there can be one rehearsal cloud in it at a time."""
-    for backends in (ec2_backends, iam_backends, ssm_backends, sts_backends):
+    for backends in (dlm_backends, ec2_backends, iam_backends, ssm_backends, sts_backends):
         backends.clear()
     Base.cloud = cloud
     ec2_backends.backend = Backend

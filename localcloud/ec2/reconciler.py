@@ -12,6 +12,7 @@ from functools import partial
 
 from moto.ec2.models import ec2_backends
 
+from localcloud.dlm.models import dlm_backends
 from localcloud.ec2.backend import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.instance import BY_GUEST
@@ -100,6 +101,8 @@ class Reconciler:
                 self._guarded(f"{backend.region_name}: dead", partial(_mark, backend, alive, self))
                 for source in self._sources:
                     self._collect(source, backend)
+            for _, region, lifecycles in dlm_backends.iter_backends():
+                self._guarded(f"{region}: snapshot schedules", lifecycles.step)
             waiting = any(
                 request.state == "open" and request.code.startswith("pending-")
                 for backend in backends()

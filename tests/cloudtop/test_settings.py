@@ -107,6 +107,8 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_ephemeral_filesystem=ntfs", "'ntfs'"),
         ("cloudtop_force_bid=perhaps", "'perhaps'"),
         ("cloudtop_snapshot_keep=-1", "'-1'"),
+        ("cloudtop_snapshot_hours=5", "one of 0, 1, 2, 3, 4, 6, 8, 12, 24"),
+        ("cloudtop_snapshot_hours=daily", "'daily'"),
     ],
 )
 def test_refuses_bad_value_with_value_rule_and_command(given: str, said: str) -> None:
@@ -132,3 +134,11 @@ def test_refuses_own_file_that_is_not_yaml(own_file: Path) -> None:
     own_file.write_text("cloudtop_bid: [")
     with pytest.raises(CloudtopError, match="is not YAML"):
         settings.load()
+
+
+@pytest.mark.parametrize("keep", ["0", "1001"])
+def test_a_schedule_keeps_a_number_of_snapshots(keep: str) -> None:
+    given = ["cloudtop_snapshot_hours=6", f"cloudtop_snapshot_keep={keep}"]
+    with pytest.raises(CloudtopError, match="keeps 1 to 1000 snapshots"):
+        settings.load(given)
+    assert settings.load(given[1:]).snapshot_keep == int(keep)

@@ -1,0 +1,1 @@
+"""Amazon Data Lifecycle Manager: policies that take and delete snapshots by themselves."""

@@ -1,0 +1,109 @@
+"""Snapshots on a schedule, as they are told of: figures are those of sums made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cloudtop import budget, costs, destroy, paths, restore, schedule, settings, snapshots
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.schedule import Schedule
+from cloudtop.snapshots import Snapshot
+
+EVERY_SIX = Schedule("policy-1", 6, 7, "ENABLED", "ENABLED")
+
+
+@pytest.fixture(autouse=True)
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
+
+
+def test_a_schedule_costs_all_that_it_keeps_at_most() -> None:
+    # 7 * 50 * 0.05
+    assert EVERY_SIX.sentence(50) == (
+        "every 6 h, the newest 7 kept: at most $17.50 a month on AWS (7 x 50 GiB)"
+    )
+    assert schedule.sentence(1, 2, 10).startswith("every hour, the newest 2 kept: at most $1.00")
+    told = EVERY_SIX.as_json(50)
+    assert (told["hours"], told["keep"], told["month_at_most"]) == (6, 7, 17.5)
+
+
+def test_one_that_does_not_work_says_so() -> None:
+    broken = Schedule("policy-1", 6, 7, "ERROR", "the role is gone")
+    assert broken.sentence(50).startswith(
+        "NONE is taken, the policy policy-1 is ERROR: the role is gone; wanted: every 6 h"
+    )
+
+
+class Policies:
+    """Data Lifecycle Manager with what it lists, or with a refusal."""
+
+    def __init__(self, *listed: dict[str, Any], code: str = "") -> None:
+        self.listed = listed
+        self.code = code
+
+    def get_lifecycle_policies(self) -> dict[str, Any]:
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "Get")
+        return {"Policies": list(self.listed)}
+
+    def get_lifecycle_policy(self, PolicyId: str) -> dict[str, Any]:
+        rule = {"CreateRule": {"Interval": 4}, "RetainRule": {"Count": 3}}
+        policy = {"State": "ENABLED", "PolicyDetails": {"Schedules": [rule]}}
+        return {"Policy": {"PolicyId": PolicyId, **policy}}
+
+
+def listed(ident: str, name: str, owner: str = "alice") -> dict[str, Any]:
+    return {"PolicyId": ident, "Tags": {"cloudtop:name": name, "cloudtop:owner": owner}}
+
+
+def test_the_policy_is_found_by_its_tags() -> None:
+    known = Policies(listed("policy-2", "box", "bob"), listed("policy-3", "box"), {"PolicyId": "x"})
+    assert schedule.find(known, "box", "alice") == Schedule("policy-3", 4, 3, "ENABLED")
+    assert schedule.find(known, "other", "alice") is None
+
+
+def test_credentials_that_may_not_look_have_none_and_other_errors_are_told() -> None:
+    assert schedule.find(Policies(code="AccessDeniedException"), "box", "alice") is None
+    with pytest.raises(CloudtopError, match="Throttled"):
+        schedule.find(Policies(code="Throttled"), "box", "alice")
+
+
+def test_the_worst_month_and_the_budget_have_it_in() -> None:
+    # 146.00 + 4.00 + 1.28 + 3.65 and 7 * 50 * 0.05
+    assert costs.worst_month(0.20, 50, 16, 7).total == pytest.approx(154.93 + 17.50)
+    every_day = ["cloudtop_snapshot_hours=24", "cloudtop_monthly_budget=160"]
+    with pytest.raises(CloudtopError, match=r"\$172.43 in the worst month") as refused:
+        budget.refuse(settings.load(every_day))
+    # (160 - 26.43) / 730 = 0.18297…
+    assert "$0.1829" in refused.value.message
+    budget.refuse(settings.load([*every_day, "cloudtop_bid=0.1829"]))
+    none = settings.load(every_day[1:])
+    assert (none.snapshots_kept, none.snapshot_keep) == (0, 7)
+    budget.refuse(none)
+
+
+def automatic(ident: str = "snap-9") -> Snapshot:
+    begun = "2026-03-04T05:06:07+00:00"
+    return Snapshot(ident, "", "vol-1", 50, "completed", "100%", begun, True, scheduled=True)
+
+
+def test_one_without_a_label_is_called_by_its_id() -> None:
+    row = snapshots.render("box", [automatic()]).splitlines()[1]
+    assert row.split()[:3] == ["by", "schedule", "snap-9"]
+    assert snapshots.as_json([automatic()])["snapshots"][0]["scheduled"] is True
+    chosen = restore.choose([automatic()], "snap-9")
+    assert "snapshot snap-9" in restore.announcement("box", Found(None, None, None), chosen)
+    with pytest.raises(CloudtopError, match="there is: snap-9"):
+        restore.choose([automatic()], "good")
+
+
+def test_destroy_says_that_it_ends_and_what_stays() -> None:
+    found = Found(None, None, {"VolumeId": "vol-1", "Size": 50})
+    told = destroy.announcement("box", found, [], False, [automatic()], EVERY_SIX)
+    assert "policy-1: no more snapshots every 6 h; the next provision sets it again" in told
+    assert "It keeps 1 snapshot of the volume: snap-9." in told
