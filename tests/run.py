@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 # Tests that take minutes though they start no machine, as whole playbooks run in them
-LONG = (
-    *("tests/faults", "tests/roles/test_image.py", "tests/roles/test_volume_snapshot.py"),
-    *("tests/roles/test_switch.py", "tests/roles/test_restore.py", "tests/roles/test_orphans.py"),
+LONG_ROLES = (
+    *("image", "machine_policy", "orphans", "restore", "snapshot_schedule", "switch", "type_list"),
+    "volume_snapshot",
 )
+LONG = ("tests/faults", *(f"tests/roles/test_{name}.py" for name in LONG_ROLES))
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
 
 
