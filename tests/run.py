@@ -26,6 +26,11 @@ LONG_ROLES = (
     "volume_snapshot",
 )
 LONG = ("tests/faults", *(f"tests/roles/test_{name}.py" for name in LONG_ROLES))
+# Those that take long are named at the end, as they are the first to be made shorter
+PARALLEL = (
+    *("pytest", "-n", "2", "--dist", "loadfile"),
+    *("--durations", "12", "--durations-min", "10"),
+)
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
 
 
@@ -81,16 +86,14 @@ def fast_checks() -> Iterator[Check]:
     yield Check("ansible-lint", ("ansible-lint", "--offline", "--strict"), no_inventory=True)
     yield Check(
         "pytest",
-        ("pytest", "-n", "2", "--dist", "loadfile", *SLOW),
+        (*PARALLEL, *SLOW),
         pytest=True,
     )
 
 
 def machine_checks() -> Iterator[Check]:
     """The tests that take minutes: kills, and machines one after the other."""
-    yield Check(
-        "pytest, the long ones", ("pytest", "-n", "2", "--dist", "loadfile", *LONG), pytest=True
-    )
+    yield Check("pytest, the long ones", (*PARALLEL, *LONG), pytest=True)
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once
     scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]
