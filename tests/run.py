@@ -21,11 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 # Tests that take minutes though they start no machine, as whole playbooks run in them
-LONG_ROLES = (
-    *("image", "machine_policy", "orphans", "restore", "snapshot_schedule", "switch", "type_list"),
-    "volume_snapshot",
-)
-LONG = ("tests/faults", *(f"tests/roles/test_{name}.py" for name in LONG_ROLES))
+LONG = ("tests/faults", "tests/roles")
 # Those that take long are named at the end, as they are the first to be made shorter
 PARALLEL = (
     *("pytest", "-n", "2", "--dist", "loadfile"),
