@@ -165,6 +165,22 @@ def test_a_machine_in_between_makes_the_snapshot_old_and_no_one_takes_it(
     assert [each["VolumeId"] for each in volumes(place, "replaced")] == [volume]
 
 
+def test_a_request_that_was_made_meanwhile_keeps_its_volume(place: Place) -> None:
+    volume = place.make_volume(NAME)
+    spec = {
+        "ImageId": place.image(),
+        "InstanceType": "i3.4xlarge",
+        "Placement": {"AvailabilityZone": "us-east-1a"},
+    }
+    request = place.make_request(
+        LaunchSpecification=spec, TagSpecifications=tags_for("spot-instances-request", NAME)
+    )
+    refused = place.run("tests/roles/move.yml", cloudtop_name=NAME, cloudtop_switch_zone=ZONE)
+    assert f"the request {request} was made while it was being copied" in refused.sentence
+    assert [each["VolumeId"] for each in place.volumes(NAME)] == [volume]
+    assert volumes(place, "replaced") == []
+
+
 def mark(place: Place, resource: str, **named: str) -> None:
     pairs = {f"cloudtop:{key.replace('_', '-')}": value for key, value in named.items()}
     told = [{"Key": key, "Value": value} for key, value in pairs.items()]
@@ -196,6 +212,9 @@ def test_a_half_made_volume_of_another_zone_is_set_aside_and_none_is_deleted(
     place: Place,
 ) -> None:
     volume = place.make_volume(NAME)
+    # What somebody called like ours is not ours to delete
+    named = {"cloudtop_snapshot_label": f"early-{ZONE}"}
+    assert place.run("playbooks/snapshot.yml", cloudtop_name=NAME, **named).code == 0
     aside = half_moved(place, volume, "us-east-1c")
     done = move(place)
     assert done.code == 0, done.text
@@ -203,7 +222,7 @@ def test_a_half_made_volume_of_another_zone_is_set_aside_and_none_is_deleted(
     assert (new["AvailabilityZone"], new["VolumeId"] != aside) == (ZONE, True)
     assert {each["VolumeId"] for each in volumes(place, "replaced")} == {volume, aside}
     # The same volume was at rest all the while
-    assert labels(place) == ["before-switch-20260102-030405"]
+    assert set(labels(place)) == {"before-switch-20260102-030405", f"early-{ZONE}"}
     back = move(place, zone="us-east-1c")
     assert back.code == 0, back.text
     (newest,) = place.volumes(NAME)
