@@ -8,7 +8,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from localcloud.ec2.bids import Bids
 from localcloud.ec2.instance import BY_HOST, BY_SPOT, Instance
-from localcloud.ec2.plan import Planner
+from localcloud.ec2.planner import Planner
 from localcloud.ec2.reap import STOPPED, TERMINATED
 from localcloud.ec2.spot_request import SpotRequest
 

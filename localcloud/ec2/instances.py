@@ -14,7 +14,8 @@ from localcloud.ec2.base import tags_for
 from localcloud.ec2.elastic_ips import ElasticIps
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.instance import BY_USER, Instance
-from localcloud.ec2.plan import LaunchPlan, Planner
+from localcloud.ec2.plan import LaunchPlan
+from localcloud.ec2.planner import Planner
 from localcloud.ec2.volumes import VolumeAttachment
 
 Change = tuple[Instance, InstanceState]

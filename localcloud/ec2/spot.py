@@ -12,7 +12,7 @@ from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance import Instance
 from localcloud.ec2.instances import Change
 from localcloud.ec2.market import Market, standard
-from localcloud.ec2.plan import Planner
+from localcloud.ec2.planner import Planner
 from localcloud.ec2.spot_request import FILTERS, SpotRequest
 from localcloud.ec2.types import facts
 
