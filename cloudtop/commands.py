@@ -48,12 +48,10 @@ def gathered(context: Context) -> dict[str, Any]:
     found, own = context.find(), bake.images_of(context)
     client = ec2.client()
     pinned = images.pinned(client, found, own)
-    told = status.gather(context.settings, context.cloud, found, own, pinned)
+    timer = schedule.find(ec2.client("dlm"), context.settings.name, context.settings.owner)
+    told = status.gather(context.settings, context.cloud, found, own, pinned, timer=timer)
     journal = (told["machine"] or {}).get("reaps")
     now = int(time.time())
-    size = told["volume"]["size"] if told["volume"] else context.settings.volume_size
-    timer = schedule.find(ec2.client("dlm"), context.settings.name, context.settings.owner)
-    told["schedule"] = timer and timer.as_json(size)
     return {**told, "money": ledger.money(lambda: client, context.settings, found, journal, now)}
 
 

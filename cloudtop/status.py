@@ -12,6 +12,7 @@ from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.images import Image
+from cloudtop.schedule import Schedule
 from cloudtop.settings import Settings
 
 DEFAULT_NAME = "cloudtop"
@@ -32,18 +33,20 @@ def gather(
     baked: Sequence[Image] = (),
     pinned: Image | None = None,
     ask: bool = True,
+    timer: Schedule | None = None,
 ) -> dict[str, Any]:
     """All that is known, as ``status --json`` prints it.
 
     Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
-    request launches from; ``ask`` logs in to the machine for its own view. ``money`` is the
-    ledger's to add, ``schedule`` that of the snapshots.
+    request launches from; ``ask`` logs in to the machine for its own view; ``timer`` is the live
+    schedule of snapshots. ``money`` is the ledger's to add.
     """
     request, instance, volume = found.request, found.instance, found.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
     size = volume["Size"] if volume else settings.volume_size
-    month = costs.worst_month(bid, size, settings.root_size, settings.snapshots_kept)
+    kept = timer.keep if timer else settings.snapshots_kept
+    month = costs.worst_month(bid, size, settings.root_size, kept)
     target = target_of(settings, cloud, instance)
     if ask and target:
         pin_from_tag(target, volume)
@@ -82,7 +85,7 @@ def gather(
             "zone": volume["AvailabilityZone"],
             "attached_to": [each["InstanceId"] for each in volume.get("Attachments", [])],
         },
-        "schedule": None,
+        "schedule": timer and timer.as_json(size),
         "image": pinned and pinned.as_json(),
         "images": [each.as_json() for each in baked],
         "next_relaunch": images.next_relaunch(pinned, list(baked)),

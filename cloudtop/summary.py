@@ -47,10 +47,10 @@ def render(status: dict[str, Any]) -> str:
         rows.append(("array", _told(array)))
     if volume:
         rows.append(("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}"))
-    if status["schedule"]:
-        rows.append(("snapshots", status["schedule"]["sentence"]))
     if mount:
         rows.append(("", _told(mount)))
+    if status["schedule"]:
+        rows.append(("snapshots", status["schedule"]["sentence"]))
     if machine.get("idle"):
         rows.append(("idle", _told(machine["idle"])))
     reap = reaps.last(machine.get("reaps"))

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop import budget, costs, destroy, paths, restore, schedule, settings, snapshots
+from cloudtop import (
+    budget,
+    clouds,
+    costs,
+    destroy,
+    paths,
+    restore,
+    schedule,
+    settings,
+    snapshots,
+    status,
+    summary,
+)
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.schedule import Schedule
@@ -85,6 +97,21 @@ def test_the_worst_month_and_the_budget_have_it_in() -> None:
     none = settings.load(every_day[1:])
     assert (none.snapshots_kept, none.snapshot_keep) == (0, 7)
     budget.refuse(none)
+
+
+def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() -> None:
+    volume = {"VolumeId": "vol-1", "Size": 50, "State": "in-use", "AvailabilityZone": "us-east-1a"}
+    found = Found(None, None, volume)
+    told = status.gather(
+        settings.load(), clouds.load("rehearsal"), found, ask=False, timer=EVERY_SIX
+    )
+    assert told["worst_month"] == 172.43
+    told["machine"] = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
+    rows = summary.render(told).splitlines()
+    at = next(i for i, row in enumerate(rows) if "vol-1" in row)
+    # What the machine says of the volume stays with it
+    assert rows[at + 1].split() == ["50.0", "GiB:", "ext4"]
+    assert rows[at + 2].split()[:3] == ["snapshots", "every", "6"]
 
 
 def automatic(ident: str = "snap-9") -> Snapshot:
