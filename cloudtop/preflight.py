@@ -74,7 +74,9 @@ def check(settings: Settings, moves: bool = False) -> Plan:
             notes.append(
                 f"No on-demand price is known for {each}: the bid was not compared with it."
             )
-    notes += filter(None, [budget.note_on_request(settings, found.request)])
+    live = schedule.find(ec2.client("dlm"), settings.name, settings.owner)
+    ended = schedule.note_on_end(live, settings.snapshot_hours)
+    notes += filter(None, [budget.note_on_request(settings, found.request), ended])
     return Plan(
         found=found,
         account=account,

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cloudtop import costs
+from cloudtop import costs, paths
 from cloudtop.ec2 import DENIED, plain_errors
 
 # Tag that AWS gives each snapshot of a policy
@@ -56,6 +56,17 @@ def sentence(hours: int, keep: int, gib: int) -> str:
     return (
         f"{often}, the newest {keep} kept: at most ${month(keep, gib):.2f} a month on AWS"
         f" ({keep} x {gib} GiB)"
+    )
+
+
+def note_on_end(live: Schedule | None, wanted_hours: int) -> str:
+    """What is told where the settings end a schedule that is there; empty where they don't."""
+    if live is None or wanted_hours:
+        return ""
+    return (
+        f"No more snapshots are taken by AWS: cloudtop_snapshot_hours is 0 and the schedule"
+        f" {live.id} ends; what it took is kept. To have it stay, write into"
+        f" {paths.OWN_SETTINGS.name}: cloudtop_snapshot_hours: {live.hours}"
     )
 
 

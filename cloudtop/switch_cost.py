@@ -23,11 +23,12 @@ SNAPSHOT_RATE = 100
 
 
 def describe(settings: Settings, found: Found, plan: Plan, to_zone: str, baked: bool) -> str:
-    """Dollars now and at worst, before and after, and the minutes without a machine."""
+    """Dollars now and at worst, before and after, what the plan notes, and the minutes without
+    a machine."""
     lines = [*price_lines(settings, found, to_zone), worst_line(settings, found, plan)]
     if to_zone and found.volume:
         lines += kept_lines(settings, found.volume)
-    return "\n".join([*lines, *time_lines(found, to_zone, baked)])
+    return "\n".join([*lines, *plan.notes, *time_lines(found, to_zone, baked)])
 
 
 def places(settings: Settings, found: Found, to_zone: str) -> list[tuple[str, str]]:

@@ -114,6 +114,13 @@ def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() 
     assert rows[at + 2].split()[:3] == ["snapshots", "every", "6"]
 
 
+def test_provision_says_that_the_settings_end_it_and_how_to_keep_it() -> None:
+    told = schedule.note_on_end(EVERY_SIX, 0)
+    assert "the schedule policy-1 ends; what it took is kept" in told
+    assert told.endswith("write into settings_local.yml: cloudtop_snapshot_hours: 6")
+    assert schedule.note_on_end(EVERY_SIX, 12) == schedule.note_on_end(None, 0) == ""
+
+
 def automatic(ident: str = "snap-9") -> Snapshot:
     begun = "2026-03-04T05:06:07+00:00"
     return Snapshot(ident, "", "vol-1", 50, "completed", "100%", begun, True, scheduled=True)
