@@ -97,7 +97,7 @@ def kill_after(process: subprocess.Popen[str], endpoint: str, calls: int) -> boo
             process.communicate()
             return True
         assert time.monotonic() < deadline, "neither killed nor ended"
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.communicate()
     return False
 
