@@ -11,6 +11,7 @@ from cloudtop import budget, costs, ec2, instance_types, schedule
 from cloudtop.costs import WorstMonth
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
+from cloudtop.schedule import Schedule
 from cloudtop.settings import Settings
 
 # "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
@@ -31,8 +32,10 @@ class Plan:
     zone: str
     month: WorstMonth
     notes: tuple[str, ...]
-    # The schedule of snapshots in words, empty for none
+    # The schedule of snapshots that is wanted, in words, empty for none
     snapshots: str = ""
+    # The one that is there now
+    live_schedule: Schedule | None = None
 
     @property
     def makes_request(self) -> bool:
@@ -94,6 +97,7 @@ def check(settings: Settings, moves: bool = False) -> Plan:
         )
         if settings.snapshot_hours
         else "",
+        live_schedule=live,
     )
 
 

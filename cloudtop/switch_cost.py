@@ -81,7 +81,7 @@ def worst_line(settings: Settings, found: Found, plan: Plan) -> str:
         bid,
         volume.get("Size", settings.volume_size),
         settings.root_size,
-        settings.snapshots_kept,
+        plan.live_schedule.keep if plan.live_schedule else 0,
     )
     return f"At worst it costs {after}; it was ${before.total:.2f}."
 

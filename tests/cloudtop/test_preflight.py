@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from cloudtop import clouds, commands, ec2, preflight, settings
 from cloudtop.context import Context
 from cloudtop.errors import CloudtopError
 from tests import cloud
+from tests.localcloud.lifecycle import details
 
 pytestmark = pytest.mark.usefixtures("entered")
 ZONE = "us-east-1b"
@@ -48,6 +50,30 @@ def test_plan_of_a_new_cloudtop(tmp_path: Path) -> None:
     assert plan.makes_request
     assert (plan.vcpus, plan.memory_mib, plan.disks, plan.disk_gb) == (16, 124928, 2, 1900)
     assert plan.month.total == pytest.approx(154.93)
+
+
+def test_settings_that_end_the_schedule_of_snapshots_are_noted(
+    endpoint: str, tmp_path: Path
+) -> None:
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole"}
+    statement = {**trust, "Principal": {"Service": "dlm.amazonaws.com"}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = cloud.client(endpoint, "iam").create_role(
+        RoleName="snapshots", AssumeRolePolicyDocument=document
+    )["Role"]
+    policy = cloud.client(endpoint, "dlm").create_lifecycle_policy(
+        ExecutionRoleArn=role["Arn"],
+        Description="of the cloudtop timed",
+        State="ENABLED",
+        PolicyDetails=details(hours=4, keep=2),
+        Tags={"cloudtop:name": "timed", "cloudtop:owner": settings.login_name()},
+    )["PolicyId"]
+    plan = preflight.check(wanted(tmp_path, name="timed"))
+    assert plan.live_schedule and plan.live_schedule.hours == 4
+    assert any(f"the schedule {policy} ends" in note for note in plan.notes)
+    kept = preflight.check(wanted(tmp_path, "cloudtop_snapshot_hours=4", name="timed"))
+    assert not any(policy in note for note in kept.notes)
+    assert preflight.check(wanted(tmp_path)).live_schedule is None
 
 
 def test_existing_volume_decides_the_zone(tmp_path: Path, volume: str) -> None:

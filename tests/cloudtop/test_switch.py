@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cloudtop import costs, preflight, settings, switch, switch_cost
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import Plan
+from cloudtop.schedule import Schedule
 from cloudtop.switch import Change
 from spotprices.files import Prices
 from tests import cloud
@@ -62,6 +64,17 @@ def test_the_worst_month_is_told_before_and_after() -> None:
     assert told == "At worst it costs $45.43 a month; it was $154.93."
     first = switch_cost.worst_line(wanted, Found(None, None, VOLUME), plan(0.05))
     assert first == "At worst it costs $45.43 a month."
+
+
+def test_what_it_was_has_the_live_schedule_in_and_the_plans_notes_are_shown() -> None:
+    wanted = settings.load(["cloudtop_bid=0.05"])
+    every_six = Schedule("policy-1", 6, 7, "ENABLED")
+    ended = replace(plan(0.05), live_schedule=every_six, notes=("policy-1 ends.",))
+    # Before: $154.93 as above, and 7 snapshots * 50 GiB * $0.05
+    told = switch_cost.worst_line(wanted, FOUND, ended)
+    assert told == "At worst it costs $45.43 a month; it was $172.43."
+    lines = switch_cost.describe(wanted, FOUND, ended, "", baked=False).splitlines()
+    assert lines[1:3] == [told, "policy-1 ends."]
 
 
 def test_what_a_change_of_zone_keeps_costs_and_takes_time() -> None:
