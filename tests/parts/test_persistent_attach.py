@@ -20,11 +20,10 @@ def machine(tmp_path: Path) -> Volume:
     return machine
 
 
-def test_attaches_an_available_volume(machine: Volume) -> None:
-    machine.described("available")
+def test_attaches_an_available_volume_without_a_look_at_it(machine: Volume) -> None:
     machine.attach_answer()
     assert machine.good()["state"] == "mounted"
-    assert machine.calls == ["DescribeVolumes", "AttachVolume"]
+    assert machine.calls == ["AttachVolume"]
     (call,) = [line for line in machine.log if "AttachVolume" in line]
     assert f"VolumeId={VOLUME} InstanceId=i-me Device=/dev/xvdj" in call
     assert call.endswith(" https://ec2.us-east-1.amazonaws.com/")
@@ -32,6 +31,8 @@ def test_attaches_an_available_volume(machine: Volume) -> None:
 
 def test_follows_a_replaced_volume_to_the_one_in_its_place(machine: Volume) -> None:
     after = "vol-0fedcba9876543210"
+    # As the machine's policy has it
+    machine.error("AttachVolume", "UnauthorizedOperation")
     machine.described("available", tags={"cloudtop:replaced-by": after})
     machine.described("available")
     machine.attach_answer()
@@ -39,12 +40,13 @@ def test_follows_a_replaced_volume_to_the_one_in_its_place(machine: Volume) -> N
     told = machine.good()
     assert (told["state"], told["volume"]) == ("mounted", after)
     calls = [line for line in machine.log if line.startswith("curl Attach")]
-    assert [after in line and VOLUME not in line for line in calls] == [True]
-    assert machine.calls == ["DescribeVolumes", "DescribeVolumes", "AttachVolume"]
+    assert [after in line and VOLUME not in line for line in calls] == [False, True]
+    assert machine.calls == ["AttachVolume", "DescribeVolumes", "DescribeVolumes", "AttachVolume"]
 
 
 def test_volumes_that_name_each_other_are_not_followed_for_ever(machine: Volume) -> None:
     after = "vol-0fedcba9876543210"
+    machine.error("AttachVolume", "UnauthorizedOperation")
     machine.described("available", tags={"cloudtop:replaced-by": after})
     machine.described("available", tags={"cloudtop:replaced-by": VOLUME})
     machine.attach_answer()
@@ -60,15 +62,17 @@ def test_asks_the_endpoint_that_is_set(tmp_path: Path) -> None:
 
 
 def test_waits_for_the_old_machine_to_let_go(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     machine.described("in-use", "i-old", "detaching")
     machine.described("available")
     machine.attach_answer()
     assert machine.good()["state"] == "mounted"
-    assert machine.calls == ["DescribeVolumes"] * 3 + ["AttachVolume"]
+    assert machine.calls == ["AttachVolume", *["DescribeVolumes"] * 3, "AttachVolume"]
 
 
 def test_says_while_it_waits_what_it_waits_for(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     motd = machine.tree / "motd/cloudtop-persistent-volume"
     machine.stub("sleep", f'cp "{motd}" "$TREE/seen"; exit 9')
@@ -77,15 +81,18 @@ def test_says_while_it_waits_what_it_waits_for(machine: Volume) -> None:
 
 
 def test_another_machine_may_be_quicker(machine: Volume) -> None:
+    machine.in_use()
     machine.described("available")
     machine.described("in-use", "i-other")
     machine.described("available")
-    machine.error("AttachVolume", "VolumeInUse")
+    machine.in_use()
     machine.attach_answer()
     assert machine.good()["state"] == "mounted"
+    assert len(machine.calls) == 6
 
 
 def test_passing_troubles_pass(machine: Volume) -> None:
+    machine.error("AttachVolume", "RequestLimitExceeded")
     machine.error("DescribeVolumes", "RequestLimitExceeded")
     machine.answer("DescribeVolumes", "<html>502 Bad Gateway</html>")
     machine.described("available")
@@ -101,9 +108,10 @@ def test_passing_troubles_pass(machine: Volume) -> None:
     ],
 )
 def test_stops_when_it_may_not_see_the_volume(machine: Volume, code: str, sentence: str) -> None:
+    machine.error("AttachVolume", "InvalidVolume.NotFound")
     machine.error("DescribeVolumes", code, "not you")
     assert sentence in machine.refusal()
-    assert machine.calls == ["DescribeVolumes"]
+    assert machine.calls == ["AttachVolume", "DescribeVolumes"]
 
 
 @pytest.mark.parametrize("code", ["InvalidVolume.ZoneMismatch", "InvalidParameterValue"])
@@ -111,16 +119,18 @@ def test_stops_when_attaching_is_refused(machine: Volume, code: str) -> None:
     machine.described("available")
     machine.error("AttachVolume", code, "not you")
     assert f"could not be attached: EC2 refused with {code}: not you" in machine.refusal()
-    assert machine.calls == ["DescribeVolumes", "AttachVolume"]
+    assert machine.calls == ["AttachVolume", "DescribeVolumes", "AttachVolume"]
 
 
 def test_a_volume_in_another_zone_is_said(machine: Volume) -> None:
+    machine.error("AttachVolume", "InvalidVolume.ZoneMismatch")
     machine.described("available", zone="us-east-1a")
     assert "is in us-east-1a and this machine is in us-east-1b" in machine.refusal()
-    assert machine.calls == ["DescribeVolumes"]
+    assert machine.calls == ["AttachVolume", "DescribeVolumes"]
 
 
 def test_a_broken_volume_is_said(machine: Volume) -> None:
+    machine.error("AttachVolume", "IncorrectState")
     machine.described("error")
     assert "is 'error' and cannot be attached" in machine.refusal()
 
@@ -130,15 +140,17 @@ def test_on_xen_the_name_that_ec2_attached_is_the_proof(machine: Volume) -> None
     (about / "device/serial").unlink()
     about.rename(machine.tree / "sys/class/block/xvdj")
     (machine.tree / "dev/nvme3n1").rename(machine.tree / "dev/xvdj")
+    machine.in_use()
     machine.described("in-use", "i-me")
     assert machine.good()["state"] == "mounted"
-    assert machine.calls == ["DescribeVolumes"]
+    assert machine.calls == ["AttachVolume", "DescribeVolumes"]
 
 
 def test_on_xen_another_machines_volume_is_not_taken_for_ours(machine: Volume) -> None:
     about = machine.tree / "aside"
     (about / "device/serial").unlink()
     about.rename(machine.tree / "sys/class/block/xvdj")
+    machine.in_use()
     machine.described("in-use", "i-old")
     assert "is still attached at i-old" in machine.refusal("waiting")
 

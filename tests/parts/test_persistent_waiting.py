@@ -30,6 +30,7 @@ def waited(machine: Volume) -> int:
 
 
 def test_at_the_deadline_it_says_what_to_look_at_and_comes_again(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     sentence = machine.refusal("waiting")
     assert f"s in vain: {VOLUME} is still attached at i-old, which has to let go" in sentence
@@ -44,10 +45,13 @@ def test_at_the_deadline_it_says_what_to_look_at_and_comes_again(machine: Volume
 def test_never_forces(machine: Volume) -> None:
     machine.described("in-use", "i-old", "busy")
     machine.refusal("waiting")
-    assert set(machine.calls) == {"DescribeVolumes"}
+    assert machine.calls[:2] == ["AttachVolume", "DescribeVolumes"]
+    assert set(machine.calls[1:]) == {"DescribeVolumes"}
+    assert "Force" not in "".join(machine.log)
 
 
 def test_after_the_deadline_each_run_takes_one_look(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     machine.refusal("waiting")
     before, seconds = len(machine.calls), waited(machine)
@@ -58,6 +62,7 @@ def test_after_the_deadline_each_run_takes_one_look(machine: Volume) -> None:
 
 
 def test_long_after_the_deadline_the_volume_is_taken(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     machine.refusal("waiting")
     (machine.tree / "count.DescribeVolumes").unlink()
@@ -113,6 +118,7 @@ def test_without_metadata_it_goes_on_asking(machine: Volume) -> None:
 
 
 def test_the_login_message_goes_when_the_volume_comes(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     machine.described("available")
     machine.attach_answer()
@@ -125,6 +131,7 @@ def test_the_login_message_goes_when_the_volume_comes(machine: Volume) -> None:
 
 
 def test_while_it_waits_nobody_writes_into_the_mount_point(machine: Volume) -> None:
+    machine.in_use()
     machine.described("in-use", "i-old")
     machine.stub("sleep", f'stat -c %a "{machine.mount_point}" >"$TREE/seen"; exit 9')
     assert machine.run().returncode == 9

@@ -164,6 +164,10 @@ class Volume(Boot):
     def error(self, action: str, code: str, message: str = "as it happens") -> None:
         self.answer(action, _ERROR.format(code=code, message=message))
 
+    def in_use(self) -> None:
+        """AttachVolume is refused, as another machine has the volume."""
+        self.error("AttachVolume", "VolumeInUse", f"{VOLUME} is already attached to an instance")
+
     def attach_answer(self) -> None:
         """AttachVolume works: the disk that was put aside appears."""
         self.answer(

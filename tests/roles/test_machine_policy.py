@@ -141,6 +141,21 @@ def test_an_attach_denied_by_iam_is_said_and_mended_by_provision(
     assert iam.get_role_policy(**named)["PolicyDocument"] == policy
 
 
+def test_a_volume_that_was_replaced_is_attached_to_no_machine(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
+    admin, kept = cloudtop.place.ec2, [cloudtop.volume]
+    mark = {"Key": "cloudtop:replaced-by", "Value": cloudtop.other["volume"]}
+    admin.create_tags(Resources=kept, Tags=[mark])
+    machine = mounter(cloudtop, imds, tmp_path / "mount")
+    said = machine.refusal("waiting")
+    # It follows, to where the policy does not lead yet
+    assert f"The volume {mark['Value']} could not be attached: EC2 refused" in said
+    volumes = admin.describe_volumes(VolumeIds=[*kept, mark["Value"]])["Volumes"]
+    assert [each["Attachments"] for each in volumes] == [[], []]
+    admin.delete_tags(Resources=kept, Tags=[mark])
+
+
 def test_each_program_of_the_machine_may_ask_what_it_asks(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
@@ -148,6 +163,10 @@ def test_each_program_of_the_machine_may_ask_what_it_asks(
     volume = mounter(cloudtop, imds, tmp_path / "mount")
     asked = cloudtop.asked(volume)
     assert volume.status()["state"] == "mounted"
+    # EC2 has attached it by now, and its disk takes a while
+    late = mounter(cloudtop, imds, tmp_path / "late")
+    asked |= cloudtop.asked(late)
+    assert late.status()["state"] == "mounted"
 
     cloudtop.release()
     address = address_taker(cloudtop, imds, tmp_path / "address")
