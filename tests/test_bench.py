@@ -24,6 +24,6 @@ def test_variables_are_read_as_a_shell_would() -> None:
     assert bench.exports(text) == {"AWS_REGION": "us-east-1", "KEY": "a b"}
 
 
-def test_throughput_is_what_the_bytes_took_beyond_doing_nothing() -> None:
-    line = '{"place": "/mnt/ephemeral", "mib": 200, "nothing": 1.0, "write": 2.0, "read": 3.0}'
-    assert bench_array.throughput(line) == bench_array.Throughput(write=200.0, read=100.0)
+def test_throughput_is_bytes_by_the_seconds_they_took() -> None:
+    line = '{"place": "/mnt/ephemeral", "mib": 200, "write": 1.0, "read": 2.5}'
+    assert bench_array.throughput(line) == bench_array.Throughput(write=200.0, read=80.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -149,6 +150,24 @@ def test_docker_starts_on_the_array_or_not_at_all(name: str) -> None:
 def test_containerd_is_ready_when_cloud_init_is() -> None:
     first = before(after(units()), "containerd.service")
     assert not first & {"cloud-init.service", "sysinit.target", "ssh.service"}
+
+
+def weight(path: Path) -> int:
+    """The share of the processors that a unit has while the machine boots: 100 unless it says."""
+    (said,) = re.findall(r"^StartupCPUWeight=(\w+)$", path.read_text(), re.M) or ["100"]
+    return 0 if said == "idle" else int(said)
+
+
+def test_the_processors_are_the_logins_first_while_the_machine_boots() -> None:
+    own = FILES / "persistent_mount/files"
+    login = [own / "cloud-init.conf", own / "cloudtop-host-keys.service", own / "ssh.conf"]
+    others = {
+        *FILES.glob("*/files/cloudtop-*.service"),
+        FILES / "docker/files/docker.conf",
+        FILES / "docker/templates/containerd.conf.j2",
+    } - set(login)
+    assert len(others) > 5
+    assert min(map(weight, login)) > max(map(weight, others))
 
 
 def test_every_file_of_the_role_is_installed() -> None:
