@@ -76,9 +76,10 @@ def announcement(name: str, found: Found, chosen: Snapshot) -> str:
     old: Any = found.volume
     gib = max(chosen.gib, old["Size"] if old else 0)
     month = costs.worst_month(0, gib, 0).volume
+    ident = "" if chosen.title == chosen.id else f"{chosen.id}, "
     lines = [
-        f"This makes the cloudtop {name!r} a volume of the snapshot {chosen.title} ({chosen.id},"
-        f" begun {chosen.begun[:16].replace('T', ' ')} UTC):",
+        f"This makes the cloudtop {name!r} a volume of the snapshot {chosen.title} ({ident}begun"
+        f" {chosen.begun[:16].replace('T', ' ')} UTC):",
         f"  a new volume of {gib} GiB, ${month:.2f} a month on AWS",
     ]
     if found.request:

@@ -131,7 +131,8 @@ def test_one_without_a_label_is_called_by_its_id() -> None:
     assert row.split()[:3] == ["by", "schedule", "snap-9"]
     assert snapshots.as_json([automatic()])["snapshots"][0]["scheduled"] is True
     chosen = restore.choose([automatic()], "snap-9")
-    assert "snapshot snap-9" in restore.announcement("box", Found(None, None, None), chosen)
+    told = restore.announcement("box", Found(None, None, None), chosen)
+    assert "snapshot snap-9 (begun 2026-03-04 05:06 UTC)" in told
     with pytest.raises(CloudtopError, match="there is: snap-9"):
         restore.choose([automatic()], "good")
 
