@@ -46,9 +46,10 @@ class Journal(Volume):
         moment = datetime.fromtimestamp(self.began - seconds_ago, UTC)
         return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
-    def had(self, instance: str, seconds_ago: int, launched: str = LAUNCHED) -> None:
+    def had(self, instance: str, seconds_ago: int, launched: str = LAUNCHED, **more: Any) -> None:
         """This machine had the volume last, and its last sign of life is so old."""
-        (self.place / "last").write_text(json.dumps({"instance": instance, "launched": launched}))
+        last = {"instance": instance, "launched": launched, **more}
+        (self.place / "last").write_text(json.dumps(last))
         (self.place / "alive").touch()
         moment = self.began - seconds_ago
         os.utime(self.place / "alive", (moment, moment))

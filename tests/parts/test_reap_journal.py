@@ -106,6 +106,33 @@ def test_what_its_owner_wanted_is_not_called_ec2s(machine: Journal, why: str, wo
     assert f" ({words}) and it was back after" in told
 
 
+def mounted_as(machine: Journal, volume: str) -> None:
+    """What cloudtop-persistent-mount says of the volume."""
+    told = json.dumps({"state": "mounted", "volume": volume})
+    (machine.tree / "run/persistent-mount.json").write_text(told)
+
+
+def test_a_volume_of_a_snapshot_was_not_away(machine: Journal) -> None:
+    mounted_as(machine, "vol-new")
+    machine.had("i-old", seconds_ago=7200, volume="vol-old")
+    assert machine.told() == []
+    assert not machine.motd.exists()
+    assert (machine.last["instance"], machine.last["volume"]) == ("i-me", "vol-new")
+
+
+def test_a_snapshot_of_after_a_notice_comes_back_from_that(machine: Journal) -> None:
+    mounted_as(machine, "vol-new")
+    machine.had("i-old", seconds_ago=300, volume="vol-old")
+    machine.notice("i-old", seconds_ago=290, why="instance-stopped-by-user")
+    assert [each["event"] for each in machine.told()] == ["notice", "back"]
+
+
+def test_the_same_volume_was_away(machine: Journal) -> None:
+    mounted_as(machine, "vol-old")
+    machine.had("i-old", seconds_ago=300, volume="vol-old")
+    assert [each["event"] for each in machine.told()] == ["back"]
+
+
 def test_a_price_above_the_bid_while_it_was_away_is_why(machine: Journal) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.200000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
