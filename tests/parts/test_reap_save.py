@@ -158,15 +158,57 @@ def test_when_time_ends_what_is_there_can_be_restored(machine: Machine, tree: Tr
     tree.write("file", "changed\n")
     tree.write("large", os.urandom(3 * MIB))
     # Time ends when the second bundle is begun
-    machine.stub(
-        "git", 'case "$*" in *2.bundle*) kill "$PPID"; exit 1 ;; esac; exec /usr/bin/git "$@"'
-    )
+    machine.stub("git", 'case "$*" in *2.bundle*) kill 0 ;; esac; exec /usr/bin/git "$@"')
     (found,) = machine.save()["trees"]
     assert (found["complete"], found["trouble"]) == (False, "there was no time for all of it")
     tree.lose()
     (machine.tree / "bin/git").unlink()
     assert "Not all of it had been saved" in machine.restored("--all")
     assert (tree.place / "file").read_text() == "changed\n"
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 16])
+def test_larger_files_are_shared_out_and_all_come_back(
+    machine: Machine, tree: Tree, cpus: int
+) -> None:
+    machine.stub("nproc", f"echo {cpus}")
+    names = ["large", "other large\n", "-n", "deep/a", "deep/b", "run", "changed"]
+    tree.write("changed", os.urandom(2 * MIB))
+    tree.commit("a large one")
+    for number, name in enumerate(names):
+        tree.write(name, bytes([number]) * 2 * MIB + os.urandom(100))
+    tree.git("add", "run")
+    tree.write("run", os.urandom(2 * MIB))
+    (tree.place / "run").chmod(0o750)
+    (tree.place / "small link").symlink_to("changed")
+    before = tree.state()
+    (found,) = machine.save()["trees"]
+    assert (found["files"], found["complete"]) == (8, True)
+    bundles = list(machine.volume.glob(".cloudtop/saved/*/*/[0-9]*.bundle"))
+    assert len(bundles) == 1 + min(cpus, len(names))
+    # No file is in two of them
+    assert sum(place.stat().st_size for place in bundles) < (2 * len(names) + 5) * MIB
+    tree.lose()
+    machine.restored("--all")
+    assert tree.state() == before
+
+
+def test_larger_files_that_can_not_be_bundled_cost_no_others(machine: Machine, tree: Tree) -> None:
+    machine.stub("nproc", "echo 3")
+    tree.write("file", "changed\n")
+    for name in ("a", "b", "c"):
+        tree.write(name, os.urandom(2 * MIB))
+    machine.stub("git", 'case "$*" in *3.bundle*) exit 1 ;; esac; exec /usr/bin/git "$@"')
+    (found,) = machine.save()["trees"]
+    assert (found["complete"], found["trouble"]) == (
+        False, "its larger files could not all be saved",
+    )  # fmt: skip
+    tree.lose()
+    (machine.tree / "bin/git").unlink()
+    assert "Not all of it had been saved" in machine.restored("--all")
+    assert (tree.place / "file").read_text() == "changed\n"
+    # Of the first share, and not of those that need what is missing
+    assert len({"a", "b", "c"} & {place.name for place in tree.place.iterdir()}) == 1
 
 
 def test_without_any_time_nothing_is_saved_and_it_says_so(machine: Machine, tree: Tree) -> None:
