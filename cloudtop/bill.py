@@ -9,11 +9,12 @@ GiB-month being one of the month's own length. (``costs.worst_month`` is of an a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from cloudtop import costs, price_history
+from cloudtop.earlier import Run
 from cloudtop.uptime import Month, Span, Uptime, clipped
 from spotprices.files import Prices
 
@@ -37,6 +38,7 @@ class Facts:
     """What a month's bill is made of.
 
     ``runs`` says whether the machine runs now and ``stopped`` whether it is there but does not.
+    ``earlier`` is what ran before the present request, at ``earlier_prices``.
     ``bid`` is None where there is no request; ``prices`` is None where EC2 tells none.
     ``replaced`` are volumes that a restore or a switch has put aside.
     ``elastic`` is since when at the earliest there is an Elastic IP, None where there is none.
@@ -54,6 +56,13 @@ class Facts:
     snapshots: Sequence[Disk] = ()
     replaced: Sequence[Disk] = ()
     elastic: int | None = None
+    earlier: Sequence[Run] = ()
+    earlier_prices: Mapping[tuple[str, str], Prices] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> int:
+        """How long its machines ran this month."""
+        return self.uptime.seconds + sum(run.seconds for run in self.earlier)
 
     @property
     def price(self) -> float | None:
@@ -123,21 +132,29 @@ def _so_far(facts: Facts) -> Lines:
         machine = price_history.cost(facts.prices, month.start, month.end, up)
     else:
         machine = hours * (facts.bid or 0.0)
+    machine += math.fsum(_earlier(facts, run) for run in facts.earlier)
+    hours += sum(run.seconds for run in facts.earlier) / 3600
+    rooted = [*facts.uptime.rooted, *(run.rooted for run in facts.earlier)]
     root = facts.root
     return Lines(
         machine=machine,
         address=_kept_hours(facts, hours) * costs.PUBLIC_IPV4_PER_HOUR,
         # Each machine had a disk of its own, so it is not asked when the present one was made
-        root=sum(
-            Disk(root.gib, root.rate).dollars(month, begin, end)
-            for begin, end in facts.uptime.rooted
-        )
+        root=sum(Disk(root.gib, root.rate).dollars(month, begin, end) for begin, end in rooted)
         if root
         else 0.0,
         volume=facts.volume.dollars(month, month.start, now) if facts.volume else 0.0,
         snapshots=math.fsum(each.dollars(month, month.start, now) for each in facts.snapshots),
         replaced=math.fsum(each.dollars(month, month.start, now) for each in facts.replaced),
     )
+
+
+def _earlier(facts: Facts, run: Run) -> float:
+    """Dollars for the machine of an earlier run, at its own type's and zone's prices."""
+    prices = facts.earlier_prices.get(run.place)
+    if prices is None:
+        return run.seconds / 3600 * (facts.bid or 0.0)
+    return price_history.cost(prices, facts.month.start, facts.month.end, [run.running])
 
 
 def _kept_hours(facts: Facts, ran: float) -> float:
@@ -170,6 +187,12 @@ def _doubts(facts: Facts) -> Sequence[str]:
     doubts = list(facts.uptime.doubts)
     if facts.uptime.running and not facts.prices:
         doubts.append("EC2 tells no price history, so its hours are counted at the bid")
+    for kind, zone in dict.fromkeys(run.place for run in facts.earlier):
+        if (kind, zone) not in facts.earlier_prices:
+            doubts.append(
+                f"EC2 tells no price history of {kind} in {zone}, so its hours are counted at the"
+                " present bid"
+            )
     if facts.elastic is not None:
         doubts.append("the Elastic IP is counted since the volume was made, as EC2 tells no date")
     if facts.snapshots:
@@ -183,7 +206,7 @@ def as_json(facts: Facts, made: Bill) -> dict[str, Any]:
     return {
         "month": facts.month.name,
         "month_hours": facts.month.hours,
-        "hours_run": round(facts.uptime.seconds / 3600, 2),
+        "hours_run": round(facts.seconds / 3600, 2),
         "hours_at_most": bool(facts.uptime.doubts),
         "price": price,
         "bid": bid,

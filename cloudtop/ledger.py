@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from cloudtop import bill, budget, costs, ec2, price_history
+from cloudtop import bill, budget, costs, earlier, ec2, price_history
 from cloudtop.bill import Disk, Facts
+from cloudtop.earlier import Run
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.settings import Settings
 from cloudtop.uptime import Machine, month_of, uptime
-from spotprices.files import Prices
+from spotprices.files import Prices, Table
 
 RATES = {"gp3": costs.GP3_PER_GIB_MONTH, "gp2": costs.GP2_PER_GIB_MONTH}
 STANDING = frozenset({"stopped", "stopping"})
 # Seconds by which this computer's clock may be behind EC2's before that is worth a word
 SLACK = 60
-# Seconds from making a volume to making its first request, at most
-FIRST_REQUEST = 900
 
 
 def money(
@@ -48,6 +46,7 @@ def gather(
     request, instance, volume = found.request, found.instance, found.volume
     created, machine = _seconds(request, "CreateTime"), _machine(instance, now)
     notes = _clock_notes(now, created, machine)
+    ran = earlier.runs(now, created, journal)
     prices, snapshots = None, []
     try:
         prices = _prices(client, found, month.start, now) if request else None
@@ -63,11 +62,9 @@ def gather(
     except CloudtopError as error:
         notes.append(f"volumes that were replaced are not in it: {error.message}")
     made = _seconds(volume, "CreateTime")
-    if created and made and max(made + FIRST_REQUEST, month.start) < created:
-        notes.append(
-            f"the machine is counted since {datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M}"
-            " UTC, when its request was made; what came before is not known any more"
-        )
+    notes += earlier.notes(now, created, made, journal, ran)
+    if not created and "cloudtop:formatted" in ec2.tags(volume or {}):
+        notes.append("what its machines ran is not in it: only a machine can read their journal")
     return Facts(
         month=month,
         now=now,
@@ -81,6 +78,8 @@ def gather(
         snapshots=snapshots,
         replaced=replaced,
         elastic=(made or 0) if found.address else None,
+        earlier=ran,
+        earlier_prices=_earlier_prices(client, ran, month.start, now),
     ), notes
 
 
@@ -121,6 +120,17 @@ def _prices(client: Any, found: Found, start: int, now: int) -> Prices:
     if series is None:
         raise CloudtopError(f"EC2 has no price history of {kind} in {zone}.")
     return series
+
+
+def _earlier_prices(client: Any, ran: Sequence[Run], start: int, now: int) -> Table:
+    """The prices of what ran before, as far as EC2 has them; a volume told the names."""
+    if not ran:
+        return {}
+    kinds, zones = (sorted(set(each)) for each in zip(*(run.place for run in ran), strict=True))
+    try:
+        return price_history.fetch(lambda: client, kinds, zones, start, now)
+    except CloudtopError:
+        return {}
 
 
 def _snapshots(client: Any, settings: Settings) -> list[Disk]:

@@ -93,7 +93,7 @@ def uptime(
     begin = max(month_of(now).start, created)
     ended = None if machine and machine.runs else changed
     end = now if ended is None else min(now, ended)
-    backs = _backs(journal)
+    backs = returns(journal)
     aways = [away for away in (_away(each, machine) for each in backs or []) if away]
     since = begin
     if machine and _first(begin, machine, journal):
@@ -113,14 +113,14 @@ def _first(begin: int, machine: Machine, journal: Any) -> bool:
     An empty journal says so. In one with a notice and no return, the return is yet to come: it
     is written a moment after the boot.
     """
-    return journal == [] or machine.launched <= begin + (PROMPT if _backs(journal) is None else 0)
+    return journal == [] or machine.launched <= begin + (PROMPT if returns(journal) is None else 0)
 
 
 def _doubts(
     begin: int, created: int, machine: Machine | None, journal: Any, aways: Sequence[Away]
 ) -> Iterable[str]:
     """Why the machine may have run less than is counted."""
-    backs = _backs(journal)
+    backs = returns(journal)
     if machine is None:
         yield "with no machine there, the journal of its times away can't be read"
     elif _first(begin, machine, journal):
@@ -139,17 +139,22 @@ def _doubts(
             yield "the request may have waited for its first machine"
 
 
-def _backs(journal: Any) -> list[dict[str, Any]] | None:
-    """The journal's returns; a machine wrote them, so nothing of their form is relied on."""
+def returns(journal: Any) -> list[dict[str, Any]] | None:
+    """The journal's returns, to the same volume or to a copy of it; None where there is no journal.
+
+    A machine wrote them, so nothing else of their form is relied on.
+    """
     if not isinstance(journal, list):
         return None
-    return [each for each in journal if isinstance(each, dict) and each.get("event") == "back"]
+    return [
+        each for each in journal if isinstance(each, dict) and each.get("event") in ("back", "copy")
+    ]
 
 
 def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
     """The time away that a return ended; None where its times are not readable."""
-    back, seconds = _moment(entry.get("time")), entry.get("away_seconds")
-    gone = _moment(entry.get("last_seen"))
+    back, seconds = moment(entry.get("time")), entry.get("away_seconds")
+    gone = moment(entry.get("last_seen"))
     if back is not None and gone is None and isinstance(seconds, int | float):
         gone = back - int(seconds)
     if back is None or gone is None:
@@ -160,7 +165,8 @@ def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
     return Away((gone, back), entry.get("previous") == entry.get("instance"))
 
 
-def _moment(text: Any) -> int | None:
+def moment(text: Any) -> int | None:
+    """Seconds since 1970 of a time in ISO 8601; None where it is none."""
     try:
         return int(datetime.fromisoformat(str(text)).timestamp())
     except (ValueError, OverflowError):

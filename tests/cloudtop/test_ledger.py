@@ -17,7 +17,7 @@ from localcloud.fake import FakeHost
 from localcloud.server import Server
 from tests.cloud import fake_cloud
 from tests.localcloud.clock import Clock, standing
-from tests.localcloud.lab import Lab
+from tests.localcloud.lab import ZONE, Lab
 
 NAME = "billed"
 HOUR = 3600
@@ -260,3 +260,51 @@ def test_budget_is_a_part_of_it(scene: Scene) -> None:
         "action": "warn",
         "warning": "$1.86 of this month's $2.00 is gone (92%)",
     }
+
+
+def iso(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()
+
+
+def test_what_ran_for_an_earlier_request_is_billed_at_its_own_prices(scene: Scene) -> None:
+    scene.lab.price(0.03, "c3.xlarge")
+    scene.clock.skip(days=2)
+    scene.lab.price(0.05, "c3.xlarge")
+    scene.clock.skip(days=2)
+    _sir, ident = scene.request()
+    scene.clock.skip(hours=10)
+    gone, launched = scene.now - 11 * HOUR, scene.now - 71 * HOUR
+    ran = {"launched": iso(launched), "type": "c3.xlarge", "zone": ZONE}
+    entry = {
+        "event": "back",
+        "time": iso(scene.now - 10 * HOUR),
+        "last_seen": iso(gone),
+        "instance": ident,
+        "previous": "i-before",
+        "ran": ran,
+    }
+    told = scene.money(journal=[entry])
+    # 60 h of the earlier, of which 13 before the price changed, and 10 h of the present machine
+    assert told["hours_run"] == pytest.approx(70, abs=0.01)
+    assert told["so_far"]["machine"] == pytest.approx(13 * 0.03 + 47 * 0.05 + 10 * 0.10)
+    assert told["so_far"]["address"] == pytest.approx(70 * 0.005)
+    assert told["so_far"]["root"] == pytest.approx(0.64 * 70 / 720, abs=0.005)
+    # The volume is of last month, and what ran until three days ago can't be known
+    assert [note[:55] for note in told["notes"]] == [
+        "the machine is counted since 2027-11-11 23:00 UTC; what"
+    ]
+    # A type that EC2 has no prices of counts at the bid, and it says so
+    told = scene.money(journal=[{**entry, "ran": {**ran, "type": "x9.huge"}}])
+    assert told["so_far"]["machine"] == pytest.approx(60 * 0.20 + 10 * 0.10)
+    assert told["at_most"] == [
+        f"EC2 tells no price history of x9.huge in {ZONE}, so its hours are counted at"
+        " the present bid"
+    ]
+
+
+def test_of_a_volume_in_use_without_a_machine_it_is_said_what_is_missing(scene: Scene) -> None:
+    scene.lab.ec2.create_tags(
+        Resources=[scene.volume], Tags=[{"Key": "cloudtop:formatted", "Value": "a"}]
+    )
+    (note,) = scene.money()["notes"]
+    assert note.startswith("what its machines ran is not in it")

@@ -36,10 +36,11 @@ class Journal(Volume):
         self.place = self.mount_point / ".cloudtop"
         self.place.mkdir(parents=True)
         self.motd = tree / "motd/cloudtop-reaps"
-        (tree / "imds/instance-type").write_text("i3.4xlarge")
         identity = tree / "dynamic/instance-identity"
         identity.mkdir(parents=True)
-        (identity / "document").write_text(f'{{\n  "pendingTime" : "{LAUNCHED}"\n}}')
+        (identity / "document").write_text(
+            f'{{\n  "instanceType" : "i3.4xlarge",\n  "pendingTime" : "{LAUNCHED}"\n}}'
+        )
         self.began = int(time.time())
 
     def utc(self, seconds_ago: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.journal import OLD, PRICES, REQUEST, Journal
+from tests.parts.journal import LAUNCHED, OLD, PRICES, REQUEST, Journal
 
 
 @pytest.fixture
@@ -36,7 +36,19 @@ def test_a_relaunch_says_who_had_the_volume_until_when_and_how_long_it_was_away(
     assert entry["last_seen"] == machine.utc(300)
     assert 300 <= entry["away_seconds"] < 400
     assert machine.entries == [entry]
-    assert machine.last["instance"] == "i-me"
+    last = machine.last
+    assert (last["instance"], last["type"], last["zone"]) == ("i-me", "i3.4xlarge", "us-east-1b")
+
+
+def test_a_return_says_what_ran_before(machine: Journal) -> None:
+    machine.had("i-old", seconds_ago=300, type="c3.xlarge", zone="us-east-1b")
+    (entry,) = machine.told()
+    assert entry["ran"] == {"launched": LAUNCHED, "type": "c3.xlarge", "zone": "us-east-1b"}
+
+
+def test_a_machine_that_did_not_say_what_it_was_is_a_return_all_the_same(machine: Journal) -> None:
+    (entry,) = machine.told()
+    assert entry["ran"] == {"launched": LAUNCHED, "type": None, "zone": None}
 
 
 def test_running_again_says_nothing_new(machine: Journal) -> None:
@@ -114,8 +126,12 @@ def mounted_as(machine: Journal, volume: str) -> None:
 
 def test_a_volume_of_a_snapshot_was_not_away(machine: Journal) -> None:
     mounted_as(machine, "vol-new")
-    machine.had("i-old", seconds_ago=7200, volume="vol-old")
-    assert machine.told() == []
+    machine.had("i-old", seconds_ago=7200, volume="vol-old", type="c3.xlarge", zone="us-east-1b")
+    (entry,) = machine.told()
+    # What ran before the snapshot is told, and nobody is said to have been taken away
+    assert (entry["event"], entry["last_seen"]) == ("copy", machine.utc(7200))
+    assert (entry["previous"], entry["instance"]) == ("i-old", "i-me")
+    assert entry["ran"] == {"launched": LAUNCHED, "type": "c3.xlarge", "zone": "us-east-1b"}
     assert not machine.motd.exists()
     assert (machine.last["instance"], machine.last["volume"]) == ("i-me", "vol-new")
 
