@@ -1,5 +1,7 @@
 """Every check of the project, fast ones first, machines last; one line of totals at the end.
 
+The linters use one core each, so they run beside the first tests; each shows its output at its end.
+
 ``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
 fast check keeps the machines from being started: they take the longest.
 """
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -72,19 +75,19 @@ def shell_scripts() -> list[str]:
     return scripts
 
 
-def fast_checks() -> Iterator[Check]:
-    """Lint, types and the tests that start no machine."""
+def linters() -> Iterator[Check]:
+    """Lint and types."""
     yield Check("ruff", ("ruff", "check", "."))
     yield Check("ruff format", ("ruff", "format", "--check", "."))
     yield Check("mypy", ("mypy",))
     yield Check("yamllint", ("yamllint", "--strict", "."))
     yield Check("shellcheck", ("shellcheck", "--external-sources", *shell_scripts()))
     yield Check("ansible-lint", ("ansible-lint", "--offline", "--strict"), no_inventory=True)
-    yield Check(
-        "pytest",
-        (*PARALLEL, "-n", "2", *SLOW),
-        pytest=True,
-    )
+
+
+def fast_tests() -> Iterator[Check]:
+    """The tests that start no machine."""
+    yield Check("pytest", (*PARALLEL, "-n", "2", *SLOW), pytest=True)
 
 
 def machine_checks() -> Iterator[Check]:
@@ -98,16 +101,26 @@ def machine_checks() -> Iterator[Check]:
     yield Check("molecule, the whole way", ("molecule", "test", "--scenario-name", "full"))
 
 
-def run(check: Check, totals: Totals) -> bool:
-    """Run one check with its output shown; True when it passed."""
-    print(f"\n=== {check.name}", flush=True)
+def run(check: Check, totals: Totals, shown: bool = True) -> bool:
+    """Run one check, its output shown as it comes or else at its end; True when it passed."""
+    if shown:
+        print(f"\n=== {check.name}", flush=True)
     began = time.monotonic()
     environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     if check.no_inventory:
         environ["ANSIBLE_INVENTORY"] = "localhost,"
+    into = None if shown else subprocess.PIPE
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         extra = [f"--junitxml={report.name}"] if check.pytest else []
-        done = subprocess.run([*check.argv, *extra], cwd=ROOT, env=environ, check=False)
+        done = subprocess.run(
+            [*check.argv, *extra],
+            cwd=ROOT,
+            env=environ,
+            stdout=into,
+            stderr=subprocess.STDOUT if into else None,
+            text=True,
+            check=False,
+        )
         if check.pytest and done.returncode in (0, 1):
             count_tests(Path(report.name), totals)
         elif done.returncode == 0:
@@ -115,13 +128,27 @@ def run(check: Check, totals: Totals) -> bool:
         else:
             totals.failed += 1
     verdict = "passed" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
-    print(f"=== {check.name}: {verdict} after {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"{done.stdout or ''}=== {check.name}: {verdict} after {time.monotonic() - began:.0f} s",
+        flush=True,
+    )
     return done.returncode == 0
 
 
-def run_all(checks: Iterator[Check], totals: Totals) -> bool:
+def run_fast(totals: Totals) -> bool:
+    """Everything that starts no machine; True when all passed."""
+    linted = Totals()
+    with ThreadPoolExecutor(1) as beside:
+        lint = beside.submit(run_all, linters(), linted, shown=False)
+        tested = run_all(fast_tests(), totals)
+    totals.passed += linted.passed
+    totals.failed += linted.failed
+    return lint.result() and tested
+
+
+def run_all(checks: Iterator[Check], totals: Totals, shown: bool = True) -> bool:
     """Run each of them, failed ones notwithstanding; True when all passed."""
-    results = [run(check, totals) for check in checks]
+    results = [run(check, totals, shown) for check in checks]
     return all(results)
 
 
@@ -141,7 +168,7 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="start no machine")
     options = parser.parse_args()
     totals = Totals()
-    good = run_all(fast_checks(), totals)
+    good = run_fast(totals)
     if good and not options.fast:
         good = run_all(machine_checks(), totals)
     elif not options.fast:
