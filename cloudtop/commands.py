@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cloudtop import bake, ec2, images, ledger, preflight, schedule, ssh, status, summary
+from cloudtop import bake, ec2, images, ledger, paths, preflight, schedule, ssh, status, summary
 from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.journal_kept import journals
 from cloudtop.preflight import Plan
 
 
@@ -50,9 +51,10 @@ def gathered(context: Context) -> dict[str, Any]:
     pinned = images.pinned(client, found, own)
     timer = schedule.find(ec2.client("dlm"), context.settings.name, context.settings.owner)
     told = status.gather(context.settings, context.cloud, found, own, pinned, timer=timer)
-    journal = (told["machine"] or {}).get("reaps")
+    state = paths.state_directory(context.cloud.name, context.settings.name)
+    known = journals(state, found, (told["machine"] or {}).get("reaps"))
     now = int(time.time())
-    return {**told, "money": ledger.money(lambda: client, context.settings, found, journal, now)}
+    return {**told, "money": ledger.money(lambda: client, context.settings, found, known, now)}
 
 
 def log_in(context: Context) -> None:

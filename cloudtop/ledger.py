@@ -10,6 +10,7 @@ from cloudtop.bill import Disk, Facts
 from cloudtop.earlier import Run
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
+from cloudtop.journal_kept import Journals
 from cloudtop.settings import Settings
 from cloudtop.uptime import Machine, month_of, uptime
 from spotprices.files import Prices, Table
@@ -21,14 +22,18 @@ SLACK = 60
 
 
 def money(
-    client_factory: Callable[[], Any], settings: Settings, found: Found, journal: Any, now: int
+    client_factory: Callable[[], Any],
+    settings: Settings,
+    found: Found,
+    journals: Journals,
+    now: int,
 ) -> dict[str, Any]:
     """The part ``money`` of ``status --json``; its keys are stable, money is dollars.
 
-    ``journal`` is what the machine told of its times away, None where it could not be asked;
-    ``now`` is in seconds since 1970. What EC2 does not tell is said in ``notes``.
+    ``journals`` is what is known of the machine's times away; ``now`` is in seconds since 1970.
+    What EC2 does not tell is said in ``notes``.
     """
-    facts, notes = gather(client_factory, settings, found, journal, now)
+    facts, notes = gather(client_factory, settings, found, journals, now)
     made = bill.bill(facts)
     standing = budget.standing(settings, made.so_far.total, bool(made.at_most))
     return {
@@ -39,14 +44,18 @@ def money(
 
 
 def gather(
-    client_factory: Callable[[], Any], settings: Settings, found: Found, journal: Any, now: int
+    client_factory: Callable[[], Any],
+    settings: Settings,
+    found: Found,
+    journals: Journals,
+    now: int,
 ) -> tuple[Facts, list[str]]:
     """The facts of a bill, and in sentences what could not be known."""
     client, month = client_factory(), month_of(now)
     request, instance, volume = found.request, found.instance, found.volume
     created, machine = _seconds(request, "CreateTime"), _machine(instance, now)
     notes = _clock_notes(now, created, machine)
-    ran = earlier.runs(now, created, journal)
+    ran = earlier.runs(now, created, journals.earlier)
     prices, snapshots = None, []
     try:
         prices = _prices(client, found, month.start, now) if request else None
@@ -62,13 +71,13 @@ def gather(
     except CloudtopError as error:
         notes.append(f"volumes that were replaced are not in it: {error.message}")
     made = _seconds(volume, "CreateTime")
-    notes += earlier.notes(now, created, made, journal, ran)
+    notes += earlier.notes(now, created, made, journals.earlier, ran)
     if not created and "cloudtop:formatted" in ec2.tags(volume or {}):
         notes.append("what its machines ran is not in it: only a machine can read their journal")
     return Facts(
         month=month,
         now=now,
-        uptime=uptime(now, created, machine, _changed(request), journal),
+        uptime=uptime(now, created, machine, _changed(request), journals.present),
         runs=bool(machine and machine.runs),
         stopped=bool(machine and not machine.runs),
         bid=float(request.get("SpotPrice") or settings.bid) if request else None,

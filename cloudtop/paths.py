@@ -19,7 +19,7 @@ ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
 def state_directory(cloud: str, name: str) -> Path:
     """Where this computer keeps what it knows of a cloudtop; all of it can be found again.
 
-    It holds ``known_hosts`` and ``logs/``. Follows the XDG base directory rules.
+    It holds ``known_hosts``, ``journal.json`` and ``logs/``. Follows the XDG base directory rules.
     """
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return base / "cloudtop" / cloud / name

@@ -12,6 +12,7 @@ import pytest
 
 from cloudtop import ec2, ledger, paths, settings
 from cloudtop.ec2 import Found
+from cloudtop.journal_kept import Journals
 from cloudtop.settings import Settings
 from localcloud.fake import FakeHost
 from localcloud.server import Server
@@ -62,8 +63,9 @@ class Scene:
         return ec2.find(self.lab.ec2, NAME, self.settings.owner)
 
     def money(self, journal: Any = None, ahead: int = 0) -> dict[str, Any]:
+        known = Journals(journal, journal)
         return ledger.money(
-            lambda: self.lab.ec2, self.settings, self.find(), journal, self.now + ahead
+            lambda: self.lab.ec2, self.settings, self.find(), known, self.now + ahead
         )
 
 
