@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudtop.uptime import Span, clipped, moment, month_of, returns
+from cloudtop.uptime import TOLD, Span, clipped, moment, month_of, returns
 
 # Seconds from making a volume to launching its first machine, at most
 FIRST_LAUNCH = 900
@@ -64,13 +64,19 @@ def notes(
     begin = month_of(now).start
     if created is None or made is None:
         return
+    backs = returns(journal) or []
     known = min([created, *(run.running[0] for run in ran)])
-    if max(made + FIRST_LAUNCH, begin) < known:
+    unread = any(
+        _run(each) is None and (moment(each.get("time")) or known) > begin for each in backs
+    )
+    # A copy of a volume is younger than what the journal on it tells
+    cut = len(journal or []) >= TOLD and known > begin
+    if unread or cut or max(made + FIRST_LAUNCH, begin) < known:
         yield (
             f"the machine is counted since {datetime.fromtimestamp(known, UTC):%Y-%m-%d %H:%M}"
             " UTC; what ran before is not known any more"
         )
-    copies = [each for each in returns(journal) or [] if each["event"] == "copy"]
+    copies = [each for each in backs if each["event"] == "copy"]
     if any((moment(each.get("time")) or 0) > begin for each in copies):
         yield "what ran between a snapshot and its restore is not in it, as the volume can't tell"
 

@@ -104,6 +104,18 @@ def test_before_a_return_that_tells_nothing_all_is_unknown(odd: dict[str, Any]) 
     assert note.startswith("the machine is counted since 2026-11-15 10:03 UTC")
 
 
+def test_a_volume_that_is_younger_than_its_journal_hides_no_gap() -> None:
+    moved = at("11-18 00:01")
+    assert [*notes(NOW, CREATED, moved, JOURNAL, runs(NOW, CREATED, JOURNAL))] == []
+    torn = [{**JOURNAL[0], "ran": None}, JOURNAL[2], JOURNAL[3]]
+    (note,) = notes(NOW, CREATED, moved, torn, runs(NOW, CREATED, torn))
+    assert note.startswith("the machine is counted since 2026-11-12 06:04 UTC")
+    # A machine tells the newest 20 entries: there may have been more
+    cut = [{"event": "rebalance"}] * 16 + JOURNAL
+    (note,) = notes(NOW, CREATED, moved, cut, runs(NOW, CREATED, cut))
+    assert note.startswith("the machine is counted since 2026-11-11 00:00 UTC")
+
+
 def test_a_copy_of_the_volume_knows_what_ran_before_its_snapshot() -> None:
     journal = [JOURNAL[0], ran(copy("11-14 00:00", "11-18 00:03"), "11-12 06:04")]
     told = runs(NOW, CREATED, journal)
