@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import bench_array
+from tests import bench_array, bench_guard
 from tests.clone import PORT, Clone, clone
 
 
@@ -160,7 +160,7 @@ def main() -> int:
         ]
         (report,) = json.loads(own.read(own.runner("rehearse", "--notice", "60", "--json")))
         array = bench_array.rows(own)
-        own.run(own.runner("destroy", "--yes"))
+        guard = bench_guard.rows(own)
         boot = boot_to_ssh(exports(own.read(own.localcloud("env"))))
         back = relaunch(report)
         print(f"\n{'':<44} {'seconds':>10} {'mutat.':>6} {'read':>6}")
@@ -169,7 +169,7 @@ def main() -> int:
         for what, seconds in (("ssh, array and volume", back.usable), ("docker", back.docker)):
             told = f"relaunch, unattended, to {what}"
             print(f"{told:<44} {seconds:8.1f} s {seconds / boot:8.2f} x the bare boot")
-        print("\n".join(array))
+        print("\n".join([*array, *guard]))
         print(f"{'resident memory of an idle machine':<44} {memory[0] if memory else 0:8} MiB")
     return 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests import bench, bench_array
+import pytest
+
+from tests import bench, bench_array, bench_guard
 
 
 def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() -> None:
@@ -27,3 +29,17 @@ def test_variables_are_read_as_a_shell_would() -> None:
 def test_throughput_is_bytes_by_the_seconds_they_took() -> None:
     line = '{"place": "/mnt/ephemeral", "mib": 200, "write": 1.0, "read": 2.5}'
     assert bench_array.throughput(line) == bench_array.Throughput(write=200.0, read=80.0)
+
+
+def test_an_idle_guard_is_memory_and_a_part_of_a_cpu() -> None:
+    assert bench_guard.idle("5242880\n1000000000\n1060000000\n") == bench_guard.Idle(5.0, 0.1)
+
+
+def test_the_saved_tree_is_what_destroy_says() -> None:
+    said = (
+        "This destroys it.\n"
+        "Saved: 1 git work trees, 0 other places, 209715200 bytes in 12 s. It is unmounted.\n"
+    )
+    assert bench_guard.saved(said) == (200.0, 12)
+    with pytest.raises(SystemExit, match="was not saved"):
+        bench_guard.saved("The machine did not answer, so no work could be saved.\n")
