@@ -52,7 +52,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
         within = [*clipped([run.running], begin, end), (begin, begin)][0]
         rooted = [*clipped([run.rooted], begin, end), within][0]
         # A machine that was cut off while it wrote has the same return twice
-        key = (entry.get("previous"), entry["ran"]["launched"])
+        key = (str(entry.get("previous")), run.running[0])
         found.setdefault(key, Run(run.place, within, rooted))
     return tuple(run for run in found.values() if run.seconds)
 

@@ -78,6 +78,11 @@ def test_a_return_that_is_there_twice_counts_once() -> None:
     assert runs(NOW, CREATED, [JOURNAL[0], JOURNAL[0]]) == runs(NOW, CREATED, JOURNAL[:1])
 
 
+def test_a_name_that_is_none_fails_nothing() -> None:
+    odd = {**JOURNAL[0], "previous": ["i-1"], "instance": {}}
+    assert len(runs(NOW, CREATED, [odd])) == 1
+
+
 def test_without_a_journal_or_a_request_nothing_is_known() -> None:
     assert runs(NOW, CREATED, None) == runs(NOW, None, JOURNAL) == ()
     (note,) = notes(NOW, CREATED, at("11-10 23:58"), None, ())
