@@ -156,6 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.given, name=options.name, cloud=options.cloud, region=options.region
         )
         actions[row.name](context.enter(options, wanted, row.playbooks, row.on_failure))
+        sys.stdout.flush()
     except CloudtopError as error:
         print(f"\n{error.message}", file=sys.stderr)
         if error.hint:
@@ -164,6 +165,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to go on.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever reads it has enough, and what is left in the buffer has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 

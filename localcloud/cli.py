@@ -210,6 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         code: int = arguments.run(from_environment(), arguments)
+        sys.stdout.flush()
     except LocalCloudError as error:
         print(error.message, file=sys.stderr)
         if error.hint:
@@ -217,4 +218,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever reads it has enough, and what is left in the buffer has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from argparse import Namespace
@@ -52,6 +53,18 @@ def test_bad_value_is_a_sentence_on_stderr_and_exit_1() -> None:
     assert "cloudtop_bid is '0'" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_reader_that_has_enough_is_no_trouble() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    history = "tests/localcloud/prices/c3.xlarge-2015-06.csv.gz"
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "runner.py", "prices", "--json", "--history", history],
+            cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_nobody_to_ask_means_no(monkeypatch: pytest.MonkeyPatch) -> None:

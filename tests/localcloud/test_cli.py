@@ -166,6 +166,17 @@ def test_runs_as_a_module() -> None:
         assert verb in done.stdout
 
 
+def test_a_reader_that_has_enough_is_no_trouble(config: Config) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "localcloud", "env"],
+            cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_stop_powers_every_machine_off(config: Config) -> None:
     assert cli.main(["start"]) == 0
     ec2 = client(config.endpoint)
