@@ -93,7 +93,8 @@ def fast_tests() -> Iterator[Check]:
 def machine_checks() -> Iterator[Check]:
     """The tests that take minutes: kills, and machines one after the other."""
     # One more than there are cores: these wait for EC2 a fifth of their time
-    yield Check("pytest, the long ones", (*PARALLEL, "-n", "3", *LONG), pytest=True)
+    ordered = (*PARALLEL, "-n", "3", "--no-loadscope-reorder")
+    yield Check("pytest, the long ones", (*ordered, *LONG), pytest=True)
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once
     scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]

@@ -1,0 +1,23 @@
+"""Files that take minutes come first, so that no worker is waited for at the end.
+
+xdist orders files by how many tests they have (but for ``--no-loadscope-reorder``), and those
+that play whole playbooks have few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+# By what `make test` says takes longest
+LONGEST = (
+    "test_kill_types", "test_switch", "test_kill_switch", "test_kill", "test_snapshot_schedule",
+    "test_type_list", "test_kill_restore", "test_restore", "test_survives", "test_image",
+    "test_elastic_ip",
+)  # fmt: skip
+RANKS: Mapping[str, int] = {name: rank for rank, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: RANKS.get(item.path.stem, len(RANKS)))
