@@ -15,8 +15,8 @@ from typing import Any
 
 Span = tuple[int, int]
 
-# A machine tells so many of the journal's newest entries (cloudtop-reap-journal)
-TOLD = 20
+# The journal keeps so many entries, the newest (journal.sh)
+TOLD = 200
 # Seconds within which a machine that can't be asked is taken for its request's first
 PROMPT = 600
 
@@ -134,7 +134,7 @@ def _doubts(
         if within and min(within) <= begin:
             return
         if len(journal) >= TOLD:
-            yield f"the machine tells the newest {TOLD} entries of its journal, and there were more"
+            yield f"the journal of its times away has the newest {TOLD} entries, and there were more"
         elif begin == created:
             yield "the request may have waited for its first machine"
 

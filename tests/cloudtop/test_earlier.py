@@ -115,8 +115,8 @@ def test_a_volume_that_is_younger_than_its_journal_hides_no_gap() -> None:
     torn = [{**JOURNAL[0], "ran": None}, JOURNAL[2], JOURNAL[3]]
     (note,) = notes(NOW, CREATED, moved, torn, runs(NOW, CREATED, torn))
     assert note.startswith("the machine is counted since 2026-11-12 06:04 UTC")
-    # A machine tells the newest 20 entries: there may have been more
-    cut = [{"event": "rebalance"}] * 16 + JOURNAL
+    # The journal keeps the newest 200 entries: there may have been more
+    cut = [{"event": "rebalance"}] * 196 + JOURNAL
     (note,) = notes(NOW, CREATED, moved, cut, runs(NOW, CREATED, cut))
     assert note.startswith("the machine is counted since 2026-11-11 00:00 UTC")
 

@@ -159,11 +159,15 @@ def test_machine_of_an_earlier_request_makes_the_first_launch_known() -> None:
     assert (told.running, told.doubts) == (((at("11-10 05:00"), NOW),), ())
 
 
-def test_more_returns_than_a_machine_tells_are_a_doubt() -> None:
-    journal = [back(f"11-12 {hour:02}:00", f"11-12 {hour:02}:30") for hour in range(20)]
+def test_more_entries_than_the_journal_keeps_are_a_doubt() -> None:
+    returns = [back(f"11-12 {hour:02}:00", f"11-12 {hour:02}:30") for hour in range(20)]
+    journal = [{"event": "notice"}] * 180 + returns
     told = uptime(NOW, at("09-01 00:00"), running("11-12 19:30"), None, journal)
     assert told.seconds == NOW - START - 20 * HOUR // 2
-    assert "newest 20 entries" in told.doubts[0]
+    assert "newest 200 entries" in told.doubts[0]
+    assert "200 entries" not in str(
+        uptime(NOW, at("09-01 00:00"), running("11-12 19:30"), None, journal[1:]).doubts
+    )
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,12 @@ def test_a_huge_journal_is_cut_to_its_newest_lines(machine: Journal) -> None:
     assert (machine.place / "reaps.jsonl").stat().st_size <= 1 << 20
 
 
+def test_all_that_the_journal_has_is_told(machine: Journal) -> None:
+    for number in range(150):
+        machine.notice(f"i-{number}", seconds_ago=1000 - number)
+    assert len(machine.told()) == 151
+
+
 def test_a_long_journal_keeps_200_lines(machine: Journal) -> None:
     entries = [{"event": "notice", "instance": "i-older", "number": n} for n in range(300)]
     text = "".join(f"{json.dumps(entry)}\n" for entry in entries)
