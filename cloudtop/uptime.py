@@ -134,7 +134,7 @@ def _doubts(
         if within and min(within) <= begin:
             return
         if len(journal) >= TOLD:
-            yield f"the journal of its times away has the newest {TOLD} entries, and there were more"
+            yield f"the journal of times away has the newest {TOLD} entries, and there were more"
         elif begin == created:
             yield "the request may have waited for its first machine"
 
