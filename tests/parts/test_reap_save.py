@@ -211,6 +211,17 @@ def test_larger_files_that_can_not_be_bundled_cost_no_others(machine: Machine, t
     assert len({"a", "b", "c"} & {place.name for place in tree.place.iterdir()}) == 1
 
 
+def test_larger_files_that_can_not_be_shared_out_are_not_called_saved(
+    machine: Machine, tree: Tree
+) -> None:
+    tree.write("large", os.urandom(2 * MIB))
+    machine.stub("split", "exit 1")
+    (found,) = machine.save()["trees"]
+    assert (found["complete"], found["trouble"]) == (
+        False, "its larger files could not all be saved",
+    )  # fmt: skip
+
+
 def test_without_any_time_nothing_is_saved_and_it_says_so(machine: Machine, tree: Tree) -> None:
     tree.write("file", "changed\n")
     assert machine.save(seconds=-5)["trees"] == []
