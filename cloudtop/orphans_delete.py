@@ -58,10 +58,7 @@ def replaced_volumes(context: Context, name: str) -> None:
         return
     delete(context, old)
     ids = ", ".join(each.id for each in old)
-    print(
-        f"\nDeleted {ids}. An image that was baked before that can't find the new volume any"
-        " more: python runner.py bake makes a new one."
-    )
+    print(f"\nDeleted {ids}.")
 
 
 def delete(context: Context, doomed: Iterable[Leftover]) -> None:

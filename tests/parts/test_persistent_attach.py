@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.volume import SERIAL, VOLUME, Volume
+from tests.parts.volume import SERIAL, VOLUME, Volume, item
+
+AFTER = "vol-0fedcba9876543210"
 
 
 @pytest.fixture
@@ -30,28 +32,76 @@ def test_attaches_an_available_volume_without_a_look_at_it(machine: Volume) -> N
 
 
 def test_follows_a_replaced_volume_to_the_one_in_its_place(machine: Volume) -> None:
-    after = "vol-0fedcba9876543210"
     # As the machine's policy has it
     machine.error("AttachVolume", "UnauthorizedOperation")
-    machine.described("available", tags={"cloudtop:replaced-by": after})
+    machine.described("available", tags={"cloudtop:replaced-by": AFTER})
     machine.described("available")
     machine.attach_answer()
-    (machine.tree / "aside/device/serial").write_text(after.replace("-", "") + "\n")
+    (machine.tree / "aside/device/serial").write_text(AFTER.replace("-", "") + "\n")
     told = machine.good()
-    assert (told["state"], told["volume"]) == ("mounted", after)
+    assert (told["state"], told["volume"]) == ("mounted", AFTER)
     calls = [line for line in machine.log if line.startswith("curl Attach")]
-    assert [after in line and VOLUME not in line for line in calls] == [False, True]
+    assert [AFTER in line and VOLUME not in line for line in calls] == [False, True]
     assert machine.calls == ["AttachVolume", "DescribeVolumes", "DescribeVolumes", "AttachVolume"]
 
 
 def test_volumes_that_name_each_other_are_not_followed_for_ever(machine: Volume) -> None:
-    after = "vol-0fedcba9876543210"
     machine.error("AttachVolume", "UnauthorizedOperation")
-    machine.described("available", tags={"cloudtop:replaced-by": after})
+    machine.described("available", tags={"cloudtop:replaced-by": AFTER})
     machine.described("available", tags={"cloudtop:replaced-by": VOLUME})
     machine.attach_answer()
-    (machine.tree / "aside/device/serial").write_text(after.replace("-", "") + "\n")
-    assert machine.good()["volume"] == after
+    (machine.tree / "aside/device/serial").write_text(AFTER.replace("-", "") + "\n")
+    assert machine.good()["volume"] == AFTER
+
+
+@pytest.fixture
+def without(tmp_path: Path) -> Volume:
+    """A machine whose image names a volume that was deleted since, and its cloudtop's tags."""
+    machine = Volume(tmp_path, tag_name="box", tag_owner="alice")
+    disk = machine.disk("nvme3n1", AFTER.replace("-", ""))
+    subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", "cloudtop", str(disk)], check=True)
+    machine.put_aside()
+    machine.error("AttachVolume", "InvalidVolume.NotFound")
+    machine.error("DescribeVolumes", "InvalidVolume.NotFound", "not there")
+    return machine
+
+
+def test_finds_by_tags_what_took_the_place_of_a_deleted_volume(without: Volume) -> None:
+    root = item("vol-root", "in-use", "i-me", tags={"cloudtop:role": "root"})
+    copy = item("vol-copy", "available", tags={"cloudtop:role": "replaced"})
+    going = item("vol-going", "deleting")
+    without.described_by_tags(root, copy, item(AFTER, "in-use", "i-old"), going)
+    without.described_by_tags(item(AFTER, "in-use", "i-old", "detaching"))
+    without.described_by_tags(item(AFTER, "available"))
+    without.attach_answer()
+    told = without.good()
+    assert (told["state"], told["volume"]) == ("mounted", AFTER)
+    looks = [line for line in without.log if line.startswith("curl Describe")]
+    wanted = "Filter.1.Name=tag:cloudtop:name Filter.1.Value.1=box"
+    assert [wanted in line for line in looks] == [False, True, False, False]
+    assert "Filter.2.Name=tag:cloudtop:owner Filter.2.Value.1=alice" in looks[1]
+    attached = [line for line in without.log if line.startswith("curl Attach")]
+    assert [AFTER in line for line in attached] == [False, True]
+
+
+def test_of_several_volumes_with_the_tags_none_is_taken(without: Volume) -> None:
+    without.described_by_tags(item("vol-1", "available"), item("vol-2", "in-use", "i-old"))
+    assert "has several others (vol-1 vol-2): none was mounted" in without.refusal()
+    assert without.calls == ["AttachVolume", "DescribeVolumes", "DescribeVolumes"]
+
+
+def test_no_volume_with_the_tags_is_said(without: Volume) -> None:
+    without.described_by_tags(item("vol-root", "in-use", "i-me", tags={"cloudtop:role": "root"}))
+    assert f"{VOLUME} does not exist (any more)" in without.refusal()
+    assert "EC2 says: not there" in without.status()["message"]
+
+
+def test_a_look_by_tags_that_fails_is_repeated(without: Volume) -> None:
+    without.error("DescribeVolumes", "RequestLimitExceeded")
+    without.error("DescribeVolumes", "InvalidVolume.NotFound")
+    without.described_by_tags(item(AFTER, "available"))
+    without.attach_answer()
+    assert without.good()["volume"] == AFTER
 
 
 def test_asks_the_endpoint_that_is_set(tmp_path: Path) -> None:

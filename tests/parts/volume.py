@@ -51,7 +51,10 @@ cat "$TREE/answers/$action.$count"
 _DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
 <DescribeVolumesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
     <requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId>
-    <volumeSet>
+    <volumeSet>{items}</volumeSet>
+</DescribeVolumesResponse>
+"""
+_ITEM = """
         <item>
             <volumeId>{volume}</volumeId>
             <size>80</size>
@@ -62,10 +65,7 @@ _DESCRIBE = """<?xml version="1.0" encoding="UTF-8"?>
                 <item><key>status</key><value>none</value></item>
                 {tags}
             </tagSet>
-        </item>
-    </volumeSet>
-</DescribeVolumesResponse>
-"""
+        </item>"""
 _TAG = """<item>
                     <key>{key}</key>
                     <value>{value}</value>
@@ -88,6 +88,25 @@ def formatted(disk: Path, label: str = "cloudtop") -> bytes:
     """Make a file system on a disk, and return the disk's bytes."""
     subprocess.run(["/sbin/mkfs.ext4", "-q", "-L", label, str(disk)], check=True)
     return disk.read_bytes()
+
+
+def item(
+    volume: str,
+    status: str,
+    holder: str = "",
+    attachment: str = "attached",
+    zone: str = "us-east-1b",
+    tags: dict[str, str] | None = None,
+) -> str:
+    """A volume of an answer to DescribeVolumes."""
+    held = _ATTACHMENT.format(volume=volume, instance=holder, status=attachment)
+    return _ITEM.format(
+        volume=volume,
+        zone=zone,
+        status=status,
+        attachment=held if holder else "",
+        tags="".join(_TAG.format(key=k, value=v) for k, v in (tags or {}).items()),
+    )
 
 
 class Volume(Boot):
@@ -149,17 +168,11 @@ class Volume(Boot):
         zone: str = "us-east-1b",
         tags: dict[str, str] | None = None,
     ) -> None:
-        item = _ATTACHMENT.format(volume=VOLUME, instance=holder, status=attachment)
-        self.answer(
-            "DescribeVolumes",
-            _DESCRIBE.format(
-                volume=VOLUME,
-                zone=zone,
-                status=status,
-                attachment=item if holder else "",
-                tags="".join(_TAG.format(key=k, value=v) for k, v in (tags or {}).items()),
-            ),
-        )
+        self.described_by_tags(item(VOLUME, status, holder, attachment, zone, tags))
+
+    def described_by_tags(self, *items: str) -> None:
+        """What a look by tags finds: items as ``item`` makes them."""
+        self.answer("DescribeVolumes", _DESCRIBE.format(items="".join(items)))
 
     def error(self, action: str, code: str, message: str = "as it happens") -> None:
         self.answer(action, _ERROR.format(code=code, message=message))
