@@ -17,6 +17,12 @@ from cloudtop.settings import Settings
 # "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
 STANDARD_SPOT_QUOTA = "L-34B43A08"
 STANDARD_FAMILY = re.compile(r"[acdhimrtz]\d")
+# EC2 User Guide, hibernate-spot-instances
+HIBERNATION = (
+    "Hibernation begins the moment EC2 gives notice: work on the array is not saved first. Without"
+    " a hibernation agent and room for the memory on the root disk EC2 stops the machine instead,"
+    " as sudden."
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,8 @@ def check(settings: Settings, moves: bool = False) -> Plan:
     live = schedule.find(ec2.client("dlm"), settings.name, settings.owner)
     ended = schedule.note_on_end(live, settings.snapshot_hours)
     notes += filter(None, [budget.note_on_request(settings, found.request), ended])
+    if settings.interruption == "hibernate":
+        notes.append(HIBERNATION)
     return Plan(
         found=found,
         account=account,

@@ -52,6 +52,12 @@ def test_plan_of_a_new_cloudtop(tmp_path: Path) -> None:
     assert plan.month.total == pytest.approx(154.93)
 
 
+@pytest.mark.parametrize("action", settings.INTERRUPTIONS)
+def test_that_hibernation_leaves_no_time_to_save_is_noted(tmp_path: Path, action: str) -> None:
+    plan = preflight.check(wanted(tmp_path, f"cloudtop_interruption={action}"))
+    assert (preflight.HIBERNATION in plan.notes) == (action == "hibernate")
+
+
 def test_settings_that_end_the_schedule_of_snapshots_are_noted(
     endpoint: str, tmp_path: Path
 ) -> None:
