@@ -26,16 +26,18 @@ def provision(context: Context) -> None:
     converge(context, bake.offer_renewal(context, plan.found))
 
 
-def converge(context: Context, more: Mapping[str, Any] | None = None) -> None:
-    """Run the playbooks of this command, then say what is there."""
+def converge(context: Context, more: Mapping[str, Any] | None = None) -> set[str]:
+    """Run the playbooks of this command, then say what is there; returns their hosts."""
     began = time.monotonic()
     changed = run_playbooks(context, context.playbooks, more)
-    print(f"\nDone in {_minutes(time.monotonic() - began)}; {changed}.\n")
+    counts = ", ".join(f"{host}: changed={count}" for host, count in sorted(changed.items()))
+    print(f"\nDone in {_minutes(time.monotonic() - began)}; {counts}.\n")
     print(summary.render(gathered(context)))
     target = status.target_of(context.settings, context.cloud, context.find().instance)
     written = target and ssh.renew_config(target)
     if written:
         print(f"\nThe machine's address in {written} is up to date again.")
+    return set(changed)
 
 
 def show_status(context: Context) -> None:

@@ -39,8 +39,8 @@ class Context:
 
 def run_playbooks(
     context: Context, names: Sequence[str], more: Mapping[str, Any] | None = None
-) -> str:
-    """Run playbooks in order; returns a summary of what changed."""
+) -> dict[str, int]:
+    """Run playbooks in order; returns for each of their hosts how many tasks changed something."""
     changed: dict[str, int] = {}
     with playbooks.one_at_a_time(context.state):
         for playbook in names:
@@ -54,7 +54,7 @@ def run_playbooks(
             playbooks.run(wanted, context.state, progress)
             for host, count in progress.changed.items():
                 changed[host] = changed.get(host, 0) + count
-    return ", ".join(f"{host}: changed={count}" for host, count in sorted(changed.items()))
+    return changed
 
 
 def confirm(yes: bool, question: str) -> None:
@@ -83,4 +83,4 @@ def enter(
     return Context(options, settings, cloud, names, on_failure)
 
 
-Action = Callable[[Context], None]
+Action = Callable[[Context], object]

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +55,14 @@ def standing(found: Found) -> str:
 class Watch:
     """Looks every ``every`` seconds until ended, or once whole where ``once`` is set.
 
-    ``look`` asks EC2, ``make_whole`` runs the playbooks and raises CloudtopError where they
-    fail, ``tell`` gets each sentence. A machine that ``holds`` says is not to go on is left alone.
+    ``look`` asks EC2, ``make_whole`` runs the playbooks, returns the ids of the machines that they
+    ran on and raises CloudtopError where they fail, ``tell`` gets each sentence. A machine that
+    ``holds`` says is not to go on is left alone.
     Where ``lacks`` says that another type may be had, the playbooks run without a machine, too.
     """
 
     look: Callable[[], Found]
-    make_whole: Callable[[], None]
+    make_whole: Callable[[], Collection[str]]
     tell: Callable[[str], None]
     every: float = 15.0
     once: bool = False
@@ -112,7 +113,7 @@ class Watch:
         if launch != self._failed:
             self._pause = FIRST_PAUSE
         try:
-            self.make_whole()
+            made = self.make_whole()
         except CloudtopError as error:
             self._failed, self._not_before = launch, self.clock() + self._pause
             self.tell(
@@ -121,7 +122,22 @@ class Watch:
             )
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return False
-        self._whole, self._failed = launch, None
+        self._failed = None
+        if launch.instance_id not in made:
+            return self._is_another(made)
+        return self._is_whole(launch)
+
+    def _is_another(self, made: Collection[str]) -> bool:
+        """The playbooks found another machine than the one they were run for; that may be whole."""
+        found = self._seen()
+        if found is None:
+            return False
+        self._say(standing(found))
+        launch = Launch.of(found.instance)
+        return launch is not None and launch.instance_id in made and self._is_whole(launch)
+
+    def _is_whole(self, launch: Launch) -> bool:
+        self._whole = launch
         self.tell(f"{launch.instance_id} is whole")
         return True
 

@@ -142,11 +142,16 @@ def test_laptop_with_no_network_stops_nothing() -> None:
 @pytest.mark.parametrize("held", [True, False])
 def test_watch_leaves_a_machine_alone_that_was_stopped(held: bool) -> None:
     made: list[str] = []
+
+    def make_whole() -> list[str]:
+        made.append("i-1")
+        return made
+
     watch.Watch(
         look=found,
-        make_whole=lambda: made.append("whole"),
+        make_whole=make_whole,
         tell=lambda sentence: None,
         once=True,
         holds=lambda seen: held,
     ).run()
-    assert made == ([] if held else ["whole"])
+    assert made == ([] if held else ["i-1"])

@@ -63,9 +63,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was run, in order."""
     steps: list[str] = []
 
-    def playbooks(_context: Context, names: Any) -> str:
+    def playbooks(_context: Context, names: Any) -> dict[str, int]:
         steps.extend(names)
-        return ""
+        return {}
 
     def save(_context: Context, _found: Found, action: str) -> bool:
         steps.append(f"save for {action}")

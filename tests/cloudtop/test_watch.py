@@ -42,6 +42,9 @@ class Scene:
         self.pictures = iter(pictures)
         self.failures = failures
         self.made = 0
+        # What EC2 brings while the playbooks run: they go on with that
+        self.meanwhile = ""
+        self.shown = ""
         self.told: list[str] = []
         self.now = 0.0
 
@@ -49,13 +52,15 @@ class Scene:
         picture = next(self.pictures)
         if isinstance(picture, CloudtopError):
             raise picture
+        self.shown = picture.instance["InstanceId"] if picture.instance else ""
         return picture
 
-    def make_whole(self) -> None:
+    def make_whole(self) -> set[str]:
         self.made += 1
         if self.failures:
             self.failures -= 1
             raise CloudtopError("The machine went away.")
+        return {"localhost", self.meanwhile or self.shown}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -99,6 +104,21 @@ def test_reap_during_converge_is_survived() -> None:
     assert scene.told[-1] == "i-2 is whole"
 
 
+def test_machine_that_came_while_the_playbooks_ran_is_not_made_whole_again() -> None:
+    scene = Scene(FIRST, SECOND, SECOND, SECOND)
+    scene.meanwhile = "i-2"
+    scene.watch()
+    assert scene.made == 1
+    assert [line for line in scene.told if line.endswith("whole")] == ["i-2 is whole"]
+
+
+def test_machine_that_went_once_the_playbooks_had_run_is_not_called_whole() -> None:
+    scene = Scene(FIRST, AWAY, SECOND, SECOND)
+    scene.meanwhile = "i-9"
+    scene.watch()
+    assert not any(line.endswith("whole") for line in scene.told)
+
+
 def test_failed_machine_is_tried_again_after_longer_and_longer_pauses() -> None:
     scene = Scene(*[FIRST] * 30, failures=99)
     scene.watch()
@@ -110,6 +130,14 @@ def test_with_further_types_the_playbooks_look_for_a_machine_where_there_is_none
     scene = Scene(FIRST, AWAY, SECOND, SECOND)
     scene.watch(types=("a", "b"))
     assert scene.made == 3
+    assert scene.told[-1] == "i-2 is whole"
+
+
+def test_machine_of_another_type_that_the_playbooks_got_is_not_made_whole_again() -> None:
+    scene = Scene(AWAY, SECOND, SECOND, SECOND)
+    scene.meanwhile = "i-2"
+    scene.watch(types=("a", "b"))
+    assert scene.made == 1
     assert scene.told[-1] == "i-2 is whole"
 
 

@@ -47,13 +47,13 @@ def ran(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The playbooks that ran, of which the one that stops does as its role would."""
     names: list[str] = []
 
-    def run(context: Context, playbooks: tuple[str, ...]) -> str:
+    def run(context: Context, playbooks: tuple[str, ...]) -> dict[str, int]:
         names.extend(playbooks)
         found = context.find()
         assert found.instance
         lab.ec2.stop_instances(InstanceIds=[found.instance["InstanceId"]])
         lab.becomes(found.instance["InstanceId"], "stopped")
-        return ""
+        return {}
 
     monkeypatch.setattr(power, "run_playbooks", run)
     # The machine does not answer, which somebody would be asked about
@@ -105,9 +105,9 @@ def test_provision_warns_before_it_does_anything(
 ) -> None:
     said: list[str] = []
 
-    def run(*_: Any) -> str:
+    def run(*_: Any) -> dict[str, int]:
         said.append(capsys.readouterr().out)
-        return ""
+        return {"i-1": 0}
 
     monkeypatch.setattr(commands, "run_playbooks", run)
     # The worst month of a new request, at a bid of 0.01, is 7.30 and 8.93 for what is beside it
