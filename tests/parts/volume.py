@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.parts.boot import Boot
 from tests.parts.load import ROOT
@@ -160,15 +161,9 @@ class Volume(Boot):
         if then:
             (self.tree / f"answers/{action}.{number}.then").write_text(then)
 
-    def described(
-        self,
-        status: str,
-        holder: str = "",
-        attachment: str = "attached",
-        zone: str = "us-east-1b",
-        tags: dict[str, str] | None = None,
-    ) -> None:
-        self.described_by_tags(item(VOLUME, status, holder, attachment, zone, tags))
+    def described(self, status: str, *attached: str, **about: Any) -> None:
+        """What a look at the volume shows; ``attached`` and ``about`` as ``item`` has them."""
+        self.described_by_tags(item(VOLUME, status, *attached, **about))
 
     def described_by_tags(self, *items: str) -> None:
         """What a look by tags finds: items as ``item`` makes them."""
