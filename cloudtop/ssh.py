@@ -13,6 +13,8 @@ from cloudtop.errors import CloudtopError
 
 USER = "ubuntu"
 INCLUDE = "Include config.d/cloudtop"
+# OpenSSH's words where strict checking refuses (sshconnect2.c)
+KEY_REFUSED = "Host key verification failed."
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,28 @@ def ask(target: Target, command: str, seconds: int = 60, connect: int | None = N
 
     It may take ``connect`` seconds (or ``seconds``) to answer, and twice ``seconds`` in all.
     """
+    done = _run(target, command, seconds, connect or seconds)
+    return done.stdout if done and done.returncode == 0 else None
+
+
+def key_differs(target: Target) -> bool:
+    """Whether what answers there has another host key than the pinned ones."""
+    done = _run(target, "true", 10, 10)
+    return done is not None and done.returncode == 255 and KEY_REFUSED in done.stderr
+
+
+def _run(
+    target: Target, command: str, seconds: int, connect: int
+) -> subprocess.CompletedProcess[str] | None:
+    """A command on the machine, with nobody asked; None where it does not end in time."""
     argv = arguments(target, [command])
-    argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect or seconds}"]
+    argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect}"]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv, capture_output=True, text=True, timeout=seconds * 2, check=False
         )
     except subprocess.TimeoutExpired:
         return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def log_in(target: Target, command: Sequence[str]) -> None:

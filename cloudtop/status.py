@@ -47,9 +47,11 @@ def gather(
     size = volume["Size"] if volume else settings.volume_size
     kept = timer.keep if timer else settings.snapshots_kept
     month = costs.worst_month(bid, size, settings.root_size, kept)
-    target = target_of(settings, cloud, instance)
-    if ask and target:
+    target = target_of(settings, cloud, instance) if ask else None
+    machine = None
+    if target:
         pin_from_tag(target, volume)
+        machine = ask_machine(target)
     return {
         "name": settings.name,
         "owner": settings.owner,
@@ -89,7 +91,8 @@ def gather(
         "image": pinned and pinned.as_json(),
         "images": [each.as_json() for each in baked],
         "next_relaunch": images.next_relaunch(pinned, list(baked)),
-        "machine": ask_machine(target) if ask and target else None,
+        "machine": machine,
+        "host_key_differs": bool(target and machine is None and pinned_differs(target)),
         "money": None,
         "worst_month": round(month.total, 2),
         "login": login(settings.name),
@@ -162,6 +165,11 @@ def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
         except json.JSONDecodeError:
             told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
     return told
+
+
+def pinned_differs(target: ssh.Target) -> bool:
+    """Whether a key is pinned for the machine, and it has another."""
+    return target.known_hosts.exists() and ssh.key_differs(target)
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop import summary
+from cloudtop import clouds, ec2, settings, status, summary
 
 NOTHING = {
     "machine": 0,
@@ -97,3 +97,14 @@ def test_what_is_not_known_has_no_rows() -> None:
 )
 def test_dollars_have_at_least_their_cents(amount: float, shown: str) -> None:
     assert summary.dollars(amount) == shown
+
+
+@pytest.mark.parametrize("differs", [True, False])
+def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
+    nothing = ec2.Found(request=None, instance=None, volume=None)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
+    assert seen["host_key_differs"] is False
+    machine = {"id": "i-1", "type": "a.b", "state": "running", "zone": "z", "address": "127.0.0.1"}
+    shown = summary.render({**seen, "instance": machine, "host_key_differs": differs})
+    assert ("has another ssh host key" in shown) == differs
+    assert ("could not be asked" in shown) != differs

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudtop import ssh
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
 from localcloud.machine import InstanceStoreDisk, MachineSpec, MetadataTree
@@ -158,6 +159,19 @@ def test_answers_ssh_at_its_first_boot(lab: Lab) -> None:
     lab.await_ssh()
     assert lab.ssh("sudo id -un") == "root"
     assert lab.ssh("hostname") == "ip-10-0-0-10"
+
+
+def test_status_tells_another_host_key_from_no_answer(lab: Lab, tmp_path: Path) -> None:
+    target = ssh.Target("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
+    _, kind, key = lab.known_hosts.read_text().split()
+    target.known_hosts.write_text(f"{target.alias} {kind} {key}\n")
+    assert not ssh.key_differs(target)
+    assert ssh.ask(target, "id -un") == "ubuntu\n"
+    other = lab.key.with_suffix(".pub").read_text()
+    target.known_hosts.write_text(f"{target.alias} {other}")
+    assert ssh.key_differs(target)
+    assert ssh.ask(target, "id -un") is None
+    assert not ssh.key_differs(replace(target, address=ELSEWHERE))
 
 
 def test_idle_machine_holds_under_700_mib(lab: Lab) -> None:

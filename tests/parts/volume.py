@@ -161,9 +161,11 @@ class Volume(Boot):
         if then:
             (self.tree / f"answers/{action}.{number}.then").write_text(then)
 
-    def described(self, status: str, *attached: str, **about: Any) -> None:
-        """What a look at the volume shows; ``attached`` and ``about`` as ``item`` has them."""
-        self.described_by_tags(item(VOLUME, status, *attached, **about))
+    def described(
+        self, status: str, holder: str = "", attachment: str = "attached", **about: Any
+    ) -> None:
+        """What a look at the volume shows; ``about`` is zone and tags, as ``item`` has them."""
+        self.described_by_tags(item(VOLUME, status, holder, attachment, **about))
 
     def described_by_tags(self, *items: str) -> None:
         """What a look by tags finds: items as ``item`` makes them."""
