@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.parts.volume import SERIAL, VOLUME, Volume, item
+from tests.parts.volume import SERIAL, VOLUME, Volume, item, tags_first
 
 AFTER = "vol-0fedcba9876543210"
 
@@ -66,11 +67,18 @@ def without(tmp_path: Path) -> Volume:
     return machine
 
 
-def test_finds_by_tags_what_took_the_place_of_a_deleted_volume(without: Volume) -> None:
-    root = item("vol-root", "in-use", "i-me", tags={"cloudtop:role": "root"})
-    copy = item("vol-copy", "available", tags={"cloudtop:role": "replaced"})
-    going = item("vol-going", "deleting")
-    without.described_by_tags(root, copy, item(AFTER, "in-use", "i-old"), going)
+@pytest.mark.parametrize("order", [str, tags_first])
+@pytest.mark.parametrize("place", range(4))
+def test_finds_by_tags_what_took_the_place_of_a_deleted_volume(
+    without: Volume, order: Callable[[str], str], place: int
+) -> None:
+    others = [
+        item("vol-root", "in-use", "i-me", tags={"cloudtop:role": "root"}),
+        item("vol-copy", "available", tags={"cloudtop:role": "replaced"}),
+        item("vol-going", "deleting"),
+    ]
+    every = [*others[:place], item(AFTER, "in-use", "i-old"), *others[place:]]
+    without.described_by_tags(*map(order, every))
     without.described_by_tags(item(AFTER, "in-use", "i-old", "detaching"))
     without.described_by_tags(item(AFTER, "available"))
     without.attach_answer()

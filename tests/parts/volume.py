@@ -91,6 +91,13 @@ def formatted(disk: Path, label: str = "cloudtop") -> bytes:
     return disk.read_bytes()
 
 
+def tags_first(described: str) -> str:
+    """The same volume with its tags before all else: EC2 promises no order of elements."""
+    before, tag_set, after = described.partition("            <tagSet>")
+    inside, end, rest = after.partition("</tagSet>")
+    return before.replace("<item>", f"<item>{tag_set}{inside}{end}", 1) + rest
+
+
 def item(
     volume: str,
     status: str,

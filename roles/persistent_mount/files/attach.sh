@@ -147,20 +147,30 @@ find_by_tags() {
 }
 
 # Ids of those described on standard input that are a cloudtop's persistent ones: root disks,
-# copies and replaced ones have a role. An attachment has its volume's id in it, once more.
+# copies and replaced ones have a role. Elements come in any order, and an attachment has its
+# volume's id and a status of its own.
 persistent_volumes() {
     awk '
+        function text_of(volume, tag, at) {
+            at = index(volume, "<" tag ">")
+            volume = at ? substr(volume, at + length(tag) + 2) : ""
+            sub(/<.*/, "", volume)
+            return volume
+        }
         { all = all $0 }
         END {
-            count = split(all, part, "<volumeId>")
+            count = split(all, part, "<item>")
             for (i = 2; i <= count; i++) {
-                id = substr(part[i], 1, index(part[i], "<") - 1)
-                if (!(id in text)) order[++found] = id
-                text[id] = text[id] part[i]
+                # The outermost items are the volumes
+                if (depth++ == 0) volume[++found] = ""
+                volume[found] = volume[found] "<item>" part[i]
+                depth -= gsub(/<\/item>/, "", part[i])
             }
             for (i = 1; i <= found; i++) {
-                if (text[order[i]] ~ /<key>cloudtop:role<|<status>(deleting|deleted)</) continue
-                printf "%s%s", between, order[i]
+                if (index(volume[i], "<key>cloudtop:role</key>")) continue
+                sub(/<attachmentSet>.*<\/attachmentSet>/, "", volume[i])
+                if (text_of(volume[i], "status") ~ /^delet/) continue
+                printf "%s%s", between, text_of(volume[i], "volumeId")
                 between = " "
             }
         }'
