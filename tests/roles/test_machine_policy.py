@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.parts.imds import Imds
+from tests.roles.plays import tags_for
 from tests.roles.programs import (
     address_taker,
     calls_of_programs,
@@ -18,7 +19,7 @@ from tests.roles.programs import (
     journalist,
     mounter,
 )  # fmt: skip
-from tests.roles.provisioned import Cloudtop, provisioned
+from tests.roles.provisioned import NAME, Cloudtop, provisioned
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +191,24 @@ def test_each_program_of_the_machine_may_ask_what_it_asks(
     assert request["State"] == "cancelled"
     assert [each["State"] for each in place.requests("other")] == ["active"]
     assert asked == calls_of_programs()
+
+
+def test_a_volume_that_is_gone_is_found_by_its_tags_among_all_that_have_them(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
+    machine = mounter(cloudtop, imds, tmp_path / "mount")
+    gone = "vol-00000000000000000"
+    machine.settings |= {"volume_id": gone, "tag_name": NAME, "tag_owner": "alice"}
+    cloudtop.place.ec2.create_volume(
+        AvailabilityZone="us-east-1a", Size=1, TagSpecifications=replaced()
+    )
+    done = machine.run()
+    assert f"{gone} is gone; {cloudtop.volume} has this cloudtop's tags" in done.stdout
+    assert machine.status()["volume"] == cloudtop.volume
+
+
+def replaced() -> list[dict[str, Any]]:
+    """Tags of a volume of this cloudtop that another replaced."""
+    (spec,) = tags_for("volume", NAME)
+    spec["Tags"].append({"Key": "cloudtop:role", "Value": "replaced"})
+    return [spec]
