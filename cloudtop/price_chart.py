@@ -80,7 +80,8 @@ def draw(chart: Chart, width: int, coloured: bool) -> str:
     points = list(polyline(chart, (width - 10) * DOTS))
     plotext.plot(
         [when for when, _ in points], [scale(price) for _, price in points],
-        marker="braille", color="blue",
+        # The bright one: the other is dark on black
+        marker="braille", color="blue+",
     )  # fmt: skip
     plotext.plot([chart.start, chart.end], [scale(chart.bid)] * 2, marker="-", color="green")
     taken = chart.reap_times()
