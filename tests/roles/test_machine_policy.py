@@ -157,6 +157,27 @@ def test_a_volume_that_was_replaced_is_attached_to_no_machine(
     admin.delete_tags(Resources=kept, Tags=[mark])
 
 
+def test_a_volume_that_is_gone_is_found_by_its_tags_among_all_that_have_them(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
+    machine = mounter(cloudtop, imds, tmp_path / "mount")
+    gone = "vol-00000000000000000"
+    machine.settings |= {"volume_id": gone, "tag_name": NAME, "tag_owner": "alice"}
+    cloudtop.place.ec2.create_volume(
+        AvailabilityZone="us-east-1a", Size=1, TagSpecifications=replaced()
+    )
+    done = machine.run()
+    assert f"{gone} is gone; {cloudtop.volume} has this cloudtop's tags" in done.stdout
+    assert machine.status()["volume"] == cloudtop.volume
+
+
+def replaced() -> list[dict[str, Any]]:
+    """Tags of a volume of this cloudtop that another replaced."""
+    (spec,) = tags_for("volume", NAME)
+    spec["Tags"].append({"Key": "cloudtop:role", "Value": "replaced"})
+    return [spec]
+
+
 def test_each_program_of_the_machine_may_ask_what_it_asks(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
@@ -191,24 +212,3 @@ def test_each_program_of_the_machine_may_ask_what_it_asks(
     assert request["State"] == "cancelled"
     assert [each["State"] for each in place.requests("other")] == ["active"]
     assert asked == calls_of_programs()
-
-
-def test_a_volume_that_is_gone_is_found_by_its_tags_among_all_that_have_them(
-    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
-) -> None:
-    machine = mounter(cloudtop, imds, tmp_path / "mount")
-    gone = "vol-00000000000000000"
-    machine.settings |= {"volume_id": gone, "tag_name": NAME, "tag_owner": "alice"}
-    cloudtop.place.ec2.create_volume(
-        AvailabilityZone="us-east-1a", Size=1, TagSpecifications=replaced()
-    )
-    done = machine.run()
-    assert f"{gone} is gone; {cloudtop.volume} has this cloudtop's tags" in done.stdout
-    assert machine.status()["volume"] == cloudtop.volume
-
-
-def replaced() -> list[dict[str, Any]]:
-    """Tags of a volume of this cloudtop that another replaced."""
-    (spec,) = tags_for("volume", NAME)
-    spec["Tags"].append({"Key": "cloudtop:role", "Value": "replaced"})
-    return [spec]
