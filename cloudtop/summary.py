@@ -7,12 +7,12 @@ from typing import Any
 from cloudtop import costs, reaps
 from cloudtop.status import START, STOPPED_CODE
 
-NO_ANSWER = "could not be asked: python runner.py ssh"
-OTHER_KEY = (
-    "has another ssh host key than the one that is pinned, which the volume keeps:\n"
-    f"{'':15}most likely it is without its volume. This checks the key with EC2's console\n"
-    f"{'':15}and says what is wrong: python runner.py provision"
-)
+NO_ANSWER = [("machine", "could not be asked: python runner.py ssh")]
+OTHER_KEY = [
+    ("machine", "has another ssh host key than the one that is pinned, which the volume keeps:"),
+    ("", "most likely it is without its volume. This checks the key with EC2's console"),
+    ("", "and says what is wrong: python runner.py provision"),
+]
 
 
 def render(status: dict[str, Any]) -> str:
@@ -47,7 +47,7 @@ def render(status: dict[str, Any]) -> str:
     if instance and request and request["status"] == STOPPED_CODE:
         rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
     elif instance and status["machine"] is None:
-        rows.append(("machine", OTHER_KEY if status["host_key_differs"] else NO_ANSWER))
+        rows += OTHER_KEY if status["host_key_differs"] else NO_ANSWER
     if machine.get("elastic-ip"):
         rows.append(("address", _told(machine["elastic-ip"])))
     if array:
