@@ -1,6 +1,7 @@
 """Every check of the project, fast ones first, machines last; one line of totals at the end.
 
 The linters use one core each, so they run beside the first tests; each shows its output at its end.
+What failed is named once more just above the totals, as CI keeps little more than the end of a log.
 
 ``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
 fast check keeps the machines from being started: they take the longest.
@@ -13,10 +14,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -30,6 +32,8 @@ PARALLEL = (
     *("pytest", "--dist", "loadfile"),
     *("--durations", "12", "--durations-min", "10"),
 )
+# Characters of a failure's reason that are said again at the end
+REASON = 300
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
 
 
@@ -53,9 +57,22 @@ class Totals:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+    def fail(self, what: str, why: str) -> None:
+        """Count a failure, with the first words of its reason."""
+        self.failed += 1
+        self.failures.append(f"FAILED {what}: {textwrap.shorten(why, REASON)}")
+
+    def add(self, more: Totals) -> None:
+        """Count what others have counted."""
+        self.passed += more.passed
+        self.failed += more.failed
+        self.skipped += more.skipped
+        self.failures += more.failures
 
 
 def shell_scripts() -> list[str]:
@@ -127,7 +144,7 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
         elif done.returncode == 0:
             totals.passed += 1
         else:
-            totals.failed += 1
+            totals.fail(check.name, f"exit {done.returncode}")
     verdict = "passed" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
     print(
         f"{done.stdout or ''}=== {check.name}: {verdict} after {time.monotonic() - began:.0f} s",
@@ -142,8 +159,7 @@ def run_fast(totals: Totals) -> bool:
     with ThreadPoolExecutor(1) as beside:
         lint = beside.submit(run_all, linters(), linted, shown=False)
         tested = run_all(fast_tests(), totals)
-    totals.passed += linted.passed
-    totals.failed += linted.failed
+    totals.add(linted)
     return lint.result() and tested
 
 
@@ -155,12 +171,16 @@ def run_all(checks: Iterator[Check], totals: Totals, shown: bool = True) -> bool
 
 def count_tests(report: Path, totals: Totals) -> None:
     """Add what pytest wrote to its JUnit report."""
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+    root = ElementTree.parse(report).getroot()
+    for suite in root.iter("testsuite"):
         tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
         failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         totals.passed += tests - skipped - failed
-        totals.failed += failed
         totals.skipped += skipped
+    for case in root.iter("testcase"):
+        for bad in (*case.iter("failure"), *case.iter("error")):
+            name = f"{case.get('classname')}::{case.get('name')}"
+            totals.fail(name, bad.get("message", ""))
 
 
 def main() -> int:
@@ -174,7 +194,7 @@ def main() -> int:
         good = run_all(machine_checks(), totals)
     elif not options.fast:
         print("\nNo machine was started: mend the failures above first.")
-    print(f"\n{totals}", flush=True)
+    print("\n".join(["", *totals.failures, str(totals)]), flush=True)
     return 0 if good else 1
 
 
