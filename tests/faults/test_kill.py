@@ -6,13 +6,9 @@ is what costs money.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,12 +17,12 @@ import boto3
 import pytest
 
 from tests.cloud import fake_cloud
+from tests.faults.killing import DEADLINE, kill_after
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-# Mutating calls after which the run is killed; a whole run makes about as many
+# Mutating calls at which the run is killed; a whole run makes as many
 KILL_AFTER = range(1, 14)
-DEADLINE = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +46,6 @@ def ec2(endpoint: str) -> Iterator[Any]:
         if "AssociationId" in each:
             ec2.disassociate_address(AssociationId=each["AssociationId"])
         ec2.release_address(AllocationId=each["AllocationId"])
-
-
-def mutating(endpoint: str) -> int:
-    with urllib.request.urlopen(f"{endpoint}/localcloud/calls") as answer:
-        return int(json.load(answer)["mutating"])
 
 
 def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
@@ -86,20 +77,6 @@ def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def kill_after(process: subprocess.Popen[str], endpoint: str, calls: int) -> bool:
-    """Kill the process group once it has made so many mutating calls; False if it ended first."""
-    goal, deadline = mutating(endpoint) + calls, time.monotonic() + DEADLINE
-    while process.poll() is None:
-        if mutating(endpoint) >= goal:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return True
-        assert time.monotonic() < deadline, "neither killed nor ended"
-        time.sleep(0.01)
-    process.communicate()
-    return False
 
 
 def live(ec2: Any, name: str) -> dict[str, list[str]]:
@@ -146,7 +123,7 @@ def test_killed_provision_run_again_leaves_one_of_each(
 ) -> None:
     name = f"killed-{calls}"
     before = everything(ec2)
-    assert kill_after(provision(endpoint, name, tmp_path), endpoint, calls), "it ended before"
+    assert kill_after(calls, lambda: provision(endpoint, name, tmp_path)), "it ended before"
     again = provision(endpoint, name, tmp_path)
     output, _ = again.communicate(timeout=DEADLINE)
     assert again.returncode == 0, output
