@@ -1,6 +1,7 @@
 """Every check of the project, fast ones first, machines last; one line of totals at the end.
 
-The linters use one core each, so they run beside the first tests; each shows its output at its end.
+The linters use one core each, so they run beside the first tests, and so do the roles' tests
+beside the machines, which leave nearly a core idle; each shows its output at its end.
 What failed is named once more just above the totals, as CI keeps little more than the end of a log.
 
 ``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
@@ -26,15 +27,13 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 # Tests that take minutes though they start no machine, as whole playbooks run in them
-LONG = ("tests/faults", "tests/roles")
+FAULTS, ROLES = "tests/faults", "tests/roles"
 # Those that take long are named at the end, as they are the first to be made shorter
-PARALLEL = (
-    *("pytest", "--dist", "loadfile"),
-    *("--durations", "12", "--durations-min", "10"),
-)
+DURATIONS = ("--durations", "12", "--durations-min", "10")
+PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
 # Characters of a failure's reason that are said again at the end
 REASON = 300
-SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", *LONG))
+SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,20 @@ def fast_tests() -> Iterator[Check]:
     yield Check("pytest", (*PARALLEL, "-n", "2", *SLOW), pytest=True)
 
 
-def machine_checks() -> Iterator[Check]:
-    """The tests that take minutes: kills, and machines one after the other."""
+def kill_tests() -> Iterator[Check]:
+    """What survives being killed, and what else goes wrong; this takes minutes."""
     # One more than there are cores: these wait for EC2 a fifth of their time
     ordered = (*PARALLEL, "-n", "3", "--no-loadscope-reorder")
-    yield Check("pytest, the long ones", (*ordered, *LONG), pytest=True)
+    yield Check("pytest, the faults", (*ordered, FAULTS), pytest=True)
+
+
+def role_tests() -> Iterator[Check]:
+    """The roles against EC2's API, one after the other; this takes minutes, too."""
+    yield Check("pytest, the roles", ("pytest", *DURATIONS, ROLES), pytest=True)
+
+
+def machine_checks() -> Iterator[Check]:
+    """Machines, one after the other."""
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once
     scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]
@@ -155,12 +163,23 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
 
 def run_fast(totals: Totals) -> bool:
     """Everything that starts no machine; True when all passed."""
-    linted = Totals()
+    return run_beside(fast_tests(), linters(), totals)
+
+
+def run_long(totals: Totals) -> bool:
+    """Everything that takes minutes; True when all passed."""
+    killed = run_all(kill_tests(), totals)
+    return run_beside(machine_checks(), role_tests(), totals) and killed
+
+
+def run_beside(checks: Iterator[Check], others: Iterator[Check], totals: Totals) -> bool:
+    """Run the others at the same time, each shown at its end; True when all passed."""
+    counted = Totals()
     with ThreadPoolExecutor(1) as beside:
-        lint = beside.submit(run_all, linters(), linted, shown=False)
-        tested = run_all(fast_tests(), totals)
-    totals.add(linted)
-    return lint.result() and tested
+        second = beside.submit(run_all, others, counted, shown=False)
+        first = run_all(checks, totals)
+    totals.add(counted)
+    return second.result() and first
 
 
 def run_all(checks: Iterator[Check], totals: Totals, shown: bool = True) -> bool:
@@ -191,7 +210,7 @@ def main() -> int:
     totals = Totals()
     good = run_fast(totals)
     if good and not options.fast:
-        good = run_all(machine_checks(), totals)
+        good = run_long(totals)
     elif not options.fast:
         print("\nNo machine was started: mend the failures above first.")
     print("\n".join(["", *totals.failures, str(totals)]), flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.run import Check, Totals, run
+from tests.run import Check, Totals, run, run_beside
 
 SUITE = """
 import pytest
@@ -57,3 +57,16 @@ def test_any_other_check_counts_as_one() -> None:
     whole.add(totals)
     assert str(whole) == "3 passed, 1 failed, 1 skipped"
     assert whole.failures == ["FAILED bad: exit 1"]
+
+
+def test_what_runs_beside_counts_and_is_waited_for() -> None:
+    good, bad = Check("good", ("true",)), Check("bad", ("sh", "-c", "sleep 0.3; exit 3"))
+    totals = Totals()
+    assert not run_beside(iter([good]), iter([bad, good]), totals)
+    assert (str(totals), totals.failures) == (
+        "2 passed, 1 failed, 0 skipped",
+        ["FAILED bad: exit 3"],
+    )
+    assert not run_beside(iter([bad]), iter([good]), totals)
+    assert run_beside(iter([good]), iter([good]), totals)
+    assert str(totals) == "5 passed, 2 failed, 0 skipped"
