@@ -38,7 +38,7 @@ def test_an_idle_guard_is_memory_and_a_part_of_a_cpu() -> None:
 def test_the_saved_tree_is_what_destroy_says() -> None:
     said = (
         "This destroys it.\n"
-        "Saved: 1 git work trees, 0 other places, 209715200 bytes in 12 s. It is unmounted.\n"
+        "Saved: 2 git work trees, 0 other places, 209715200 bytes in 12 s. It is unmounted.\n"
     )
     assert bench_guard.saved(said) == (200.0, 12)
     with pytest.raises(SystemExit, match="was not saved"):
