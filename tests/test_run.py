@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -59,14 +60,18 @@ def test_any_other_check_counts_as_one() -> None:
     assert whole.failures == ["FAILED bad: exit 1"]
 
 
-def test_what_runs_beside_counts_and_is_waited_for() -> None:
-    good, bad = Check("good", ("true",)), Check("bad", ("sh", "-c", "sleep 0.3; exit 3"))
+def test_what_runs_beside_runs_at_the_same_time_and_counts(tmp_path: Path) -> None:
+    os.mkfifo(meeting := tmp_path / "meeting")
+    good = Check("good", ("true",))
+    # Each opens its end only once the other has, so that neither gets through alone
+    reads = Check("reads", ("timeout", "60", "cat", str(meeting)))
+    writes = Check("writes", ("timeout", "60", "sh", "-c", f"echo > '{meeting}'; exit 3"))
     totals = Totals()
-    assert not run_beside(iter([good]), iter([bad, good]), totals)
+    assert not run_beside(iter([reads]), iter([writes, good]), totals)
     assert (str(totals), totals.failures) == (
         "2 passed, 1 failed, 0 skipped",
-        ["FAILED bad: exit 3"],
+        ["FAILED writes: exit 3"],
     )
-    assert not run_beside(iter([bad]), iter([good]), totals)
+    assert not run_beside(iter([writes]), iter([reads]), totals)
     assert run_beside(iter([good]), iter([good]), totals)
     assert str(totals) == "5 passed, 2 failed, 0 skipped"
