@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.metadata
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -235,3 +237,15 @@ def names_in(template: str) -> set[str]:
         return set()
     parsed = jinja2.Environment().parse(template)
     return {node.name for node in parsed.find_all(jinja2.nodes.Name) if node.ctx == "load"}
+
+
+def test_ansible_does_not_wait_for_ever_for_a_machine_that_was_taken_away() -> None:
+    """Its last word may be lost: power is cut, or its network is down before its sshd is."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "ansible.cfg")
+    words = shlex.split(config["ssh_connection"]["ssh_args"])
+    told = subprocess.run(
+        ["ssh", "-F", "none", *words, "-G", "machine"], capture_output=True, text=True, check=True
+    ).stdout
+    option = dict(line.split(" ", 1) for line in told.splitlines())
+    assert int(option["serveraliveinterval"]) * int(option["serveralivecountmax"]) == 120
