@@ -21,6 +21,18 @@ def test_a_relaunch_counts_from_the_launch_to_the_last_thing_that_is_needed() ->
     assert bench.relaunch({"seconds": seconds}) == bench.Relaunch(usable=21.5, docker=36.0)
 
 
+def test_the_middle_of_several_boots_is_told_and_between_which_it_lies() -> None:
+    relaunches = [
+        bench.Relaunch(20.0, 30.0),
+        bench.Relaunch(18.0, 27.0),
+        bench.Relaunch(24.0, 28.0),
+    ]
+    bare, usable, docker = bench.boot_rows([16.0, 14.0, 19.0], relaunches)
+    assert bare.endswith("    16.0 s (14.0 to 19.0)")
+    assert usable.endswith("    20.0 s (18.0 to 24.0)     1.25 x the bare boot")
+    assert docker.endswith("    28.0 s (27.0 to 30.0)     1.75 x the bare boot")
+
+
 def test_variables_are_read_as_a_shell_would() -> None:
     text = "# for your shell\nunset AWS_PROFILE\nexport AWS_REGION=us-east-1 KEY='a b'\n"
     assert bench.exports(text) == {"AWS_REGION": "us-east-1", "KEY": "a b"}
