@@ -28,7 +28,7 @@ test-fast: setup-test
 	$(BIN)/python -m tests.run --fast
 
 bench: setup-test
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 drill: setup-test
 	$(BIN)/python -m tests.drill $(ARGS)

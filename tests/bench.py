@@ -8,6 +8,7 @@ Machines differ and are shared: compare the figures of one run, not of two.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -26,6 +27,7 @@ from tests.clone import PORT, Clone, clone
 
 # One boot differs from the next by a second or two, so the middle one of some is told
 BOOTS = 5
+NOTICE = "30"
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,9 @@ def exports(text: str) -> dict[str, str]:
 
 def main() -> int:
     """Print the table; 0 when every command succeeded."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=BOOTS, help=f"how many reaps ({BOOTS})")
+    options = parser.parse_args()
     with clone() as own:
         figures = [
             timed("make provision, nothing cached", ["make", "provision"], own),
@@ -180,7 +185,7 @@ def main() -> int:
             timed("bake", own.runner("bake"), own),
             timed("change over to the image", own.runner("provision", "--yes"), own),
         ]
-        often = ("--times", str(BOOTS), "--notice", "60", "--json")
+        often = ("--times", str(options.times), "--notice", NOTICE, "--json")
         reports = json.loads(own.read(own.runner("rehearse", *often)))
         array = bench_array.rows(own)
         # Ends with no machine left, so that each bare one boots alone, as the relaunched do
