@@ -65,9 +65,9 @@ def clone(**environ: str) -> Iterator[Clone]:
             "LOCALCLOUD_NETWORK": NETWORK,
             **environ,
         }
-        # The last two would give the clone's make the arguments that are ours
-        others = ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MAKEFLAGS", "MAKEOVERRIDES")
-        for key in others:
+        # What make was given would be given to the clone's make, too
+        given = ("MAKEFLAGS", "MAKEOVERRIDES", "ARGS")
+        for key in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", *given):
             own.pop(key, None)
         made = Clone(home, own)
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(made.place)], check=True)
