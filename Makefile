@@ -1,7 +1,7 @@
 # make provision   set everything up, then make a cloudtop in the rehearsal cloud
 # make test        set everything up, then run every check
 # make test-fast   the checks that start no machine
-# make bench       measure; prints figures, asserts nothing
+# make bench       measure; prints figures, asserts nothing (ARGS="--times 20": more reaps)
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
 # make lock        write the locked versions anew
 

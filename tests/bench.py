@@ -2,7 +2,7 @@
 
 ``make bench`` works on a clone of HEAD with a rehearsal cloud of its own: cold (no image
 in the cache), again (nothing to do), destroyed and made anew with the image cached; then
-baked, taken away, and back, a few times: how long that took beside as many boots of a bare machine.
+baked, taken away, and back, a few times: how long that took beside a few boots of a bare machine.
 Machines differ and are shared: compare the figures of one run, not of two.
 """
 
@@ -173,6 +173,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=BOOTS, help=f"how many reaps ({BOOTS})")
     options = parser.parse_args()
+    if options.times < 1:
+        parser.error(f"--times is {options.times}; a relaunch is measured once or more")
     with clone() as own:
         figures = [
             timed("make provision, nothing cached", ["make", "provision"], own),

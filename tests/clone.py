@@ -66,8 +66,7 @@ def clone(**environ: str) -> Iterator[Clone]:
             **environ,
         }
         # What make was given would be given to the clone's make, too
-        given = ("MAKEFLAGS", "MAKEOVERRIDES", "ARGS")
-        for key in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", *given):
+        for key in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MAKEFLAGS", "ARGS"):
             own.pop(key, None)
         made = Clone(home, own)
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(made.place)], check=True)
