@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.reasons import reason
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
@@ -31,8 +33,10 @@ FAULTS, ROLES = "tests/faults", "tests/roles"
 # Those that take long are named at the end, as they are the first to be made shorter
 DURATIONS = ("--durations", "12", "--durations-min", "10")
 PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
-# Characters of a failure's reason that are said again at the end
-REASON = 300
+# Its borders would break Ansible's lines, in which the reason of a failure stands
+MOLECULE = ("molecule", "test", "--no-command-borders")
+# Characters of a failure's reason that are said again at the end: of a test, of another check
+REASON, OTHER_REASON = 300, 900
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
 
 
@@ -62,9 +66,9 @@ class Totals:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
     def fail(self, what: str, why: str) -> None:
-        """Count a failure, with the first words of its reason."""
+        """Count a failure, with its reason."""
         self.failed += 1
-        self.failures.append(f"FAILED {what}: {textwrap.shorten(why, REASON)}")
+        self.failures.append(f"FAILED {what}: {why}")
 
     def add(self, more: Totals) -> None:
         """Count what others have counted."""
@@ -123,8 +127,8 @@ def machine_checks() -> Iterator[Check]:
     yield Check("pytest on machines", ("pytest", "-x", "tests/machines"), pytest=True)
     # Together, so that they share one machine and its packages are installed once
     scenarios = [word for name in SCENARIOS for word in ("--scenario-name", name)]
-    yield Check("molecule, roles", ("molecule", "test", *scenarios))
-    yield Check("molecule, the whole way", ("molecule", "test", "--scenario-name", "full"))
+    yield Check("molecule, roles", (*MOLECULE, *scenarios))
+    yield Check("molecule, the whole way", (*MOLECULE, "--scenario-name", "full"))
 
 
 def run(check: Check, totals: Totals, shown: bool = True) -> bool:
@@ -135,30 +139,44 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
     environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     if check.no_inventory:
         environ["ANSIBLE_INVENTORY"] = "localhost,"
-    into = None if shown else subprocess.PIPE
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         extra = [f"--junitxml={report.name}"] if check.pytest else []
-        done = subprocess.run(
-            [*check.argv, *extra],
-            cwd=ROOT,
-            env=environ,
-            stdout=into,
-            stderr=subprocess.STDOUT if into else None,
-            text=True,
-            check=False,
-        )
-        if check.pytest and done.returncode in (0, 1):
+        # pytest's report tells what failed, so that its dots need not come through a pipe
+        code, output = execute([*check.argv, *extra], environ, shown, kept=not check.pytest)
+        if check.pytest and code in (0, 1):
             count_tests(Path(report.name), totals)
-        elif done.returncode == 0:
+        elif code == 0:
             totals.passed += 1
         else:
-            totals.fail(check.name, f"exit {done.returncode}")
-    verdict = "passed" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
-    print(
-        f"{done.stdout or ''}=== {check.name}: {verdict} after {time.monotonic() - began:.0f} s",
-        flush=True,
-    )
-    return done.returncode == 0
+            totals.fail(check.name, f"exit {code}: {reason(output, OTHER_REASON)}".rstrip(": "))
+    verdict = "passed" if code == 0 else f"FAILED (exit {code})"
+    said = "" if shown else output
+    took = time.monotonic() - began
+    print(f"{said}=== {check.name}: {verdict} after {took:.0f} s", flush=True)
+    return code == 0
+
+
+def execute(argv: list[str], environ: dict[str, str], shown: bool, kept: bool) -> tuple[int, str]:
+    """Run a command and return its exit code and, unless it is only shown, its output."""
+    if shown and not kept:
+        return subprocess.run(argv, cwd=ROOT, env=environ, check=False).returncode, ""
+    if shown and sys.stdout.isatty():
+        environ["ANSIBLE_FORCE_COLOR"] = "1"
+    lines = []
+    with subprocess.Popen(
+        argv,
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if shown:
+                print(line, end="", flush=True)
+    return process.returncode, "".join(lines)
 
 
 def run_fast(totals: Totals) -> bool:
@@ -199,7 +217,7 @@ def count_tests(report: Path, totals: Totals) -> None:
     for case in root.iter("testcase"):
         for bad in (*case.iter("failure"), *case.iter("error")):
             name = f"{case.get('classname')}::{case.get('name')}"
-            totals.fail(name, bad.get("message", ""))
+            totals.fail(name, textwrap.shorten(bad.get("message", ""), REASON))
 
 
 def main() -> int:

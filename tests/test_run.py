@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
-from tests.run import Check, Totals, run, run_beside
+import pytest
+
+from tests.reasons import reason
+from tests.run import MOLECULE, Check, Totals, run, run_beside
 
 SUITE = """
 import pytest
@@ -48,6 +52,73 @@ def test_reason_is_cut_short(tmp_path: Path) -> None:
     long = "def test_long():\n    raise ValueError('word ' * 1000)\n"
     assert not run(pytest_on(tmp_path, long), totals)
     assert len(totals.failures[0]) < 400
+
+
+PLAYS = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - block:
+        - name: Refused
+          ansible.builtin.fail: {msg: as it should be}
+      rescue:
+        - name: Rescued
+          ansible.builtin.debug: {msg: fine}
+    - name: Ensure {{ 'it' }} is asked
+      ansible.builtin.command: sh -c 'echo seen; echo why >&2; exit 7'
+    - name: Never
+      ansible.builtin.debug: {msg: not reached}
+"""
+
+
+@pytest.mark.parametrize("coloured", ["0", "1"])
+def test_a_playbook_that_failed_tells_which_task_and_why(tmp_path: Path, coloured: str) -> None:
+    (tmp_path / "plays.yml").write_text(PLAYS)
+    command = f"ANSIBLE_FORCE_COLOR={coloured} ansible-playbook -i localhost, {tmp_path}/plays.yml"
+    totals = Totals()
+    assert not run(Check("plays", ("sh", "-c", command)), totals)
+    (failure,) = totals.failures
+    assert failure.startswith("FAILED plays: exit 2: Ensure it is asked: ")
+    assert "stderr: why stdout: seen" in failure
+    assert "as it should be" not in failure
+
+
+def test_molecule_says_it_as_ansible_does(tmp_path: Path) -> None:
+    scenario = tmp_path / "molecule" / "default"
+    scenario.mkdir(parents=True)
+    (scenario / "molecule.yml").write_text("prerun: false\nscenario: {test_sequence: [verify]}\n")
+    (scenario / "verify.yml").write_text(PLAYS)
+    totals = Totals()
+    command = shlex.join(MOLECULE)
+    assert not run(Check("it", ("sh", "-c", f"cd '{tmp_path}' && {command}")), totals)
+    assert totals.failures[0].startswith("FAILED it: exit 2: Ensure it is asked: ")
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_any_other_failure_ends_as_its_output_does(
+    shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    totals = Totals()
+    script = "echo first; seq 2000; echo 'file.py:3: too long' >&2; exit 5"
+    assert not run(Check("lint", ("sh", "-c", script)), totals, shown)
+    (failure,) = totals.failures
+    assert failure.startswith("FAILED lint: exit 5: ")
+    assert failure.endswith("1999 / 2000 / file.py:3: too long")
+    seen = capfd.readouterr().out
+    assert seen.count("first\n1\n2\n") == 1
+    assert seen.endswith("file.py:3: too long\n=== lint: FAILED (exit 5) after 0 s\n")
+
+
+def test_the_end_of_a_long_line_is_told() -> None:
+    assert reason("word " * 1000 + "end", 40) == "[...] word word word word word word end"
+    assert len(reason("x" * 1000, 40)) == 40
+    assert reason("", 40) == ""
+
+
+def test_a_result_that_is_no_json_is_told_as_it_is() -> None:
+    assert reason("TASK [A] ***\nfatal: [h]: FAILED! => {broken", 60) == "A: {broken"
+    assert reason('failed: [h] (item=1) => {"rc": 3}', 60) == 'a task: {"rc": 3}'
 
 
 def test_any_other_check_counts_as_one() -> None:
