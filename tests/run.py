@@ -27,6 +27,7 @@ from tests.reasons import reason
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+TERMINAL = sys.stdout.isatty()
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 # Tests that take minutes though they start no machine, as whole playbooks run in them
 FAULTS, ROLES = "tests/faults", "tests/roles"
@@ -160,8 +161,9 @@ def execute(argv: list[str], environ: dict[str, str], shown: bool, kept: bool) -
     """Run a command and return its exit code and, unless it is only shown, its output."""
     if shown and not kept:
         return subprocess.run(argv, cwd=ROOT, env=environ, check=False).returncode, ""
-    if shown and sys.stdout.isatty():
-        environ["ANSIBLE_FORCE_COLOR"] = "1"
+    if shown:
+        # As it comes, and as it were without a pipe
+        environ |= {"PYTHONUNBUFFERED": "1"} | ({"ANSIBLE_FORCE_COLOR": "1"} if TERMINAL else {})
     lines = []
     with subprocess.Popen(
         argv,
