@@ -8,6 +8,7 @@ from cloudtop import ec2, farewell, images
 from cloudtop.context import Context, run_playbooks
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.standing import GO_ON
 
 
 def bake(context: Context) -> None:
@@ -46,7 +47,7 @@ def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
         )
     return CloudtopError(
         f"{failed.message}\nNo image was made, and nothing of it is left.",
-        f"{failed.hint}\nTo go on: python runner.py provision, then bake",
+        f"{failed.hint.removesuffix(GO_ON).rstrip()}\n{GO_ON}, then bake",
     )
 
 

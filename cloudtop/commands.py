@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -61,11 +62,11 @@ def gathered(context: Context) -> dict[str, Any]:
 
 def log_in(context: Context) -> None:
     """Become ssh, as ubuntu, with the pinned host key."""
-    words = context.options.command
-    ssh.log_in(
-        status.need_target(context.settings, context.cloud, context.find()),
-        words[1:] if words[:1] == ["--"] else words,
-    )
+    words, found = context.options.command, context.find()
+    target = status.need_target(context.settings, context.cloud, found)
+    if note := status.without_volume(found):
+        print(note, file=sys.stderr, flush=True)
+    ssh.log_in(target, words[1:] if words[:1] == ["--"] else words)
 
 
 def ssh_config(context: Context) -> None:

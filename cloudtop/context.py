@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudtop import clouds, ec2, paths, playbooks
+from cloudtop import clouds, ec2, paths, playbooks, standing
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
@@ -40,7 +40,10 @@ class Context:
 def run_playbooks(
     context: Context, names: Sequence[str], more: Mapping[str, Any] | None = None
 ) -> dict[str, int]:
-    """Run playbooks in order; returns for each of their hosts how many tasks changed something."""
+    """Run playbooks in order; returns for each of their hosts how many tasks changed something.
+
+    Raises CloudtopError where one fails, with what EC2 says of a machine that went silent.
+    """
     changed: dict[str, int] = {}
     with playbooks.one_at_a_time(context.state):
         for playbook in names:
@@ -51,7 +54,10 @@ def run_playbooks(
                 variables={**context.settings.overrides, **(more or {})},
                 verbosity=context.options.verbose,
             )
-            playbooks.run(wanted, context.state, progress)
+            try:
+                playbooks.run(wanted, context.state, progress)
+            except playbooks.Unreachable as silent:
+                raise standing.lost(silent, context.find()) from silent
             for host, count in progress.changed.items():
                 changed[host] = changed.get(host, 0) + count
     return changed

@@ -46,6 +46,14 @@ class Run:
     verbosity: int = 0
 
 
+class Unreachable(CloudtopError):
+    """A machine did not answer; ``host`` is its name in the inventory, an instance's id."""
+
+    def __init__(self, message: str, hint: str, host: str) -> None:
+        super().__init__(message, hint)
+        self.host = host
+
+
 def safe_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of an environment that Ansible needs, without credentials."""
     return {
@@ -111,7 +119,8 @@ def one_at_a_time(state: Path) -> Iterator[None]:
 def run(wanted: Run, state: Path, progress: Progress) -> None:
     """Run one playbook; its output goes to a log in ``state``, the cloudtop's directory.
 
-    Raises CloudtopError with the first failed task's own sentence and the log's path.
+    Raises CloudtopError with the first failed task's own sentence and the log's path;
+    Unreachable where that task's machine did not answer.
     """
     log = _new_log(state, wanted.playbook.stem)
     with (
@@ -126,10 +135,13 @@ def run(wanted: Run, state: Path, progress: Progress) -> None:
         errors = Path(runner.config.artifact_dir) / "stderr"
         text += errors.read_text(errors="replace") if errors.exists() else ""
         log.write_text(text)
-    if progress.failure:
-        raise CloudtopError(progress.failure.message, f"The whole log: {log}")
+    hint, failure = f"The whole log: {log}", progress.failure
+    if failure and failure.unreachable:
+        raise Unreachable(failure.message, hint, failure.host)
+    if failure:
+        raise CloudtopError(failure.message, hint)
     if runner.rc != 0:
-        raise CloudtopError(_reason(text, wanted.playbook.name), f"The whole log: {log}")
+        raise CloudtopError(_reason(text, wanted.playbook.name), hint)
 
 
 def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progress: Progress) -> Any:

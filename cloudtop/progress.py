@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 CLEAR_LINE = "\r\x1b[K"
-BAD_EVENTS = {"runner_on_failed", "runner_on_unreachable"}
+UNREACHABLE = "runner_on_unreachable"
+BAD_EVENTS = {"runner_on_failed", UNREACHABLE}
 ITEM_EVENT = "runner_item_on_ok"
 OK_EVENTS = {"runner_on_ok", ITEM_EVENT}
 # What a role tells the person who runs it
@@ -34,6 +35,7 @@ class Failure:
     task: str
     host: str
     message: str
+    unreachable: bool = False
 
 
 class Progress:
@@ -68,7 +70,7 @@ class Progress:
         elif kind in OK_EVENTS:
             self._note(data, is_item=kind == ITEM_EVENT)
         elif kind in BAD_EVENTS and not data.get("ignore_errors"):
-            self._fail(data)
+            self._fail(data, unreachable=kind == UNREACHABLE)
         elif kind == "playbook_on_stats":
             self._count(data)
         elif kind == "runner_retry":
@@ -106,12 +108,13 @@ class Progress:
         if self._step and told and result.get("msg"):
             self._step.notes.append(str(result["msg"]))
 
-    def _fail(self, data: Mapping[str, Any]) -> None:
+    def _fail(self, data: Mapping[str, Any], unreachable: bool) -> None:
         if self.failure is None:
             self.failure = Failure(
                 task=data.get("task", ""),
                 host=data.get("host", ""),
                 message=failure_message(data.get("res", {})),
+                unreachable=unreachable,
             )
 
     def _count(self, data: Mapping[str, Any]) -> None:

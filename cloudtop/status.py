@@ -130,6 +130,23 @@ def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
     return target
 
 
+def without_volume(found: Found) -> str:
+    """What to know before logging in to a machine that EC2 shows without its volume, or nothing.
+
+    Its own host key is another than the volume's, at which OpenSSH cries out.
+    """
+    instance, volume = found.instance or {}, found.volume
+    holders = [each["InstanceId"] for each in (volume or {}).get("Attachments", [])]
+    if volume is None or instance.get("InstanceId") in holders:
+        return ""
+    return (
+        f"The volume {volume['VolumeId']}, which keeps the ssh host key, is not at"
+        f" {instance.get('InstanceId')} (yet). Where ssh refuses its key, wait a minute, or run:"
+        " python runner.py provision, which checks the key with EC2's console and says what is"
+        " wrong.\n"
+    )
+
+
 def pin_from_tag(target: ssh.Target, volume: Any) -> None:
     """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
     key = ec2.tags(volume or {}).get(HOST_KEY_TAG)

@@ -44,8 +44,9 @@ def render(status: dict[str, Any]) -> str:
                 f" in {instance['zone']}{where}",
             )
         )
-    if instance and request and request["status"] == STOPPED_CODE:
-        rows.append(("stopped", f"by you, or as it was idle; to have it back: {START}"))
+    if instance and instance["state"] != "running":
+        if why := _not_running(instance["state"], (request or {}).get("status") or ""):
+            rows.append(("stopped", why))
     elif instance and status["machine"] is None:
         rows += OTHER_KEY if status["host_key_differs"] else NO_ANSWER
     if machine.get("elastic-ip"):
@@ -74,6 +75,18 @@ def render(status: dict[str, Any]) -> str:
     if instance and instance["state"] != "stopped":
         rows.append(("log in", status["login"]))
     return "\n".join(f"  {key:<12} {value}" for key, value in rows)
+
+
+def _not_running(state: str, code: str) -> str:
+    """Who can start a stopped machine again; EC2 alone does where EC2 has stopped it.
+
+    (EC2 User Guide, spot-interruptions and spot-request-status.)
+    """
+    if code == STOPPED_CODE:
+        return f"by you, or as it was idle; to have it back: {START}"
+    if state in {"stopping", "stopped"} and "stop" in code:
+        return "by EC2, which alone starts it again, as soon as it can for this bid"
+    return ""
 
 
 def _told(part: dict[str, Any]) -> str:

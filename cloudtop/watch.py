@@ -12,6 +12,7 @@ from typing import Any
 
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.standing import standing
 
 # Between two tries to make the same machine whole, doubled each time up to the second
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 960.0
@@ -34,21 +35,6 @@ class Launch:
 
 # What a run is for while no machine is there that it could make whole
 NO_LAUNCH = Launch("the cloudtop", "")
-
-
-def standing(found: Found) -> str:
-    """What EC2 says of the request and its instance, in one sentence."""
-    request, instance = found.request, found.instance
-    if request is None:
-        return "there is no live request"
-    told = request.get("Status", {})
-    machine = (
-        f"{instance['InstanceId']} is {instance['State']['Name']}" if instance else "no machine"
-    )
-    return (
-        f"the request {request['SpotInstanceRequestId']} is {request['State']}"
-        f" ({told.get('Code')}); {machine}"
-    )
 
 
 @dataclass

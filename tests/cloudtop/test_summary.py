@@ -108,3 +108,28 @@ def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
     shown = summary.render({**seen, "instance": machine, "host_key_differs": differs})
     assert ("has another ssh host key" in shown) == differs
     assert ("could not be asked" in shown) != differs
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "row"),
+    [
+        ("stopped", "instance-stopped-by-user", "stopped      by you, or as it was idle"),
+        ("stopped", "instance-stopped-no-capacity", "stopped      by EC2, which alone starts it"),
+        ("stopping", "instance-stopped-by-price", "stopped      by EC2, which alone starts it"),
+        ("stopped", "instance-stopped-by-experiment", "stopped      by EC2, which alone starts it"),
+        ("pending", "fulfilled", ""),
+        ("stopped", "of-tomorrow", ""),
+    ],
+)
+def test_a_machine_that_does_not_run_is_told_who_can_start_it(
+    state: str, code: str, row: str
+) -> None:
+    nothing = ec2.Found(request=None, instance=None, volume=None)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
+    machine = {"id": "i-1", "type": "a.b", "state": state, "zone": "z", "address": None}
+    request = {"id": "sir-1", "bid": 0.2, "state": "disabled", "status": code, "valid_until": None}
+    shown = summary.render({**seen, "instance": machine, "request": request})
+    assert row in shown
+    assert ("stopped      " in shown) == bool(row)
+    # Nobody could be asked, and nobody was
+    assert "could not be asked" not in shown

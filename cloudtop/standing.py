@@ -1,0 +1,38 @@
+"""What EC2 says of a request and its machine, in one sentence."""
+
+from __future__ import annotations
+
+from cloudtop.ec2 import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.playbooks import Unreachable
+
+GO_ON = "To go on: python runner.py provision"
+
+
+def standing(found: Found) -> str:
+    """How the request and its instance are, without a full stop."""
+    request, instance = found.request, found.instance
+    if request is None:
+        return "there is no live request"
+    told = request.get("Status", {})
+    machine = (
+        f"{instance['InstanceId']} is {instance['State']['Name']}" if instance else "no machine"
+    )
+    return (
+        f"the request {request['SpotInstanceRequestId']} is {request['State']}"
+        f" ({told.get('Code')}); {machine}"
+    )
+
+
+def lost(failed: Unreachable, found: Found) -> CloudtopError:
+    """Why a machine went silent in the middle of a run, as far as EC2 tells."""
+    instance = found.instance or {}
+    runs = (
+        instance.get("InstanceId") == failed.host
+        and instance.get("State", {}).get("Name") == "running"
+    )
+    if runs:
+        sentence = f"{failed.host} does not answer, though EC2 calls it running: {failed.message}"
+    else:
+        sentence = f"{failed.host} does not run any more: {standing(found)}."
+    return CloudtopError(sentence, f"{failed.hint}\n{GO_ON}")
