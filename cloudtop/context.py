@@ -57,7 +57,7 @@ def run_playbooks(
             try:
                 playbooks.run(wanted, context.state, progress)
             except playbooks.Unreachable as silent:
-                raise standing.lost(silent, context.find()) from silent
+                raise standing.lost(silent, context.find) from silent
             for host, count in progress.changed.items():
                 changed[host] = changed.get(host, 0) + count
     return changed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import Unreachable
@@ -24,8 +26,18 @@ def standing(found: Found) -> str:
     )
 
 
-def lost(failed: Unreachable, found: Found) -> CloudtopError:
-    """Why a machine went silent in the middle of a run, as far as EC2 tells."""
+def lost(failed: Unreachable, look: Callable[[], Found]) -> CloudtopError:
+    """Why a machine went silent in the middle of a run, as far as EC2 tells when asked by ``look``.
+
+    Where it can't be asked, this computer's own network is the likely cause, so its sentence stays.
+    """
+    try:
+        found = look()
+    except CloudtopError as unasked:
+        return CloudtopError(
+            f"{failed.host} does not answer, and EC2 could not be asked why: {unasked.message}",
+            f"{failed.hint}\n{unasked.hint}".rstrip(),
+        )
     instance = found.instance or {}
     runs = (
         instance.get("InstanceId") == failed.host

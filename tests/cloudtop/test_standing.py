@@ -39,15 +39,26 @@ def found(instance: str, state: str = "running", code: str = "fulfilled") -> Fou
     ],
 )
 def test_a_machine_that_was_taken_is_told_as_ec2_tells_it(seen: Found, sentence: str) -> None:
-    told = lost(SILENT, seen)
+    told = lost(SILENT, lambda: seen)
     assert told.message == f"i-1 does not run any more: {sentence}"
     assert told.hint == "The whole log: it\nTo go on: python runner.py provision"
 
 
 def test_one_that_still_runs_is_told_with_the_words_of_ssh() -> None:
-    assert lost(SILENT, found("i-1")).message == (
+    assert lost(SILENT, lambda: found("i-1")).message == (
         "i-1 does not answer, though EC2 calls it running: Failed to connect to the host via ssh:"
     )
+
+
+def test_where_ec2_can_not_be_asked_nothing_is_lost_of_either() -> None:
+    def look() -> Found:
+        raise CloudtopError("Could not connect to the endpoint.", "Is the network up?")
+
+    told = lost(SILENT, look)
+    assert told.message == (
+        "i-1 does not answer, and EC2 could not be asked why: Could not connect to the endpoint."
+    )
+    assert told.hint == "The whole log: it\nIs the network up?"
 
 
 @pytest.fixture
