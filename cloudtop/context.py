@@ -57,7 +57,9 @@ def run_playbooks(
             try:
                 playbooks.run(wanted, context.state, progress)
             except playbooks.Unreachable as silent:
-                raise standing.lost(silent, context.find) from silent
+                again = "cloud.yml" in names
+                go_on = standing.AGAIN if again else standing.GO_ON
+                raise standing.lost(silent, context.find, go_on) from silent
             for host, count in progress.changed.items():
                 changed[host] = changed.get(host, 0) + count
     return changed

@@ -8,7 +8,8 @@ from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import Unreachable
 
-GO_ON = "To go on: python runner.py provision"
+# Provision takes a new machine in; what does so itself (a switch, say) goes on by itself
+GO_ON, AGAIN = "To go on: python runner.py provision", "To go on: run the same command again"
 
 
 def standing(found: Found) -> str:
@@ -26,9 +27,10 @@ def standing(found: Found) -> str:
     )
 
 
-def lost(failed: Unreachable, look: Callable[[], Found]) -> CloudtopError:
+def lost(failed: Unreachable, look: Callable[[], Found], go_on: str) -> CloudtopError:
     """Why a machine went silent in the middle of a run, as far as EC2 tells when asked by ``look``.
 
+    ``go_on`` is the hint's last line, GO_ON or AGAIN.
     Where it can't be asked, this computer's own network is the likely cause, so its sentence stays.
     """
     try:
@@ -47,4 +49,4 @@ def lost(failed: Unreachable, look: Callable[[], Found]) -> CloudtopError:
         sentence = f"{failed.host} does not answer, though EC2 calls it running: {failed.message}"
     else:
         sentence = f"{failed.host} does not run any more: {standing(found)}."
-    return CloudtopError(sentence, f"{failed.hint}\n{GO_ON}")
+    return CloudtopError(sentence, f"{failed.hint}\n{go_on}")

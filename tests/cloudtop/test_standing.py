@@ -15,7 +15,7 @@ from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import Unreachable
 from cloudtop.progress import Progress
-from cloudtop.standing import lost
+from cloudtop.standing import GO_ON, lost
 
 SILENT = Unreachable("Failed to connect to the host via ssh:", "The whole log: it", "i-1")
 
@@ -39,13 +39,13 @@ def found(instance: str, state: str = "running", code: str = "fulfilled") -> Fou
     ],
 )
 def test_a_machine_that_was_taken_is_told_as_ec2_tells_it(seen: Found, sentence: str) -> None:
-    told = lost(SILENT, lambda: seen)
+    told = lost(SILENT, lambda: seen, GO_ON)
     assert told.message == f"i-1 does not run any more: {sentence}"
     assert told.hint == "The whole log: it\nTo go on: python runner.py provision"
 
 
 def test_one_that_still_runs_is_told_with_the_words_of_ssh() -> None:
-    assert lost(SILENT, lambda: found("i-1")).message == (
+    assert lost(SILENT, lambda: found("i-1"), GO_ON).message == (
         "i-1 does not answer, though EC2 calls it running: Failed to connect to the host via ssh:"
     )
 
@@ -54,7 +54,7 @@ def test_where_ec2_can_not_be_asked_nothing_is_lost_of_either() -> None:
     def look() -> Found:
         raise CloudtopError("Could not connect to the endpoint.", "Is the network up?")
 
-    told = lost(SILENT, look)
+    told = lost(SILENT, look, GO_ON)
     assert told.message == (
         "i-1 does not answer, and EC2 could not be asked why: Could not connect to the endpoint."
     )
@@ -67,7 +67,8 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     (tmp_path / "play.yml").write_text(
         "- hosts: i-1\n  gather_facts: false\n  tasks: [{ansible.builtin.command: 'true'}]\n"
     )
-    (tmp_path / "clear.yml").write_text("- hosts: localhost\n  tasks: []\n")
+    for name in ("clear.yml", "cloud.yml"):
+        (tmp_path / name).write_text("- hosts: localhost\n  tasks: []\n")
     # Nobody listens at port 1
     machine = "ansible_host: 127.0.0.1, ansible_port: 1"
     inventory = tmp_path / "hosts.yml"
@@ -81,11 +82,17 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     return Context(options, settings.load(), cloud, ["play.yml"], ["clear.yml"])
 
 
-def test_a_run_that_loses_its_machine_says_what_ec2_says(silent: Context) -> None:
+@pytest.mark.parametrize(
+    ("first", "go_on"),
+    [([], "python runner.py provision"), (["cloud.yml"], "run the same command again")],
+)
+def test_a_run_that_loses_its_machine_says_what_ec2_says(
+    silent: Context, first: list[str], go_on: str
+) -> None:
     with pytest.raises(CloudtopError) as failed:
-        run_playbooks(silent, silent.playbooks)
+        run_playbooks(silent, [*first, *silent.playbooks])
     assert failed.value.message.startswith("i-1 does not run any more: the request sir-1")
-    assert failed.value.hint.endswith("\nTo go on: python runner.py provision")
+    assert failed.value.hint.endswith(f"\nTo go on: {go_on}")
 
 
 def test_a_bake_that_loses_its_machine_says_how_to_go_on_once(silent: Context) -> None:
