@@ -40,7 +40,8 @@ class Boot:
     def __init__(self, tree: Path, program: str, **settings: object) -> None:
         self.tree = tree
         self.program = ROOT / "roles" / program
-        # What the program is given before its configuration
+        # What runs the program, and what it is given before its configuration
+        self.interpreter: tuple[str, ...] = ("sh",)
         self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
@@ -98,7 +99,7 @@ class Boot:
         )
         path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.Popen(
-            ["sh", str(self.program), *self.arguments, str(config), *arguments],
+            [*self.interpreter, str(self.program), *self.arguments, str(config), *arguments],
             env={"PATH": path, "TREE": str(self.tree), "HOME": os.devnull},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

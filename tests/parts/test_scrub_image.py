@@ -2,83 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.parts.boot import Boot
-
-VOLUME = "vol-0a0a0a0a0a0a0a0a0"
-UUID = "2c7e9d5a-0b1d-4b8e-b1b5-6c6f75647470"
-MOUNTS = "/mnt/ephemeral /home/ubuntu/persistent"
-# A file by its path, as a machine that was used has it
-USED = {
-    "etc/ssh/ssh_host_ed25519_key": "secret of this host\n",
-    "etc/ssh/ssh_host_ed25519_key.pub": "ssh-ed25519 AAAA\n",
-    "etc/ssh/sshd_config": "Port 22\n",
-    "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
-    "etc/hostname": "ip-10-0-0-10\n",
-    "etc/mdadm/mdadm.conf": "HOMEHOST any\nARRAY /dev/md/ephemeral UUID=1:2:3:4\n",
-    "etc/fstab": "PARTUUID=1 / ext4 rw 0 1\n/dev/md127 /mnt/ephemeral xfs nofail 0 0\n"
-    "UUID=2 /home/ubuntu/persistent ext4 nofail 0 2\n/dev/sdb /mnt auto comment=cloudconfig 0 2\n",
-    "etc/cloudtop/persistent-mount.conf": "volume_id=vol-1\n",
-    "etc/netplan/50-cloud-init.yaml": "network: {}\n",
-    "var/lib/cloud/instance/boot-finished": "yes\n",
-    "var/lib/cloud/data/instance-id": "i-1\n",
-    "var/lib/dbus/machine-id": "0123456789abcdef\n",
-    "var/log/journal/0123/system.journal": "secrets\n",
-    "var/log/auth.log": "who came\n",
-    "home/ubuntu/.ssh/authorized_keys": "ssh-ed25519 AAAA build\n",
-    "home/ubuntu/.bash_history": "export TOKEN=1\n",
-    "home/ubuntu/.bashrc": "alias ll='ls -l'\n",
-    "home/ubuntu/.dotfiles/bashrc": "mine\n",
-    "root/.ssh/authorized_keys": "ssh-ed25519 AAAA build\n",
-    "root/.bash_history": "mount\n",
-    "tmp/left": "over\n",
-}
-
-
-class Copy(Boot):
-    """A machine made of files, with a copy of its root disk attached."""
-
-    def __init__(self, place: Path) -> None:
-        super().__init__(place, "image/files/cloudtop-scrub-image")
-        self.copy = place / "copy"
-        self.settings["tree"] = str(self.copy)
-        self.allowed = ""
-        self.disk("nvme5n1", VOLUME.replace("-", ""))
-        self.root = self.disk("nvme5n1p1", "")
-        subprocess.run(["/sbin/mkfs.ext4", "-q", "-U", UUID, str(self.root)], check=True)
-        self.stub("findmnt", f"echo {UUID}")
-        self.stub(
-            "umount",
-            'echo "umount $*" >>"$TREE/log"; sed -i "\\, $1 ,d" "$TREE/proc/self/mountinfo"',
-        )
-        for name, text in USED.items():
-            self.write(name, text)
-
-    def write(self, name: str, text: str) -> None:
-        place = self.copy / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-
-    def there(self, name: str) -> bool:
-        return (self.copy / name).exists()
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        self.arguments = (VOLUME, "/dev/xvdk", MOUNTS, self.allowed)
-        return super().start(*arguments)
-
-    def scrubbed(self) -> str:
-        done = self.run()
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.splitlines()[-1]
-
-    def refused(self) -> str:
-        done = self.run()
-        assert done.returncode == 1, done.stdout + done.stderr
-        return done.stderr.splitlines()[-1]
+from tests.parts.root_copy import USED, VOLUME, Copy
 
 
 @pytest.fixture
@@ -125,7 +53,7 @@ def test_the_finished_copy_is_looked_at_when_nothing_can_change_it_any_more(mach
     machine.scrubbed()
     words = [line for line in machine.log if line.split()[0] in ("mount", "sync", "umount")]
     assert words == [
-        f"mount -t ext4 -o nodev,noatime {machine.root} {machine.copy}",
+        f"mount -t ext4 -o nodev,nosuid,noatime {machine.root} {machine.copy}",
         "sync ",
         f"mount -o remount,ro {machine.copy}",
         f"umount {machine.copy}",
@@ -175,6 +103,25 @@ def test_what_cannot_be_removed_is_named(machine: Copy) -> None:
     machine.stub("rm", 'case "$*" in *ssh_host*) exit 0 ;; esac; exec /bin/rm "$@"')
     machine.stub("shred", "exit 0")
     assert "/etc/ssh/ssh_host_ed25519_key (ssh host key)" in machine.refused()
+
+
+def test_what_cannot_be_removed_is_named_though_it_is_no_secret(machine: Copy) -> None:
+    machine.write("var/cache/apt/archives/x.deb", "package\n")
+    machine.stub(
+        "rm",
+        'case "$*" in *x.deb) echo "rm: cannot remove x.deb: it is a rock" >&2; exit 1 ;; esac\n'
+        'exec /bin/rm "$@"',
+    )
+    assert machine.refused() == (
+        "Not all of the copy could be scrubbed: /var/cache/apt/archives/x.deb"
+        " (rm: cannot remove x.deb: it is a rock). See to these files on the machine,"
+        " then run: python runner.py bake"
+    )
+
+
+def test_a_name_cannot_write_the_last_line(machine: Copy) -> None:
+    machine.write("home/ubuntu/a\n\x1b[2Jall is well", "-----BEGIN PRIVATE KEY-----\n")
+    assert r"hold /home/ubuntu/a\n\x1b[2Jall is well (private key)" in machine.refused()
 
 
 def test_a_disk_that_is_no_copy_of_the_root_is_not_mounted(machine: Copy) -> None:
