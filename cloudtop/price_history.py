@@ -18,8 +18,7 @@ from cloudtop import side_by_side
 from cloudtop.ec2 import plain_errors
 from cloudtop.errors import CloudtopError
 from spotprices import files
-from spotprices.errors import PriceFileError
-from spotprices.files import PRODUCTS, Prices, Table
+from spotprices.files import PRODUCTS, PriceFileError, Prices, Table
 
 HOUR = 3600
 

@@ -14,4 +14,4 @@ if not importlib.util.find_spec("moto") or not importlib.util.find_spec("qemu"):
         sys.exit("The Python packages are not installed yet.\nTry: make setup")
     os.execv(python, [str(python), "-m", "localcloud", *sys.argv[1:]])
 
-sys.exit(importlib.import_module("localcloud.cli").main())
+sys.exit(importlib.import_module("localcloud.cli.main").main())

@@ -17,3 +17,11 @@ class LocalCloudError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+
+class Refused(Exception):
+    """``status`` is HTTP's; code and message are what the client is told."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message

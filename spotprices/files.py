@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spotprices.errors import PriceFileError
-
 COLUMNS = ("timestamp", "availability_zone", "instance_type", "spot_price")
 FIELDS = ("Timestamp", "AvailabilityZone", "InstanceType", "SpotPrice")
 # One price under two names; the second one is EC2's older one for the same
@@ -39,6 +37,18 @@ class Prices:
 Table = dict[tuple[str, str], Prices]
 # Where it stands, then the four values of FIELDS and the product
 Row = tuple[str, str, str, str, str, str]
+
+
+class PriceFileError(Exception):
+    """What is wrong with a file of prices, and what it has to be.
+
+    ``message`` is one plain sentence with the value seen and the rule; ``hint`` is the form.
+    """
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 def read(path: Path) -> Table:

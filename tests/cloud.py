@@ -16,8 +16,8 @@ import boto3
 from botocore.config import Config as BotoConfig
 
 from localcloud.config import from_environment
-from localcloud.fake import FakeHost
-from localcloud.server import Server
+from localcloud.daemon.server import Server
+from localcloud.machines.fake import FakeHost
 
 REGION = "us-east-1"
 KEY = "AKIALOCALCLOUD000001"

@@ -8,9 +8,9 @@ from typing import Any
 import boto3
 from botocore.config import Config as BotoConfig
 
-from localcloud.machine import MetadataTree
-from localcloud.machines.metadata import answer
-from localcloud.server import Server
+from localcloud.daemon.server import Server
+from localcloud.machines.interface import MetadataTree
+from localcloud.machines.metadata_server import answer
 from tests.cloud import REGION
 from tests.parts.imds import Answer
 

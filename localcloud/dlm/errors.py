@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from localcloud.ec2.refused import Refused
+from localcloud.errors import Refused
 
 
 def invalid(message: str) -> Refused:

@@ -15,10 +15,11 @@ from moto.iam.models import iam_backends
 from localcloud.dlm import urls
 from localcloud.dlm.errors import invalid, not_found, too_many
 from localcloud.dlm.policy import Policy, checked, last_due
-from localcloud.ec2.base import Base
+from localcloud.ec2.backend.base import Base
+from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.filters import tags_of
-from localcloud.ec2.snapshots import Snapshot, Snapshots
-from localcloud.ec2.volumes import Volume
+from localcloud.ec2.records.snapshot import Snapshot
+from localcloud.ec2.records.volume import Volume
 
 # Amazon DLM endpoints and quotas, policies per Region
 LIMIT = 100

@@ -11,8 +11,8 @@ from datetime import datetime
 from moto.core.utils import utcnow
 
 from localcloud.config import Config
-from localcloud.ec2.market import Market
-from localcloud.machine import MachineHost, MachineImage
+from localcloud.ec2.market.market import Market
+from localcloud.machines.interface import MachineHost, MachineImage
 
 
 @dataclass

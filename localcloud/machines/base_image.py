@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 
 from localcloud.errors import LocalCloudError
-from localcloud.machine import MachineImage
+from localcloud.machines.interface import MachineImage
 from localcloud.machines.recipe import CUSTOMIZE, GIB, Recipe
 from localcloud.machines.tools import require, run
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from localcloud.errors import LocalCloudError
-from localcloud.machine import MachineImage
+from localcloud.machines.interface import MachineImage
 
 KERNEL, INITRD, CMDLINE = ".kernel", ".initrd", ".cmdline"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from localcloud.errors import LocalCloudError
-from localcloud.machine import MachineImage
 from localcloud.machines.base_image import exclusive, load, publish, require_space, workspace
+from localcloud.machines.interface import MachineImage
 from localcloud.machines.recipe import GIB
 from localcloud.machines.tools import require, run
 

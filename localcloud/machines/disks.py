@@ -8,9 +8,9 @@ from pathlib import Path
 
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
-from localcloud.machine import InstanceStoreDisk, MachineImage
 from localcloud.machines import boot_files
 from localcloud.machines.boot_files import link_or_copy
+from localcloud.machines.interface import InstanceStoreDisk, MachineImage
 from localcloud.machines.tools import run
 
 GIB = 1 << 30

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
-from localcloud.machine import MachineImage, MachineSpec, MetadataSource
 from localcloud.machines import base_image, boot_files, cloud_image, forwards, kvm, process, qemu
 from localcloud.machines.archive import host_archive
 from localcloud.machines.disks import DiskStore
+from localcloud.machines.interface import MachineImage, MachineSpec, MetadataSource
 from localcloud.machines.monitor import Loop
 from localcloud.machines.recipe import host_recipe
 from localcloud.machines.tools import program, require
@@ -34,7 +34,7 @@ def base_image_of(config: Config) -> MachineImage:
 
 
 class QemuHost:
-    """Implements ``localcloud.machine.MachineHost``.
+    """Implements ``localcloud.machines.interface.MachineHost``.
 
     What is known of a machine lies in its directory, so this object may be made anew
     at any time: machines that an earlier server left running are adopted at once.

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.machine import MachineImage
+from localcloud.machines.interface import MachineImage
 from localcloud.machines.qemu import KVM, TCG, accelerator, boot_arguments
 from localcloud.machines.tools import run
 

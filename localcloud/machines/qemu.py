@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcloud.machine import InstanceStoreDisk, MachineImage, MachineSpec
+from localcloud.machines.interface import InstanceStoreDisk, MachineImage, MachineSpec
 from localcloud.machines.process import PID_FILE
 
 # Names inside a machine's directory, which is QEMU's working directory: a socket's path

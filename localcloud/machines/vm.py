@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.errors import LocalCloudError
-from localcloud.machine import MetadataSource
 from localcloud.machines import process, qemu
-from localcloud.machines.metadata import MetadataServer
+from localcloud.machines.interface import MetadataSource
+from localcloud.machines.metadata_server import MetadataServer
 from localcloud.machines.monitor import Loop, Monitor
 
 # Present once the guest has powered itself off

@@ -14,8 +14,8 @@ from cloudtop import ec2, ledger, paths, settings
 from cloudtop.ec2 import Found
 from cloudtop.journal_kept import Journals
 from cloudtop.settings import Settings
-from localcloud.fake import FakeHost
-from localcloud.server import Server
+from localcloud.daemon.server import Server
+from localcloud.machines.fake import FakeHost
 from tests.cloud import fake_cloud
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import ZONE, Lab

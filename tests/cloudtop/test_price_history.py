@@ -12,7 +12,7 @@ import pytest
 
 from cloudtop import price_history
 from cloudtop.errors import CloudtopError
-from localcloud.daemon import open_url
+from localcloud.daemon.process import open_url
 from spotprices.files import Prices
 from tests.cloud import client, fake_cloud
 

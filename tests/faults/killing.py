@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from localcloud.ec2.api import Api
+from localcloud.api.wsgi import Api
 
 # Seconds; far more than any of these runs takes
 DEADLINE = 300.0

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from moto.core.utils import utcnow
 
-from localcloud.ec2.market import Market
-from localcloud.server import Server
+from localcloud.daemon.server import Server
+from localcloud.ec2.market.market import Market
 
 
 class Clock:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import cli, daemon
+from localcloud.cli import main
 from localcloud.config import Config, from_environment
-from localcloud.fake import FakeHost
-from localcloud.server import Server
+from localcloud.daemon import process
+from localcloud.daemon.server import Server
+from localcloud.machines.fake import FakeHost
 from tests.cloud import fake_cloud
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import Lab
@@ -70,11 +71,11 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
     monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALCLOUD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LOCALCLOUD_PORT", str(port))
-    monkeypatch.setattr(cli, "prepare", lambda config: None)
+    monkeypatch.setattr(main, "prepare", lambda config: None)
     monkeypatch.setattr(
-        daemon, "foreground_argv", lambda: [sys.executable, "-m", "tests.localcloud.fake_daemon"]
+        process, "foreground_argv", lambda: [sys.executable, "-m", "tests.localcloud.fake_daemon"]
     )
     config = from_environment()
     yield config
-    if pid := daemon.holder(config):
+    if pid := process.holder(config):
         os.kill(pid, signal.SIGKILL)

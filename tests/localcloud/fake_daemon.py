@@ -8,8 +8,8 @@ import os
 from dataclasses import replace
 
 from localcloud.config import from_environment
-from localcloud.daemon import serve
-from localcloud.fake import FakeHost
+from localcloud.daemon.process import serve
+from localcloud.machines.fake import FakeHost
 
 
 def main() -> None:

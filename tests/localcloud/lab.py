@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.daemon import open_url
-from localcloud.fake import FakeHost
-from localcloud.server import Server
+from localcloud.daemon.process import open_url
+from localcloud.daemon.server import Server
+from localcloud.machines.fake import FakeHost
 from tests.cloud import client
 
 ZONE = "us-east-1b"

@@ -17,8 +17,8 @@ import pytest
 from cloudtop import ssh
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
-from localcloud.machine import InstanceStoreDisk, MachineSpec, MetadataTree
 from localcloud.machines.host import QemuHost
+from localcloud.machines.interface import InstanceStoreDisk, MachineSpec, MetadataTree
 from localcloud.machines.process import PID_FILE
 
 INSTANCE = "i-0aaaaaaaaaaaaaaa1"

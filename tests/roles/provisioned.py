@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.server import Server
+from localcloud.daemon.server import Server
 from tests.cloud import fake_cloud
 from tests.machine_side import Metadata, client
 from tests.parts.boot import Boot

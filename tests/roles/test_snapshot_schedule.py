@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.server import Server
+from localcloud.daemon.server import Server
 from tests.cloud import fake_cloud
 from tests.localcloud.clock import Clock, standing
 from tests.roles.plays import Outcome, Place, of, tags

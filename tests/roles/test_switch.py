@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.fake import FakeHost
+from localcloud.machines.fake import FakeHost
 from tests.cloud import fake_cloud
 from tests.roles.plays import Outcome, Place, of, tags, tags_for
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spotprices.errors import PriceFileError
-from spotprices.files import read
+from spotprices.files import PriceFileError, read
 
 HEAD = "timestamp,availability_zone,instance_type,spot_price\n"
 # With no time in it: the names of tests are made of it, and are the same in each process

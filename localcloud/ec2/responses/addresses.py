@@ -6,10 +6,10 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from localcloud.ec2.errors import invalid_value
 from localcloud.ec2.filters import page
-from localcloud.ec2.responses.base import BaseAnswers
+from localcloud.ec2.responses.base import BaseResponses
 
 
-class AddressAnswers(BaseAnswers):
+class AddressResponses(BaseResponses):
     def allocate_address(self) -> ActionResult:
         self.error_on_dryrun()
         return ActionResult(self.backend.allocate(self.given))

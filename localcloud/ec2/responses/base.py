@@ -7,10 +7,10 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.ec2.responses._base_response import EC2BaseResponse
 
-from localcloud.ec2.backend import Backend
+from localcloud.ec2.backend.whole import Backend
 
 
-class BaseAnswers(EC2BaseResponse):
+class BaseResponses(EC2BaseResponse):
     @property
     def backend(self) -> Backend:
         found = ec2_backends[self.current_account][self.region]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from localcloud.ec2 import image_attributes
+from localcloud.ec2.describe import image_attributes
 from localcloud.ec2.filters import page
-from localcloud.ec2.responses.base import BaseAnswers
+from localcloud.ec2.responses.base import BaseResponses
 
 
-class ImageAnswers(BaseAnswers):
+class ImageResponses(BaseResponses):
     def register_image(self) -> ActionResult:
         self.error_on_dryrun()
         return ActionResult({"ImageId": self.backend.register(self.given).id})

@@ -8,11 +8,11 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.types import Base64EncodedString
 
+from localcloud.ec2.backend.instances import Change
+from localcloud.ec2.describe.instance_filters import FILTERS, STATUS_FILTERS
 from localcloud.ec2.errors import missing
 from localcloud.ec2.filters import page, select
-from localcloud.ec2.instance_filters import FILTERS, STATUS_FILTERS
-from localcloud.ec2.instances import Change
-from localcloud.ec2.responses.base import BaseAnswers
+from localcloud.ec2.responses.base import BaseResponses
 
 # EC2 answers with at most so many types at once
 TYPES_PAGE = 100
@@ -36,7 +36,7 @@ def _changes(changes: list[Change]) -> list[dict[str, Any]]:
     ]
 
 
-class InstanceAnswers(BaseAnswers):
+class InstanceResponses(BaseResponses):
     def describe_instances(self) -> ActionResult:
         self.error_on_dryrun()
         given = self.given

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from moto.core.responses import ActionResult
 
+from localcloud.ec2.describe.price_history import History
 from localcloud.ec2.filters import page
-from localcloud.ec2.price_history import History
-from localcloud.ec2.responses.base import BaseAnswers
+from localcloud.ec2.responses.base import BaseResponses
 
 
-class SpotAnswers(BaseAnswers):
+class SpotResponses(BaseResponses):
     def request_spot_instances(self) -> ActionResult:
         self.error_on_dryrun()
         return ActionResult({"SpotInstanceRequests": self.backend.ask(self.given)})

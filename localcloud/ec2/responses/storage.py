@@ -7,8 +7,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 
 from localcloud.ec2.filters import page
-from localcloud.ec2.responses.base import BaseAnswers
-from localcloud.ec2.volumes import VolumeAttachment
+from localcloud.ec2.records.volume import VolumeAttachment
+from localcloud.ec2.responses.base import BaseResponses
 
 
 def _attachment(one: VolumeAttachment) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def _attachment(one: VolumeAttachment) -> dict[str, Any]:
     }
 
 
-class StorageAnswers(BaseAnswers):
+class StorageResponses(BaseResponses):
     def create_volume(self) -> ActionResult:
         self.error_on_dryrun()
         return ActionResult(self.backend.make_volume(self.given))

@@ -1,0 +1,1 @@
+"""The HTTP side: which service a call is for, and the paths below /localcloud/."""

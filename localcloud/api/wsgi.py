@@ -1,0 +1,217 @@
+"""The HTTP side: finds out which service a call is for, one lock round all of moto."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.moto_server.werkzeug_app import create_backend_app
+from werkzeug.wrappers import Request, Response
+
+from localcloud.api import controls, sts
+from localcloud.authorization.authorize import authorize
+from localcloud.dlm import responses as lifecycles
+from localcloud.ec2.cloud import Cloud
+from localcloud.ec2.responses.all import require_rehearsed
+from localcloud.errors import LocalCloudError, Refused
+
+log = logging.getLogger("localcloud.api")
+
+SERVICES = ("dlm", "ec2", "iam", "ssm", "sts")
+READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+OWN = "/localcloud/"
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class Api:
+    """A WSGI application: DLM, EC2, IAM, SSM and STS, and our own few paths below /localcloud/."""
+
+    def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]]) -> None:
+        self._cloud = cloud
+        self._health = health
+        # Moto has no DLM, so that is ours alone
+        self._apps: dict[str, Any] = {
+            name: create_backend_app(name)  # type: ignore[arg-type]
+            for name in SERVICES
+            if name != "dlm"
+        }
+        self._apps["dlm"] = lifecycles.application
+        self._calls: dict[str, Counter[str]] = {"mutating": Counter(), "reading": Counter()}
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        began = time.monotonic()
+        if request.path.startswith(OWN):
+            response = self._own(request)
+        else:
+            # Read here, outside of the lock: a slow client must not hold up the others.
+            # It stays cached in the environ for moto's own request object.
+            request.get_data(cache=True, parse_form_data=False)
+            environ["wsgi.input"] = _Body(request.get_data())
+            response = self._aws(request, environ)
+        if not request.path.startswith(OWN):
+            spent = (time.monotonic() - began) * 1000
+            log.info("%s %d %.0f ms", environ.get(WHAT, "?"), response.status_code, spent)
+        return response(environ, start_response)
+
+    def _aws(self, request: Request, environ: Environ) -> Response:
+        found = CREDENTIAL.search(request.headers.get("Authorization", ""))
+        if not found:
+            return error(
+                "ec2", HTTPStatus.FORBIDDEN, "MissingAuthenticationToken",
+                "Request is missing an AWS Signature Version 4. Try: python -m localcloud env",
+            )  # fmt: skip
+        access_key, region, service = found.groups()
+        action, dry = (
+            action_of(request) if service != "dlm" else (lifecycles.action(environ), False)
+        )
+        environ[WHAT] = f"{service}:{action}"
+        if service not in SERVICES:
+            style = "ssm" if "X-Amz-Target" in request.headers else "sts"
+            return error(
+                style, HTTPStatus.BAD_REQUEST, "UnsupportedOperation",
+                f"The rehearsal cloud has {', '.join(SERVICES)}; it does not have {service}.",
+            )  # fmt: skip
+        if not action:
+            return error(
+                service, HTTPStatus.BAD_REQUEST, "MissingAction", "The request names no action."
+            )
+        mutating = not dry and not READING.match(action) and service != "sts"
+        try:
+            if service == "ec2":
+                require_rehearsed(action)
+            with self._cloud.transaction():
+                self._calls["mutating" if mutating else "reading"][f"{service}:{action}"] += 1
+                machine = authorize(
+                    request, access_key=access_key, region=region, service=service, action=action
+                )
+                own = sts.answer(action, request.values, machine) if service == "sts" else None
+                response = own or self._moto(service, environ)
+                if mutating and response.status_code < HTTPStatus.BAD_REQUEST:
+                    self._cloud.touch()
+            return response
+        except Refused as refused:
+            return error(service, refused.status, refused.code, refused.message)
+        except EC2ClientError as refused:
+            return error(service, HTTPStatus.BAD_REQUEST, refused.code, refused.message)
+        except NotImplementedError as lacking:
+            log.warning("%s: %s", environ[WHAT], lacking)
+            return error(
+                service, HTTPStatus.BAD_REQUEST, "UnsupportedOperation",
+                f"The rehearsal cloud cannot do this: {_first_sentence(lacking)}",
+            )  # fmt: skip
+        except LocalCloudError as broken:
+            return error(service, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", str(broken))
+        except Exception as broken:
+            log.exception("%s", environ[WHAT])
+            return error(
+                service, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError",
+                f"{type(broken).__name__}: {broken}. The log has more:"
+                f" {self._cloud.config.log_file}",
+            )  # fmt: skip
+
+    def _moto(self, service: str, environ: Environ) -> Response:
+        answer = Response.from_app(self._apps[service], environ, buffered=True)
+        assert isinstance(answer, Response)
+        if answer.mimetype == "text/html" and answer.status_code >= HTTPStatus.BAD_REQUEST:
+            # Flask's own page for a path that it does not know
+            return error(service, answer.status_code, "InvalidAction", "There is no such call.")
+        # Moto lets every web page in the owner's browser call; none has any business here
+        for name in [name for name, _ in answer.headers if name.startswith("Access-Control")]:
+            del answer.headers[name]
+        return answer
+
+    # --- our own paths ----------------------------------------------------------------
+
+    def _own(self, request: Request) -> Response:
+        name = request.path.removeprefix(OWN)
+        if name == "health":
+            return controls.answer(self._health())
+        if name == "caller-address":
+            return Response(request.remote_addr or "", mimetype="text/plain")
+        if name == "calls" and request.method == "GET":
+            return controls.answer(self.calls())
+        if name == "calls/reset" and request.method == "POST":
+            with self._cloud.lock:
+                for counter in self._calls.values():
+                    counter.clear()
+            return controls.answer(self.calls())
+        response = controls.use(self._cloud, request, name)
+        return response or Response(
+            f"There is nothing at {request.path}. There are: health, caller-address, calls"
+            f" (GET), calls/reset (POST), {controls.names()}.\n",
+            HTTPStatus.NOT_FOUND,
+            mimetype="text/plain",
+        )
+
+    def calls(self) -> dict[str, object]:
+        """Calls since the start or the last reset, by service and action."""
+        with self._cloud.lock:
+            return {
+                **{kind: counter.total() for kind, counter in self._calls.items()},
+                "actions": {kind: dict(sorted(c.items())) for kind, c in self._calls.items()},
+            }
+
+
+# Key of the environ that tells the log which action a call was
+WHAT = "localcloud.action"
+
+
+class _Body:
+    """A request's body that can be read from its start by each who opens it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = data
+
+    def read(self, size: int = -1) -> bytes:
+        size = len(self._left) if size is None or size < 0 else size
+        head, self._left = self._left[:size], self._left[size:]
+        return head
+
+
+def action_of(request: Request) -> tuple[str, bool]:
+    """The action's name, and whether it is a dry run."""
+    target = request.headers.get("X-Amz-Target", "")
+    if target:
+        return target.rpartition(".")[2], False
+    form = parse_qs(request.get_data(as_text=True)) or parse_qs(request.query_string.decode())
+    action = form.get("Action", [""])[0]
+    return action, form.get("DryRun", ["false"])[0].lower() == "true"
+
+
+def _first_sentence(reason: Exception) -> str:
+    return str(reason).partition(" Feel free")[0] or "not implemented"
+
+
+def error(service: str, status: int, code: str, message: str) -> Response:
+    """An error as the service's protocol has it, so that clients show its words."""
+    ident = secrets.token_hex(16)
+    if service in ("dlm", "ssm"):
+        body = json.dumps({"__type": code, "message": message, "Message": message})
+        told = {"x-amzn-ErrorType": code}
+        return Response(body, status, told, mimetype="application/x-amz-json-1.1")
+    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    if service == "ec2":
+        body = (
+            f"<Response><Errors><Error>{inner}</Error></Errors>"
+            f"<RequestID>{ident}</RequestID></Response>"
+        )
+    else:
+        body = (
+            f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
+            f"<RequestId>{ident}</RequestId></ErrorResponse>"
+        )
+    return Response('<?xml version="1.0" encoding="UTF-8"?>\n' + body, status, mimetype="text/xml")

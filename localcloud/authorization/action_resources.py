@@ -1,0 +1,133 @@
+"""Which resources an action touches, each of which a policy has to permit.
+
+From the AWS Service Authorization Reference, "Actions, resources, and condition keys for Amazon
+EC2". A Describe that is not here has no resource but ``*``; of any other it is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+from localcloud.ec2.backend.whole import Backend
+
+Given = Mapping[str, Any]
+# A kind as ARNs have it, and an id; the id of what is yet to be made is *
+Resource = tuple[str, str]
+Touched = Callable[[Backend, Given], list[Resource]]
+
+NEW = "*"
+# Kinds by the beginnings of ids, where moto has another name than ARNs have
+KINDS = {**EC2_PREFIX_TO_RESOURCE, "sir": "spot-instances-request", "eipalloc": "elastic-ip"}
+
+
+def _ids(given: Given, kind: str, *names: str) -> list[Resource]:
+    found: list[Resource] = []
+    for name in names:
+        value = given.get(name)
+        some = value if isinstance(value, list) else [value] if value else []
+        found += [(kind, str(each)) for each in some]
+    return found
+
+
+def _named(kind: str, *names: str) -> Touched:
+    return lambda _backend, given: _ids(given, kind, *names)
+
+
+def _of_attachment(backend: Backend, given: Given) -> list[Resource]:
+    found = _ids(given, "volume", "VolumeId") + _ids(given, "instance", "InstanceId")
+    volume = backend.volumes.get(given.get("VolumeId", ""))
+    if not given.get("InstanceId") and volume and volume.attachment:
+        found.append(("instance", volume.attachment.instance_id))
+    return found
+
+
+def _of_association(backend: Backend, given: Given) -> list[Resource]:
+    found = _ids(given, "elastic-ip", "AllocationId")
+    found += _ids(given, "instance", "InstanceId")
+    found += _ids(given, "network-interface", "NetworkInterfaceId")
+    for instance in backend.every_instance():
+        if instance.id == given.get("InstanceId") and 0 in instance.nics:
+            found.append(("network-interface", instance.nics[0].id))
+    return found
+
+
+def _of_disassociation(backend: Backend, given: Given) -> list[Resource]:
+    for address in backend.addresses:
+        if address.association_id and address.association_id == given.get("AssociationId"):
+            nic = address.network_interface_id
+            return [("elastic-ip", address.id), *([("network-interface", nic)] if nic else [])]
+    return [("elastic-ip", str(given.get("AssociationId", NEW)))]
+
+
+def _of_tags(_backend: Backend, given: Given) -> list[Resource]:
+    # An id of no kind is like no ARN that a policy could have, but for *
+    return [(KINDS.get(get_prefix(each), "unknown"), each) for each in given.get("Resources", [])]
+
+
+def _of_instance_change(backend: Backend, given: Given) -> list[Resource]:
+    return _ids(given, "instance", "InstanceId") + _ids(given, "security-group", "Groups")
+
+
+def _made(kind: str, *rest: tuple[str, str]) -> Touched:
+    """A new one of a kind, and what it is made of: kinds and the parameters that name them."""
+    return lambda _backend, given: [
+        (kind, NEW),
+        *(each for of, name in rest for each in _ids(given, of, name)),
+    ]
+
+
+def _of_image(backend: Backend, given: Given) -> list[Resource]:
+    return [("image", NEW), ("snapshot", NEW), *_ids(given, "instance", "InstanceId")]
+
+
+ACTIONS: Mapping[str, Touched] = {
+    "AllocateAddress": _made("elastic-ip"),
+    "AssociateAddress": _of_association,
+    "AttachVolume": _of_attachment,
+    "CancelSpotInstanceRequests": _named("spot-instances-request", "SpotInstanceRequestIds"),
+    "CreateImage": _of_image,
+    "CreateSnapshot": _made("snapshot", ("volume", "VolumeId")),
+    "CreateTags": _of_tags,
+    "CreateVolume": _made("volume", ("snapshot", "SnapshotId")),
+    "DeleteSnapshot": _named("snapshot", "SnapshotId"),
+    "DeleteTags": _of_tags,
+    "DeleteVolume": _named("volume", "VolumeId"),
+    "DeregisterImage": _named("image", "ImageId"),
+    "DescribeImageAttribute": _named("image", "ImageId"),
+    "DescribeInstanceAttribute": _named("instance", "InstanceId"),
+    "DescribeSnapshotAttribute": _named("snapshot", "SnapshotId"),
+    "DescribeVolumeAttribute": _named("volume", "VolumeId"),
+    "DetachVolume": _of_attachment,
+    "DisassociateAddress": _of_disassociation,
+    "GetConsoleOutput": _named("instance", "InstanceId"),
+    "ModifyInstanceAttribute": _of_instance_change,
+    "ModifyInstanceMetadataOptions": _named("instance", "InstanceId"),
+    "ModifyVolume": _named("volume", "VolumeId"),
+    "RebootInstances": _named("instance", "InstanceIds"),
+    "ReleaseAddress": _named("elastic-ip", "AllocationId"),
+    "StartInstances": _named("instance", "InstanceIds"),
+    "StopInstances": _named("instance", "InstanceIds"),
+    "TerminateInstances": _named("instance", "InstanceIds"),
+}
+
+
+def action_resources(backend: Backend, action: str, given: Given) -> list[Resource] | None:
+    """The resources, none for an action that has none, and None where that is not known."""
+    of = ACTIONS.get(action)
+    if of:
+        # One that names nothing is refused by EC2 for that, and permitted on everything only
+        return of(backend, given) or None
+    return [] if action.startswith("Describe") else None
+
+
+def tagged_at_birth(given: Given) -> Iterable[tuple[str, dict[str, str]]]:
+    """Kinds and tags of a call that tags what it makes, for which CreateTags is needed, too."""
+    for each in given.get("TagSpecifications", []):
+        yield str(each.get("ResourceType", "unknown")), tags(each.get("Tags", []))
+
+
+def tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {each["Key"]: each.get("Value", "") for each in given if "Key" in each}

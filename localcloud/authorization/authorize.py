@@ -1,0 +1,147 @@
+"""Whether a machine may do what it asks, by the policies of its role as they are now.
+
+The account's administrator, which is everyone else, may do everything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from botocore.model import OperationNotFoundError
+from moto.core.parse import EC2QueryParser, RequestParserError
+from moto.core.utils import get_service_model
+from moto.ec2.models import ec2_backends
+from werkzeug.wrappers import Request
+
+from localcloud.authorization.action_resources import action_resources, tagged_at_birth, tags
+from localcloud.authorization.caller import Machine, machine_of
+from localcloud.authorization.failure_message import BEFORE, encoded
+from localcloud.authorization.passed_role import passed_role
+from localcloud.authorization.resource_keys import keys_of, resource_arn
+from localcloud.ec2.backend.whole import Backend, backends
+from localcloud.errors import Refused
+from localcloud.iam.context import Context
+from localcloud.iam.policy import Decision, decide
+
+log = logging.getLogger("localcloud.iam")
+
+TOKEN = "X-Amz-Security-Token"
+# Nobody needs a permission for it (API Reference of STS, GetCallerIdentity)
+FREE = "sts:GetCallerIdentity"
+
+
+def authorize(
+    request: Request, *, access_key: str, region: str, service: str, action: str
+) -> Machine | None:
+    """Returns whose call it is, None for the administrator's, where it is permitted.
+
+    Raises Refused, and then nothing has looked at what it asks.
+    """
+    machine = machine_of(service, access_key, request.headers.get(TOKEN, ""), backends())
+    name = f"{service}:{action}"
+    if machine is None or name == FREE:
+        return machine
+    common = {key: (value,) for key, value in machine.keys().items()}
+    common["aws:requestedregion"] = (region,)
+    if service != "ec2":
+        # Which resources these touch is not known here
+        _require(machine, Context(name, "", common), service)
+        return machine
+    common["ec2:region"] = (region,)
+    if request.query_string and request.get_data():
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, "MalformedQueryString",
+            "The parameters stand in the address or in the body, not in both.",
+        )  # fmt: skip
+    account = machine.instance.ec2_backend.account_id
+    backend = ec2_backends[account][region]
+    assert isinstance(backend, Backend)
+    for context in _contexts(backend, action, _parameters(request, action), common):
+        _require(machine, context)
+    return machine
+
+
+def _parameters(request: Request, action: str) -> dict[str, Any]:
+    """By their names in EC2's model, as the action itself will get them."""
+    try:
+        model = get_service_model("ec2").operation_model(action)
+        parser = EC2QueryParser(model)
+        return dict(
+            parser.parse(
+                {
+                    "values": request.values,
+                    "method": request.method,
+                    "headers": request.headers,
+                    "body": request.get_data(),
+                    "url_path": request.path,
+                    "url_params": {},
+                }
+            )
+        )
+    except (OperationNotFoundError, RequestParserError, ValueError):
+        # The action says what is wrong, to those who may call it with anything
+        return {}
+
+
+def _contexts(
+    backend: Backend, action: str, given: Mapping[str, Any], common: Mapping[str, tuple[str, ...]]
+) -> list[Context]:
+    name = f"ec2:{action}"
+    asked = tags(given.get("Tags", [])) if action in ("CreateTags", "DeleteTags") else {}
+    keys = {**common, **_request_tags(asked)}
+    resources = action_resources(backend, action, given)
+    found = [] if resources else [Context(name, "" if resources is None else "*", keys)]
+    for kind, ident in resources or []:
+        own = {key: (value,) for key, value in keys_of(backend, kind, ident).items()}
+        found.append(Context(name, resource_arn(backend, kind, ident), {**keys, **own}))
+    for kind, wanted in tagged_at_birth(given):
+        born = {**common, **_request_tags(wanted), "ec2:createaction": (action,)}
+        found.append(Context("ec2:CreateTags", resource_arn(backend, kind, "*"), born))
+    if role := passed_role(backend, given):
+        to = {**common, "iam:passedtoservice": ("ec2.amazonaws.com",)}
+        found.append(Context("iam:PassRole", role, to))
+    return found
+
+
+def _request_tags(wanted: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {
+        f"aws:requesttag/{key.lower()}": (value,) for key, value in wanted.items()
+    }
+    return {**found, "aws:tagkeys": tuple(wanted)} if wanted else {}
+
+
+def _require(machine: Machine, context: Context, service: str = "ec2") -> None:
+    decision = decide(machine.policies(), context)
+    boundary = machine.boundary()
+    if decision is Decision.ALLOWED and boundary is not None:
+        decision = decide([boundary], context)
+    if decision is Decision.ALLOWED:
+        return
+    message = _sentence(machine, context, decision)
+    log.info("refused: %s", message)
+    if service == "ec2":
+        message = f"You are not authorized to perform this operation. {message}"
+        if context.resource != "*":
+            details = encoded(
+                context, principal=machine.arn, user_id=machine.user_id,
+                explicit=decision is Decision.DENIED,
+            )  # fmt: skip
+            message = f"{message}. {BEFORE}{details}"
+        raise Refused(HTTPStatus.FORBIDDEN, "UnauthorizedOperation", message)
+    if service == "ssm":
+        raise Refused(HTTPStatus.BAD_REQUEST, "AccessDeniedException", message)
+    raise Refused(HTTPStatus.FORBIDDEN, "AccessDenied", message)
+
+
+def _sentence(machine: Machine, context: Context, decision: Decision) -> str:
+    """IAM User Guide, "Troubleshoot access denied error messages"."""
+    on = f" on resource: {context.resource}" if context.resource not in ("", "*") else ""
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if decision is Decision.DENIED
+        else f"because no identity-based policy allows the {context.action} action"
+    )
+    return f"User: {machine.arn} is not authorized to perform: {context.action}{on} {why}"

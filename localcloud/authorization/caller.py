@@ -1,0 +1,133 @@
+"""Who signed a call: the administrator of the account, or a machine with its profile's role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+from localcloud.ec2.backend.whole import Backend
+from localcloud.ec2.launch.credentials import TEMPORARY, holder
+from localcloud.ec2.records.instance import Instance
+from localcloud.errors import Refused
+
+# What each service says of credentials that it does not know: code, status, message
+_SAID = "The security token included in the request is"
+UNKNOWN = {
+    "ec2": ("AuthFailure", HTTPStatus.UNAUTHORIZED,
+            "AWS was not able to validate the provided access credentials"),
+    "ssm": ("UnrecognizedClientException", HTTPStatus.BAD_REQUEST, f"{_SAID} invalid."),
+    "": ("InvalidClientTokenId", HTTPStatus.FORBIDDEN, f"{_SAID} invalid"),
+}  # fmt: skip
+EXPIRED = {
+    "ec2": ("RequestExpired", HTTPStatus.BAD_REQUEST, "Request has expired."),
+    "ssm": ("ExpiredTokenException", HTTPStatus.BAD_REQUEST, f"{_SAID} expired"),
+    "": ("ExpiredToken", HTTPStatus.FORBIDDEN, f"{_SAID} expired"),
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The session of an instance: it has the instance's id for its name.
+
+    ``role`` is the profile's as it is now, None where the profile has none any more.
+    """
+
+    instance: Instance
+    role: Any
+
+    @property
+    def arn(self) -> str:
+        backend = self.instance.ec2_backend
+        name = self.role.name if self.role else "none"
+        return (
+            f"arn:{backend.partition}:sts::{backend.account_id}:assumed-role/{name}"
+            f"/{self.instance.id}"
+        )
+
+    @property
+    def user_id(self) -> str:
+        """IAM User Guide, "Policy variables", principal key values."""
+        return f"{self.role.id if self.role else ''}:{self.instance.id}"
+
+    def keys(self) -> dict[str, str]:
+        """The condition keys of every call that it makes."""
+        backend = self.instance.ec2_backend
+        found = {
+            "aws:userid": self.user_id,
+            "aws:principaltype": "AssumedRole",
+            "aws:principalaccount": backend.account_id,
+            "aws:principalisawsservice": "false",
+            "aws:viaawsservice": "false",
+            "ec2:sourceinstancearn": backend.arn("instance", self.instance.id),
+            "ec2:roledelivery": "2.0",
+        }
+        if self.role:
+            found["aws:principalarn"] = self.role.arn
+            found |= {
+                f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in self._tags()
+            }
+        return found
+
+    def policies(self) -> Iterator[str]:
+        """Their JSON, as they are now: the role's own and those that are attached to it."""
+        if self.role:
+            yield from self.role.policies.values()
+            yield from map(_document, self.role.managed_policies.values())
+
+    def boundary(self) -> str | None:
+        """The JSON of the policy that bounds what the others permit, or None."""
+        arn = self.role and self.role.permissions_boundary_arn
+        if not arn:
+            return None
+        backend = self.instance.ec2_backend
+        iam = iam_backends[backend.account_id][backend.partition]
+        return _document(iam.managed_policies[arn]) if arn in iam.managed_policies else "{}"
+
+    def _tags(self) -> list[dict[str, str]]:
+        given = self.role.tags or []
+        return list(given.values()) if isinstance(given, dict) else list(given)
+
+
+def _document(policy: Any) -> str:
+    return str(next(each.document for each in policy.versions if each.is_default))
+
+
+def machine_of(
+    service: str, access_key: str, token: str, backends: list[Backend]
+) -> Machine | None:
+    """The machine that signed, or None for the account's administrator.
+
+    Raises Refused for temporary credentials that nobody gave, or that have expired.
+    """
+    if not access_key.startswith(TEMPORARY) or _assumed(access_key):
+        return None
+    every = (instance for backend in backends for instance in backend.every_instance())
+    found = holder(access_key, token, every)
+    if not found:
+        raise _refused(UNKNOWN, service)
+    instance, credentials = found
+    backend = instance.ec2_backend
+    if backend.now() >= credentials.expires:
+        raise _refused(EXPIRED, service)
+    iam = iam_backends[backend.account_id][backend.partition]
+    name = backend.role_of(instance)
+    return Machine(instance, next((r for r in iam.roles.values() if r.name == name), None))
+
+
+def _assumed(access_key: str) -> bool:
+    """Whether STS gave it to the administrator, who may do what it is for."""
+    return any(
+        one.access_key_id == access_key
+        for _, _, backend in sts_backends.iter_backends()
+        for one in backend.assumed_roles  # type: ignore[attr-defined]
+    )
+
+
+def _refused(said: dict[str, tuple[str, HTTPStatus, str]], service: str) -> Refused:
+    code, status, message = said.get(service, said[""])
+    return Refused(status, code, message)

@@ -1,0 +1,27 @@
+"""The role that a call gives to a machine, for which IAM wants PassRole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.iam.models import iam_backends
+
+from localcloud.ec2.backend.whole import Backend
+
+
+def passed_role(backend: Backend, given: Mapping[str, Any]) -> str | None:
+    """ARN of the role of the instance profile that the call names, or None.
+
+    Of a profile that is not there, or has no role, it is the ARN of no role.
+    """
+    named = given.get("IamInstanceProfile") or given.get("LaunchSpecification", {}).get(
+        "IamInstanceProfile"
+    )
+    if not named:
+        return None
+    iam = iam_backends[backend.account_id][backend.partition]
+    for profile in iam.instance_profiles.values():
+        if profile.roles and (profile.name == named.get("Name") or profile.arn == named.get("Arn")):
+            return str(profile.roles[0].arn)
+    return f"arn:{backend.partition}:iam::{backend.account_id}:role/"

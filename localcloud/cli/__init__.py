@@ -1,0 +1,1 @@
+"""``python -m localcloud``: one file a group of subcommands."""

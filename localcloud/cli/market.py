@@ -1,0 +1,122 @@
+"""``python -m localcloud price|prices|capacity``: the spot market, by hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from typing import Any
+from urllib.parse import quote
+
+from localcloud.cli.reap import ask, clock
+from localcloud.config import Config
+from localcloud.errors import LocalCloudError
+
+HINT = "See: python -m localcloud prices TYPE"
+
+
+def number(name: str, text: str, unit: str) -> float:
+    """Raises LocalCloudError; argparse would end with a usage and another code."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise LocalCloudError(f"{name} is {text!r}; it has to be a number of {unit}.", HINT)
+    return value
+
+
+def line(row: dict[str, Any]) -> str:
+    """One type and zone, for people."""
+    played = row["replay"]
+    if played:
+        at = f"{played['time'][:10]} {clock(played['time'])[:8]}"
+        state = "over" if played["over"] else f"until {played['ends'][:16].replace('T', ' ')}"
+        why = f"replay at {at}, {played['speed']:g} times as fast, {state}"
+    else:
+        why = "set by hand" if row["source"] == "hand" else "default"
+    full = "" if row["capacity"] == "some" else "; no capacity"
+    return f"{row['type']}  {row['zone']}  ${row['price']:.4f}/h  {why}{full}"
+
+
+def price(config: Config, arguments: argparse.Namespace) -> int:
+    given: dict[str, Any] = {}
+    if arguments.notice is not None:
+        given["notice"] = number("notice", arguments.notice, "seconds")
+    if arguments.type:
+        if not arguments.zone or (arguments.dollars is None) != arguments.default:
+            raise LocalCloudError(
+                "A type needs a zone, and then either dollars an hour or --default.",
+                "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
+            )
+        dollars = arguments.dollars
+        given |= {"type": arguments.type, "zone": arguments.zone, "price": None}
+        if dollars is not None:
+            given["price"] = number("The price", dollars, "dollars")
+    elif not given:
+        raise LocalCloudError(
+            "Nothing is to be set: no type, no notice.",
+            "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
+        )
+    found = ask(config, "price", given, HINT)
+    for row in found["prices"]:
+        print(line(row), flush=True)
+    if arguments.notice is not None:
+        told = f"{found['notice_seconds']:g} seconds"
+        print(f"What the market reaps from now on is told {told} before.", flush=True)
+    return 0
+
+
+def prices(config: Config, arguments: argparse.Namespace) -> int:
+    path = f"prices?type={quote(arguments.type)}" if arguments.type else "prices"
+    found = ask(config, path, hint="For example: python -m localcloud prices i3.4xlarge")
+    if arguments.json:
+        print(json.dumps(found, indent=2), flush=True)
+        return 0
+    for row in found["prices"]:
+        print(line(row))
+    if not found["prices"]:
+        print("Every price is the default one. Try: python -m localcloud prices i3.4xlarge")
+    return 0
+
+
+def capacity(config: Config, arguments: argparse.Namespace) -> int:
+    found = ask(
+        config,
+        "capacity",
+        {
+            "type": arguments.type,
+            "zone": arguments.zone,
+            "capacity": arguments.capacity,
+            "reap": arguments.reap,
+        },
+        HINT,
+    )
+    print(line(found["prices"][0]))
+    for one in found["reaps"]:
+        print(f"{one['instance']} is taken at {clock(one['due'])} UTC ({one['id']}).")
+    return 0
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verbs of this module."""
+    one = verbs.add_parser("price", help="set the spot price of a type in a zone")
+    one.add_argument("type", metavar="TYPE", nargs="?")
+    one.add_argument("zone", metavar="ZONE", nargs="?")
+    one.add_argument("dollars", metavar="DOLLARS", nargs="?", help="an hour")
+    one.add_argument("--default", action="store_true", help="the default price again")
+    one.add_argument(
+        "--notice", metavar="SECONDS",
+        help="of all reaps that the market makes by itself (120); alone or with a price",
+    )  # fmt: skip
+    one.set_defaults(run=price)
+    every = verbs.add_parser("prices", help="those that were moved or are paid, or all of a type")
+    every.add_argument("type", metavar="TYPE", nargs="?")
+    every.add_argument("--json", action="store_true", help="for programs")
+    every.set_defaults(run=prices)
+    room = verbs.add_parser("capacity", help="whether there is room for spot machines")
+    room.add_argument("type", metavar="TYPE")
+    room.add_argument("zone", metavar="ZONE")
+    room.add_argument("capacity", metavar="none|some")
+    room.add_argument("--reap", action="store_true", help="with none: take the running ones too")
+    room.set_defaults(run=capacity)

@@ -1,0 +1,134 @@
+"""``python -m localcloud replay``: prices of another time on the cloud's own clock."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from localcloud.cli.market import line, number
+from localcloud.cli.reap import ask
+from localcloud.config import Config
+from localcloud.errors import LocalCloudError
+from spotprices.files import PriceFileError, Table, moment, read
+
+HINT = "See: python -m localcloud prices"
+
+
+def choose(table: Table, types: str, zones: str) -> Table:
+    """The wanted series, under the type and zone that they are for.
+
+    ``types`` and ``zones`` are empty, a name, or name-in-the-file=name-in-the-cloud.
+    """
+    kind, _, as_kind = types.partition("=")
+    zone, _, as_zone = zones.partition("=")
+    for what, name, known in (
+        ("type", kind, sorted({place[0] for place in table})),
+        ("zone", zone, sorted({place[1] for place in table if kind in ("", place[0])})),
+    ):
+        if name and name not in known:
+            raise LocalCloudError(
+                f"The file has no prices of the {what} {name}; it has: {', '.join(known)}.",
+                f"To lay one on another: --{what} {known[0]}={name}",
+            )
+    chosen: Table = {}
+    for (of_kind, of_zone), prices in sorted(table.items()):
+        if kind in ("", of_kind) and zone in ("", of_zone):
+            place = as_kind or of_kind, as_zone or of_zone
+            if place in chosen:
+                raise LocalCloudError(
+                    f"The file has several series for {' in '.join(place)}.",
+                    f"Say which one: --type {of_kind}={place[0]} --zone {of_zone}={place[1]}",
+                )
+            chosen[place] = prices
+    return chosen
+
+
+def replay(config: Config, arguments: argparse.Namespace) -> int:
+    if arguments.stop:
+        return stop(config, arguments)
+    if not arguments.file:
+        raise LocalCloudError(
+            "There is no file of prices to replay.",
+            "For example: python -m localcloud replay prices.csv.gz --speed 60",
+        )
+    try:
+        table = read(Path(arguments.file))
+    except PriceFileError as error:
+        raise LocalCloudError(error.message, error.hint) from error
+    table = choose(table, arguments.type, arguments.zone)
+    found = ask(
+        config,
+        "replay",
+        {
+            "series": [
+                {"type": kind, "zone": zone, "times": one.times, "prices": one.dollars}
+                for (kind, zone), one in table.items()
+            ],
+            "from": _begin(arguments.begin),
+            "speed": number("speed", arguments.speed, "times as fast"),
+            # What is asked for by name has to exist
+            "lenient": not (arguments.type or arguments.zone),
+        },
+        HINT,
+    )
+    _tell(found)
+    if found["left_out"]:
+        print(f"Left out, this cloud does not have them: {', '.join(found['left_out'])}.")
+    return 0
+
+
+def stop(config: Config, arguments: argparse.Namespace) -> int:
+    """The names are the cloud's here, as ``prices`` shows them."""
+    if arguments.file:
+        raise LocalCloudError(
+            "Either a file is replayed or the replay is stopped.",
+            "To stop: python -m localcloud replay --stop",
+        )
+    kind, zone = (one.rpartition("=")[2] for one in (arguments.type, arguments.zone))
+    found = ask(config, "replay/stop", {"type": kind, "zone": zone}, HINT)
+    _tell(found)
+    if not found["prices"]:
+        print("No replay runs.")
+    return 0
+
+
+def _tell(found: dict[str, Any]) -> None:
+    for row in found["prices"]:
+        print(line(row))
+
+
+def _begin(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return moment(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise LocalCloudError(
+            f"from is {text!r}; it has to be like 2015-06-01 or 2015-06-01T12:00:00Z.",
+            "Without --from a replay begins with the file's first price.",
+        ) from error
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verb of this module."""
+    one = verbs.add_parser("replay", help="let prices of another time hold, faster or not")
+    one.add_argument(
+        "file", metavar="FILE", nargs="?",
+        help="CSV, gzipped or not, or the JSON of aws ec2 describe-spot-price-history",
+    )  # fmt: skip
+    one.add_argument(
+        "--type", default="", metavar="TYPE[=OTHER]",
+        help="only this one of the file; for another one of the cloud",
+    )  # fmt: skip
+    one.add_argument(
+        "--zone", default="", metavar="ZONE[=OTHER]",
+        help="only this one of the file; for another one of the cloud",
+    )  # fmt: skip
+    one.add_argument(
+        "--from", dest="begin", metavar="TIME",
+        help="in the file, to begin with (its first); what is before becomes the history",
+    )  # fmt: skip
+    one.add_argument("--speed", default="1", metavar="N", help="times as fast from now on (1)")
+    one.add_argument("--stop", action="store_true", help="the prices of now stand from now on")
+    one.set_defaults(run=replay)

@@ -1,0 +1,1 @@
+"""The rehearsal cloud as one process: its life, its state on disk, its claims."""

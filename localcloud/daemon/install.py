@@ -1,0 +1,29 @@
+"""Puts our EC2 and SSM in the place of moto's: the only assignments into moto there are."""
+
+from __future__ import annotations
+
+import moto.ec2.urls
+from moto.ec2.models import ec2_backends
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
+from moto.iam.models import iam_backends
+from moto.ssm.models import ssm_backends
+from moto.sts.models import sts_backends
+
+from localcloud.dlm.models import dlm_backends
+from localcloud.ec2.backend.base import Base
+from localcloud.ec2.backend.whole import Backend
+from localcloud.ec2.cloud import Cloud
+from localcloud.ec2.launch.ssm_parameters import Parameters
+from localcloud.ec2.responses.all import Responses
+
+
+def install(cloud: Cloud) -> None:
+    """Moto's state is the process's: there can be one rehearsal cloud in it at a time."""
+    for backends in (dlm_backends, ec2_backends, iam_backends, ssm_backends, sts_backends):
+        backends.clear()
+    Base.cloud = cloud
+    ec2_backends.backend = Backend
+    ssm_backends.backend = Parameters
+    moto.ec2.urls.url_paths["{0}/"] = Responses.dispatch
+    # What DescribeTags calls an Elastic IP; moto has a name of its own
+    EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"

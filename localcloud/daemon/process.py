@@ -1,0 +1,174 @@
+"""The rehearsal cloud as a background process: is it there, make it be, make it go."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from localcloud.config import Config
+from localcloud.errors import LocalCloudError
+from localcloud.machines.interface import MachineHost
+
+# Seconds: for an answer, for a start (its image is ready by then), and for a stop, in
+# which every guest may take its time to power off
+ANSWER_DEADLINE = 5.0
+START_DEADLINE = 60.0
+STOP_DEADLINE = 180.0
+POLL = 0.1
+# Lines of the log that are shown when a start fails
+LAST_LINES = 3
+
+# Never through a proxy: it is on this computer
+open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+def health(config: Config) -> dict[str, Any] | None:
+    """What the cloud at our port says of itself; None when nothing listens there.
+
+    Raises LocalCloudError when something else does, or another home's cloud.
+    """
+    hint = f"See who has it: ss -ltnp 'sport = :{config.port}', or take another port:"
+    hint += f" export LOCALCLOUD_PORT={config.port + 1}"
+    try:
+        with open_url(f"{config.endpoint}/localcloud/health", timeout=ANSWER_DEADLINE) as answer:
+            found: dict[str, Any] = json.load(answer)
+            home = found["home"]
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, ConnectionRefusedError):
+            return None
+        raise LocalCloudError(
+            f"Port {config.port} of this computer is in use, and not by a rehearsal cloud.", hint
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LocalCloudError(
+            f"Port {config.port} of this computer is in use, and not by a rehearsal cloud.", hint
+        ) from error
+    if home != str(config.home):
+        raise LocalCloudError(
+            f"Port {config.port} belongs to the rehearsal cloud of {home}; yours is {config.home}.",
+            hint,
+        )
+    return found
+
+
+def holder(config: Config) -> int | None:
+    """Id of the process that holds our home, or None. The kernel frees a dead one's lock."""
+    try:
+        with config.pid_file.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(handle.read().strip() or 0)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return None
+
+
+@contextmanager
+def one_at_a_time(config: Config) -> Iterator[None]:
+    """Starts and stops of one home wait for each other."""
+    try:
+        config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = config.lock_file.open("w")
+    except OSError as error:
+        raise LocalCloudError(
+            f"The rehearsal cloud cannot keep its state in {config.home}: {error.strerror}.",
+            "Choose another place: export LOCALCLOUD_HOME=/path",
+        ) from error
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def launch(config: Config, argv: list[str]) -> dict[str, Any]:
+    """Run ``argv`` as a daemon and return its health once it answers.
+
+    Raises LocalCloudError with the log's last words when it ends before, or takes too long.
+    """
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    with config.log_file.open("ab") as log:
+        before = log.tell()
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            # `-m localcloud` has to be found again, from wherever it was called
+            cwd=Path(__file__).parents[2],
+            env=environ,
+        )
+    deadline = time.monotonic() + START_DEADLINE
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise LocalCloudError(
+                f"The rehearsal cloud did not start: {last_words(config.log_file, before)}"
+            )
+        if (found := health(config)) and found["pid"] == child.pid:
+            return found
+        time.sleep(POLL)
+    child.terminate()
+    raise LocalCloudError(
+        f"The rehearsal cloud did not answer at {config.endpoint} within {START_DEADLINE:.0f} s:"
+        f" {last_words(config.log_file, before)}",
+        f"Its log: {config.log_file}",
+    )
+
+
+def last_words(log: Path, begin: int) -> str:
+    with log.open(errors="replace") as file:
+        file.seek(begin)
+        lines = [line.strip() for line in file if line.strip()]
+    return " / ".join(lines[-LAST_LINES:]) or "it said nothing."
+
+
+def end(config: Config, pid: int) -> None:
+    """Have the daemon power everything off and go. Raises LocalCloudError if it stays."""
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_DEADLINE
+    while time.monotonic() < deadline:
+        if holder(config) != pid:
+            return
+        time.sleep(POLL)
+    raise LocalCloudError(
+        f"The rehearsal cloud (process {pid}) still runs {STOP_DEADLINE:.0f} s after it was told"
+        " to stop.",
+        f"Its log: {config.log_file}",
+    )
+
+
+def serve(config: Config, say: Callable[[str], None], host: MachineHost | None = None) -> None:
+    """Be the cloud until SIGTERM or SIGINT, which also power the machines off."""
+    # The moto it imports reads the owner's AWS configuration, which is none of its business
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    from localcloud.daemon.server import Server
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    server = Server(config, host)
+    server.start()
+    say(f"The rehearsal cloud answers at {server.endpoint}.")
+    ending.wait()
+    server.close(power_off=True)
+
+
+def foreground_argv() -> list[str]:
+    return [sys.executable, "-m", "localcloud", "start", "--foreground"]

@@ -1,0 +1,90 @@
+"""DLM's calls as the rehearsal cloud answers them, and the WSGI application of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from moto.core.request import Request
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.core.routing import get_service_router
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from localcloud.dlm.errors import invalid
+from localcloud.dlm.models import Lifecycles, dlm_backends
+from localcloud.dlm.validation import require_valid
+
+
+class Responses(BaseResponse):
+    def __init__(self) -> None:
+        super().__init__(service_name="dlm")
+        self.automated_parameter_parsing = True
+
+    @property
+    def backend(self) -> Lifecycles:
+        found = dlm_backends[self.current_account][self.region]
+        assert isinstance(found, Lifecycles)
+        return found
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The call's parameters, checked against the service model."""
+        # A list in the query that nobody gave comes as an empty one
+        given = {key: value for key, value in self.params.items() if value not in (None, [])}
+        require_valid(self._get_action(), given)
+        return given
+
+    def create_lifecycle_policy(self) -> ActionResult:
+        return ActionResult({"PolicyId": self.backend.make(self.given).id})
+
+    def get_lifecycle_policies(self) -> ActionResult:
+        found = self.backend.find(self.given)
+        return ActionResult({"Policies": [one.summary() for one in found]})
+
+    def get_lifecycle_policy(self) -> ActionResult:
+        return ActionResult({"Policy": self.backend.policy(self.given["PolicyId"]).whole()})
+
+    def update_lifecycle_policy(self) -> ActionResult:
+        given = self.given
+        self.backend.change(given["PolicyId"], given)
+        return EmptyResult()
+
+    def delete_lifecycle_policy(self) -> ActionResult:
+        self.backend.remove(self.given["PolicyId"])
+        return EmptyResult()
+
+    def list_tags_for_resource(self) -> ActionResult:
+        return ActionResult({"Tags": self.backend.policy_of(self.given["ResourceArn"]).tags})
+
+    def tag_resource(self) -> ActionResult:
+        given = self.given
+        policy = self.backend.policy_of(given["ResourceArn"])
+        tags = {**policy.tags, **given["Tags"]}
+        if len(tags) > 50:
+            raise invalid("A resource can have 50 tags.")
+        policy.tags = tags
+        self.backend.touch()
+        return EmptyResult()
+
+    def untag_resource(self) -> ActionResult:
+        given = self.given
+        policy = self.backend.policy_of(given["ResourceArn"])
+        policy.tags = {k: v for k, v in policy.tags.items() if k not in given["TagKeys"]}
+        self.backend.touch()
+        return EmptyResult()
+
+
+def action(environ: dict[str, Any]) -> str:
+    """The action's name, which method and path alone tell; empty where there is none."""
+    try:
+        operation, _ = get_service_router("dlm").match(Request(environ))
+    except NotFound:
+        return ""
+    return str(operation.name)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """WSGI, as moto makes it of the services that it has."""
+    status, headers, body = Responses.dispatch(Request(environ))
+    return Response(body, status, headers, mimetype="application/json")(environ, start_response)

@@ -1,0 +1,1 @@
+"""EC2's verbs, a noun a file; ``whole`` is their contents page."""

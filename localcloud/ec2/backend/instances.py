@@ -1,0 +1,220 @@
+"""RunInstances and what is done to instances after; the reconciler does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instances import InstanceState, Reservation
+from moto.ec2.utils import random_reservation_id
+
+from localcloud.ec2.backend.base import tags_for
+from localcloud.ec2.backend.elastic_ips import ElasticIps
+from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.launch.addresses import private_address, public_address
+from localcloud.ec2.launch.planner import Planner
+from localcloud.ec2.records.instance import BY_USER, Instance
+from localcloud.ec2.records.launch_plan import LaunchPlan
+from localcloud.ec2.records.volume import VolumeAttachment
+
+Change = tuple[Instance, InstanceState]
+# EC2 shows a terminated instance for about an hour (API reference, TerminateInstances)
+SHOWN_SECONDS = 3600
+
+
+class Instances(ElasticIps):
+    def instances_of(self, ids: Sequence[str]) -> list[Instance]:
+        if not ids:
+            raise missing("InstanceId")
+        return [self.instance(one) for one in dict.fromkeys(ids)]
+
+    def run(self, params: Mapping[str, Any]) -> Reservation:
+        """RunInstances, on demand only."""
+        token = params.get("ClientToken")
+        for made in self.made_before("RunInstances", token, params):
+            if made in self.reservations:
+                return self.reservations[made]
+        for name in ("LaunchTemplate", "HibernationOptions"):
+            if params.get(name, {}).get("Configured", name == "LaunchTemplate" and name in params):
+                raise not_rehearsed(f"{name} in RunInstances")
+        if params.get("InstanceMarketOptions"):
+            raise not_rehearsed("spot through RunInstances; use RequestSpotInstances")
+        low, high = params.get("MinCount", 1), params.get("MaxCount", 1)
+        if not 1 <= low <= high <= 50:
+            raise invalid_value("maxCount", high, "It has to be from minCount to 50.")
+        tags = tags_for(params, allowed=("instance", "volume", "network-interface"))
+        reservation = self.launch(Planner(self, params).plan(), count=high, options=params)
+        for instance in reservation.instances:
+            self.set_tags(instance.id, tags["instance"])
+            self.set_tags(instance.nics[0].id, tags["network-interface"])
+            for attachment in self.attached_to(instance):  # type: ignore[arg-type]
+                self.set_tags(attachment.volume_id, tags["volume"])
+        self.remember("RunInstances", token, params, [reservation.id])
+        return reservation
+
+    def launch(
+        self,
+        plan: LaunchPlan,
+        *,
+        count: int = 1,
+        options: Mapping[str, Any] | None = None,
+        spot_request_id: str | None = None,
+    ) -> Reservation:
+        """Records of pending instances and their volumes; machines follow."""
+        reservation = Reservation(random_reservation_id(), self.account_id)
+        subnet = self.get_subnet(plan.subnet_id)
+        network = self.cloud.config.network
+        try:
+            for index in range(count):
+                instance = Instance(  # type: ignore[abstract]
+                    self,
+                    plan,
+                    private_ip=private_address(subnet, plan.private_ip),
+                    loopback=public_address(network),
+                    index=index,
+                    spot_request_id=spot_request_id,
+                    options=dict(options or {}),
+                )
+                reservation.instances.append(instance)
+                # Here already: the next one's address has to differ
+                self.reservations[reservation.id] = reservation
+                for device, ebs in plan.devices.items():
+                    volume = self.new_volume(ebs, plan.zone)
+                    volume.bootable |= device == instance.root_device_name
+                    volume.attachment = VolumeAttachment(
+                        volume, instance, device, delete=bool(ebs["DeleteOnTermination"])
+                    )
+        except EC2ClientError:
+            # All or none: no address was left for a later one
+            for made in reservation.instances:
+                self.gone(made)  # type: ignore[arg-type]
+            self.reservations.pop(reservation.id, None)
+            raise
+        return reservation
+
+    def start(self, ids: Sequence[str]) -> list[Change]:
+        """StartInstances: stopped to pending; a running one stays as it is."""
+        chosen = self.instances_of(ids)
+        for instance in chosen:
+            if instance.state not in ("stopped", "pending", "running"):
+                raise _wrong_state(instance, "started")
+            if not instance.root_volume:
+                raise refusal(
+                    "IncorrectInstanceState",
+                    f"Instance '{instance.id}' does not have a volume attached at root"
+                    f" ({instance.root_device_name})",
+                )
+        changes = [(one, one.previous_state()) for one in chosen]
+        for instance in chosen:
+            if instance.state == "stopped":
+                self.revive(instance)
+        return changes
+
+    def revive(self, instance: Instance) -> None:
+        """A stopped instance gets a new address, if it has no Elastic IP, and is pending."""
+        instance.move_to(instance.elastic_ip or public_address(self.cloud.config.network))
+        instance.launch_time = self.now()
+        instance.become("pending")
+
+    def stop(self, ids: Sequence[str]) -> list[Change]:
+        chosen = self.instances_of(ids)
+        for instance in chosen:
+            if instance.state not in ("pending", "running", "stopping", "stopped"):
+                raise _wrong_state(instance, "stopped")
+            if instance.disable_api_stop:
+                raise _protected(instance, "stopped", "disableApiStop")
+        changes = [(one, one.previous_state()) for one in chosen]
+        for instance in chosen:
+            if instance.state in ("pending", "running"):
+                instance.become("stopping", BY_USER)
+        return changes
+
+    def terminate(self, ids: Sequence[str]) -> list[Change]:
+        chosen = self.instances_of(ids)
+        for instance in chosen:
+            if instance.disable_api_termination and instance.live:
+                raise _protected(instance, "terminated", "disableApiTermination")
+        changes = [(one, one.previous_state()) for one in chosen]
+        for instance in chosen:
+            if instance.state not in ("shutting-down", "terminated"):
+                instance.become("shutting-down", BY_USER)
+        return changes
+
+    def reboot(self, ids: Sequence[str]) -> None:
+        chosen = self.instances_of(ids)
+        for instance in chosen:
+            if instance.state != "running":
+                raise _wrong_state(instance, "rebooted")
+        for instance in chosen:
+            instance.reboot_asked = True
+            self.touch()
+
+    def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        """Refused while an instance is in the group; moto lets it go."""
+        for instance in self.every_instance():
+            used = {(g.id, g.name) for g in instance.security_groups if instance.live}
+            if any(group_id == ident or name == called for ident, called in used):
+                raise refusal(
+                    "DependencyViolation",
+                    f"resource {group_id or name} has a dependent object: {instance.id}",
+                )
+        super().delete_security_group(name, group_id)
+
+    # --- what the reconciler found out ----------------------------------------------
+
+    def gone(self, instance: Instance) -> None:
+        """The machine is off for good: give back all that it had."""
+        for attachment in self.attached_to(instance):
+            volume = attachment.volume
+            self.let_go(volume)
+            if attachment.delete_on_termination:
+                del self.volumes[volume.id]
+                self.discard(volume.id)
+        nic = instance.nics[0]
+        subnet = self.get_subnet(nic.subnet_id)
+        if nic.private_ip_address in subnet._subnet_ips:
+            subnet.del_subnet_ip(nic.private_ip_address)
+        self.enis.pop(nic.id, None)
+        self.tags.pop(nic.id, None)
+        self.leave(instance)
+        instance.forwarded = None
+        instance.move_to(None)
+        instance.become("terminated")
+
+    def went_off(self, instance: Instance) -> None:
+        """Stopped: the address goes, the volumes stay, and so does an Elastic IP."""
+        instance.forwarded = None
+        instance.move_to(None)
+        instance.spot_notice = instance.rebalance = None
+        instance.become("stopped")
+
+    def forget_old(self) -> None:
+        """Terminated instances are shown for an hour."""
+        for key, reservation in list(self.reservations.items()):
+            kept = [i for i in reservation.instances if not self._old(i)]  # type: ignore[arg-type]
+            for instance in set(reservation.instances) - set(kept):
+                self.discard(instance.id)
+            reservation.instances = kept
+            if not kept:
+                del self.reservations[key]
+
+    def _old(self, instance: Instance) -> bool:
+        ended = instance.ended
+        return ended is not None and (self.now() - ended).total_seconds() > SHOWN_SECONDS
+
+
+def _wrong_state(instance: Instance, verb: str) -> Exception:
+    return refusal(
+        "IncorrectInstanceState",
+        f"The instance '{instance.id}' is not in a state from which it can be {verb}:"
+        f" it is '{instance.state}'.",
+    )
+
+
+def _protected(instance: Instance, verb: str, attribute: str) -> Exception:
+    return refusal(
+        "OperationNotPermitted",
+        f"The instance '{instance.id}' may not be {verb}. Modify its '{attribute}' instance"
+        " attribute and try again.",
+    )

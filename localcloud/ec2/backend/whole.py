@@ -1,0 +1,77 @@
+"""Our EC2 backend, whole: what the other parts of the rehearsal cloud ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.ssm.models import ssm_backends
+
+from localcloud.ec2.backend.fulfillment import Fulfillment
+from localcloud.ec2.backend.images import image_id
+from localcloud.ec2.backend.spot_requests import UNKNOWN_CODE
+from localcloud.ec2.filters import by_ids
+from localcloud.ec2.launch.ssm_parameters import Parameters
+from localcloud.ec2.records.instance import Instance
+
+
+class Backend(Fulfillment):
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.prepare()
+        # Ids of its default network were made up just now and have to stay
+        self.touch()
+
+    def prepare(self) -> None:
+        """What every start brings up to date: the base image and the parameters naming it."""
+        self.register_base()
+        parameters = ssm_backends[self.account_id][self.region_name]
+        assert isinstance(parameters, Parameters)
+        parameters.publish(image_id(self.cloud.image))
+
+    def reservation_of(self, instance: Instance) -> str:
+        return next(r.id for r in self.reservations.values() if instance in r.instances)
+
+    def role_of(self, instance: Instance) -> str:
+        """Name of the role of its instance profile as that is now, or empty."""
+        iam = iam_backends[self.account_id][self.partition]
+        arn = (instance.iam_instance_profile or {}).get("Arn")
+        for profile in iam.instance_profiles.values():
+            if profile.arn == arn and profile.roles:
+                return str(profile.roles[0].name)
+        return ""
+
+    def do_resources_exist(self, resource_ids: list[str]) -> bool:
+        """CreateTags asks this; moto looks at none of these as we have them."""
+        ours: dict[str, tuple[Mapping[str, Any], str, str]] = {
+            "sir-": (self.spot_instance_requests, UNKNOWN_CODE, "spot instance request ID"),
+            "vol-": (self.volumes, "InvalidVolume.NotFound", "volume"),
+            "snap-": (self.snapshots, "InvalidSnapshot.NotFound", "snapshot"),
+            "eipalloc-": (
+                {one.id: one for one in self.addresses},
+                "InvalidAllocationID.NotFound",
+                "allocation ID",
+            ),
+            "i-": (
+                {i.id: i for i in self.every_instance()},
+                "InvalidInstanceID.NotFound",
+                "instance ID",
+            ),
+        }
+        others = []
+        for ident in resource_ids:
+            prefix = ident.partition("-")[0] + "-"
+            if prefix in ours:
+                known, code, noun = ours[prefix]
+                by_ids(known, [ident], code, noun)
+            elif prefix == "ami-":
+                self.image(ident)
+            else:
+                others.append(ident)
+        return super().do_resources_exist(others)
+
+
+def backends() -> list[Backend]:
+    return [backend for _, _, backend in ec2_backends.iter_backends()]  # type: ignore[misc]

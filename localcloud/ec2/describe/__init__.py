@@ -1,0 +1,1 @@
+"""What the Describe calls filter by and show."""

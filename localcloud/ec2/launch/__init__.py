@@ -1,0 +1,1 @@
+"""From a launch specification to a plan: devices, addresses, credentials."""

@@ -1,0 +1,1 @@
+"""The spot market: prices and capacity, by instance type and zone."""

@@ -1,0 +1,115 @@
+"""The spot market: what an hour of each type costs in each zone, and where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from localcloud.ec2.errors import invalid
+from localcloud.ec2.instance_types import facts, region_of, zones_offering
+from localcloud.ec2.market.pool import Pool
+from localcloud.ec2.market.series import Replay, Series
+from localcloud.ec2.records.reap import NOTICE_SECONDS
+from spotprices.files import DEAREST
+
+# Dollars an hour: near what Linux spot costs in us-east-1, and the same for all families
+PER_VCPU = 0.0095
+# Each further zone is this much dearer, so that the choice of a zone matters
+ZONE_STEP = 0.02
+# Times faster than the replayed series was
+SLOWEST, FASTEST = 0.01, 100_000
+
+Place = tuple[str, str]
+
+
+def standard(instance_type: str, zone: str) -> float:
+    """Dollars an hour while nobody moves it, to four decimals; the zone's letter matters."""
+    vcpus: int = facts(instance_type)["VCpuInfo"]["DefaultVCpus"]
+    step = ord(zone[-1]) - ord("a")
+    return round(vcpus * PER_VCPU * (1 + ZONE_STEP * step), 4)
+
+
+class Market:
+    """One for the whole cloud; a zone's name says its region. Times are naive UTC."""
+
+    def __init__(self) -> None:
+        # Only those that somebody moved, by type and zone
+        self.pools: dict[Place, Pool] = {}
+        # Types and zones that have no room for another machine
+        self.full: set[Place] = set()
+        # The notice of what the market itself reaps
+        self.notice = NOTICE_SECONDS
+
+    def pool(self, instance_type: str, zone: str) -> Pool:
+        found = self.pools.get((instance_type, zone))
+        return found or Pool(standard(instance_type, zone))
+
+    def price(self, instance_type: str, zone: str, when: datetime) -> float:
+        """Dollars an hour."""
+        return self.pool(instance_type, zone).price(when)
+
+    def has_room(self, instance_type: str, zone: str) -> bool:
+        return (instance_type, zone) not in self.full
+
+    def zones_by_price(self, region: str, kind: str, when: datetime) -> tuple[str, ...]:
+        """Cheap ones first; those without room last."""
+        zones = zones_offering(region).get(kind, ())
+
+        def rank(zone: str) -> tuple[bool, float, str]:
+            return not self.has_room(kind, zone), self.price(kind, zone, when), zone
+
+        return tuple(sorted(zones, key=rank))
+
+    # --- what is done to it -----------------------------------------------------------
+
+    def stand(self, place: Place, price: float | None, now: datetime) -> None:
+        """From now on this price, or the default one again. Raises EC2's error for a bad one."""
+        require_place(*place)
+        if price is not None and not 1e-6 <= price <= DEAREST:
+            raise invalid(
+                f"The price is {price:g}; it has to be dollars an hour above 0, at most {DEAREST}."
+            )
+        if price is None and place not in self.pools:
+            return
+        self.pools.setdefault(place, Pool(standard(*place))).stand(price, now)
+
+    def play(self, every: Mapping[Place, Series], origin: int, speed: float, now: datetime) -> None:
+        """All series at once, each from the same moment of theirs."""
+        for place in every:
+            require_place(*place)
+        if not SLOWEST <= speed <= FASTEST:
+            raise invalid(f"speed is {speed:g}; it has to be from {SLOWEST:g} to {FASTEST}.")
+        for place, series in every.items():
+            pool = self.pools.setdefault(place, Pool(standard(*place)))
+            pool.play(Replay(series, origin, now, speed))
+
+    def stop(self, instance_type: str, zone: str, now: datetime) -> list[Place]:
+        """End the running replays, of one type or zone where it is not empty. Prices stand."""
+        stopped = []
+        for place, pool in sorted(self.pools.items()):
+            wanted = instance_type in ("", place[0]) and zone in ("", place[1])
+            if wanted and pool.replay and pool.replay.ends > now:
+                pool.stand(pool.price(now), now)
+                stopped.append(place)
+        return stopped
+
+    def set_room(self, place: Place, *, room: bool) -> None:
+        require_place(*place)
+        (self.full.discard if room else self.full.add)(place)
+
+
+def is_place(instance_type: str, zone: str) -> bool:
+    region = region_of(zone)
+    return region is not None and zone in zones_offering(region).get(instance_type, ())
+
+
+def require_place(instance_type: str, zone: str) -> None:
+    """Raises EC2's error for a type or a zone that does not exist, or not together."""
+    facts(instance_type)
+    region = region_of(zone)
+    if region is None:
+        raise invalid(f"There is no zone '{zone}'; EC2's names are like us-east-1a.")
+    if not is_place(instance_type, zone):
+        zones = zones_offering(region).get(instance_type, ())
+        offered = f"it is in {', '.join(zones)}" if zones else f"nor anywhere in {region}"
+        raise invalid(f"{instance_type} is not offered in {zone}; {offered}.")

@@ -1,0 +1,1 @@
+"""Makes true with machines, volumes and snapshots what the API promised."""

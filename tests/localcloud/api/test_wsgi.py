@@ -1,0 +1,154 @@
+"""The HTTP side: other services, honest errors, counters, and the aws command line."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.ec2.launch.ssm_parameters import PATH, RELEASES
+from tests.cloud import aws
+from tests.localcloud.lab import Lab
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def get(lab: Lab, path: str, method: str = "GET") -> str:
+    request = urllib.request.Request(f"{lab.endpoint}{path}", method=method)
+    with OPENER.open(request, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def test_listens_on_loopback_only(lab: Lab) -> None:
+    assert lab.endpoint.startswith("http://127.0.0.1:")
+    port = f"{int(lab.endpoint.rpartition(':')[2]):04X}"
+    listening = [
+        line.split()[1]
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+        if line.split()[1].endswith(f":{port}") and line.split()[3] == "0A"
+    ]
+    assert listening == [f"0100007F:{port}"]
+
+
+def test_health_counts(lab: Lab) -> None:
+    ident = lab.run()
+    found = json.loads(get(lab, "/localcloud/health"))
+    assert found["version"]["moto"]
+    assert found["instances"]["running"] >= 1
+    assert ident in [machine["instance"] for machine in found["machines"]]
+
+
+def test_caller_address_is_text(lab: Lab) -> None:
+    assert get(lab, "/localcloud/caller-address") == "127.0.0.1"
+
+
+def test_calls_are_counted_apart(lab: Lab) -> None:
+    get(lab, "/localcloud/calls/reset", "POST")
+    lab.ec2.describe_instances()
+    lab.client("sts").get_caller_identity()
+    lab.refused("DryRunOperation", lab.ec2.create_volume, AvailabilityZone="x", Size=1, DryRun=True)
+    found = json.loads(get(lab, "/localcloud/calls"))
+    assert (found["mutating"], found["reading"]) == (0, 3)
+    lab.volume()
+    found = json.loads(get(lab, "/localcloud/calls"))
+    assert found["actions"]["mutating"] == {"ec2:CreateVolume": 1}
+
+
+def test_unknown_own_path_says_what_there_is(lab: Lab) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(lab, "/localcloud/nothing")
+    assert caught.value.code == 404
+    assert "health" in caught.value.read().decode()
+
+
+def test_only_our_image_exists(lab: Lab) -> None:
+    (image,) = lab.ec2.describe_images()["Images"]
+    assert image["Name"].startswith("localcloud/")
+    assert image["OwnerId"] == "099720109477"
+    assert (image["RootDeviceName"], image["ImdsSupport"]) == ("/dev/sda1", "v2.0")
+    assert lab.ec2.describe_images(Owners=["amazon"])["Images"] == []
+    names = [PATH.format(release) for release in RELEASES]
+    found = lab.client("ssm").get_parameters(Names=names)["Parameters"]
+    assert {one["Value"] for one in found} == {image["ImageId"]}
+    assert lab.client("ssm").get_parameter(Name=names[1])["Parameter"]["Value"] == image["ImageId"]
+    lab.refused(
+        "InvalidAMIID.NotFound", lab.ec2.describe_images, ImageIds=["ami-0123456789abcdef0"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "params"),
+    [
+        ("copy_image", {"Name": "mine", "SourceImageId": "ami-0123456789abcdef0"}),
+        ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
+        ("create_network_interface", {"SubnetId": "subnet-0123456789abcdef0"}),
+        ("create_fleet", {}),
+        ("get_spot_placement_scores", {"TargetCapacity": 1}),
+        ("describe_volume_status", {}),
+    ],
+)
+def test_what_is_not_rehearsed_says_so(lab: Lab, verb: str, params: dict[str, Any]) -> None:
+    said = lab.refused("UnsupportedOperation", getattr(lab.ec2, verb), **params)
+    assert "rehearsal cloud" in said
+
+
+def test_other_services_are_refused_in_their_own_protocol(lab: Lab) -> None:
+    said = lab.refused("UnsupportedOperation", lab.client("sns").list_topics)
+    assert "dlm, ec2, iam, ssm, sts" in said
+    lab.refused("UnsupportedOperation", lab.client("kms").list_keys)
+
+
+def test_unsigned_and_malformed_calls_get_an_answer_in_xml(lab: Lab) -> None:
+    for headers, body, code in (
+        ({}, b"Action=DescribeInstances&Version=2016-11-15", "MissingAuthenticationToken"),
+        (SIGNED, b"Action=DescribeInstances&Version=2016-11-15&MaxResults=x", "InvalidParameterV"),
+        (SIGNED, b"Action=MakeCoffee&Version=2016-11-15", "InvalidAction"),
+        (SIGNED, b"", "MissingAction"),
+    ):
+        request = urllib.request.Request(f"{lab.endpoint}/", data=body, headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            OPENER.open(request, timeout=5)
+        text = caught.value.read().decode()
+        assert text.startswith("<?xml"), text
+        assert f"<Code>{code}" in text
+
+
+def test_web_pages_are_not_let_in(lab: Lab) -> None:
+    answer = lab.ec2.describe_instances()["ResponseMetadata"]["HTTPHeaders"]
+    assert not [name for name in answer if name.startswith("access-control")]
+
+
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=AKIALOCALCLOUD000001/20260101/us-east-1/ec2"
+    "/aws4_request, SignedHeaders=host, Signature=0",
+    "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+}
+
+
+def test_tags_need_something_to_tag(lab: Lab) -> None:
+    for ident, code in (
+        ("sir-0123456789abcdef0", "InvalidSpotInstanceRequestID.NotFound"),
+        ("vol-0123456789abcdef0", "InvalidVolume.NotFound"),
+        ("i-0123456789abcdef0", "InvalidInstanceID.NotFound"),
+    ):
+        lab.refused(code, lab.ec2.create_tags, Resources=[ident], Tags=[{"Key": "a", "Value": "b"}])
+
+
+def test_aws_command_line_makes_and_ends_a_spot_machine(lab: Lab) -> None:
+    spec = json.dumps(lab.spec())
+    made = aws(
+        lab.endpoint, "ec2", "request-spot-instances", "--spot-price", "0.2",
+        "--type", "persistent", "--launch-specification", spec,
+    )  # fmt: skip
+    sir = made["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    ident = lab.reaches(sir, "active", "fulfilled")["InstanceId"]
+    lab.becomes(ident, "running")
+    console = aws(lab.endpoint, "ec2", "get-console-output", "--latest", "--instance-id", ident)
+    assert "BEGIN SSH HOST KEY KEYS" in console["Output"]
+    aws(lab.endpoint, "ec2", "terminate-instances", "--instance-ids", ident)
+    lab.becomes(ident, "terminated")
