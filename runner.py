@@ -119,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         commands,
         context,
         destroy,
+        foreign,
         orphans_delete,
         power,
         prices,
@@ -131,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     from cloudtop.errors import CloudtopError
 
+    # For good, as a traceback that ends the program may hold what others wrote, too
+    sys.stdout, sys.stderr = foreign.guarded(sys.stdout), foreign.guarded(sys.stderr)
     actions: dict[str, context.Action] = {
         "provision": commands.provision,
         "converge": commands.converge,

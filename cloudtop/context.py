@@ -13,6 +13,7 @@ from cloudtop import clouds, ec2, paths, playbooks, standing
 from cloudtop.clouds import Cloud
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
 from cloudtop.progress import Progress
 from cloudtop.settings import Settings
 
@@ -71,7 +72,7 @@ def confirm(yes: bool, question: str) -> None:
         return
     if not sys.stdin.isatty():
         raise CloudtopError(f"{question} Nobody is here to answer.", "Say so beforehand: --yes")
-    if input(f"{question} [y/N] ").strip().lower() not in {"y", "yes"}:
+    if input(f"{plain(question, lines=True)} [y/N] ").strip().lower() not in {"y", "yes"}:
         raise CloudtopError("Nothing was changed.")
 
 

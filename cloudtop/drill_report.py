@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudtop.ec2 import Found
+from cloudtop.foreign import plain
 
 # In the order in which they happen to a machine that is terminated with a notice
 MARKS = (
@@ -98,7 +99,7 @@ def render(report: Report) -> str:
         f"  {'ok' if check.good else 'MISSING':<8} {check.name}: {check.seen}"
         for check in report.checks
     ]
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def journal(back: Any, instance: str | None) -> Check:

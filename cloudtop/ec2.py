@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
 
 # States in which a request can still make or hold an instance. EC2's own list of the
 # `state` filter leaves out `disabled`, so the states are compared here, not there.
@@ -77,8 +78,8 @@ def plain_errors() -> Iterator[None]:
 
 
 def _sentence(error: ClientError) -> CloudtopError:
-    code = error.response.get("Error", {}).get("Code", "")
-    message = error.response.get("Error", {}).get("Message", "").rstrip(".")
+    code = plain(error.response.get("Error", {}).get("Code", ""))
+    message = plain(error.response.get("Error", {}).get("Message", "")).rstrip(".")
     hint = "The whole call is in the log"
     if code in _EXPIRED:
         hint = "The credentials have expired. Try: aws sso login, or new keys"

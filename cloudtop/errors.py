@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cloudtop.foreign import plain
+
 
 class CloudtopError(Exception):
     """What happened, and the next command to try.
@@ -11,6 +13,7 @@ class CloudtopError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # Much of it is what EC2, Ansible or a machine said
+        self.message = plain(message, lines=True)
+        self.hint = plain(hint, lines=True)
+        super().__init__(self.message)

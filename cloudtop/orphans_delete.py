@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from cloudtop import ec2, orphans
 from cloudtop.context import Context, run_playbooks
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
 from cloudtop.orphans import KINDS, Left, Leftover
 
 PLAYBOOK = "orphans.yml"
@@ -71,7 +72,7 @@ def delete(context: Context, doomed: Iterable[Leftover]) -> None:
 
 def answer(question: str) -> str:
     """What somebody at the terminal says; nothing where nobody is there."""
-    return input(question).strip() if sys.stdin.isatty() else ""
+    return input(plain(question)).strip() if sys.stdin.isatty() else ""
 
 
 def agreed(
@@ -133,7 +134,7 @@ def render(owner: str, left: Left) -> str:
         lines += ["", "Kept volumes of cloudtops without a request, which are no orphans:"]
         lines += [*map(_line, left.kept), f"Together ${total:.2f} a month on AWS."]
         lines.append("To delete one: python runner.py destroy --name NAME --delete-volume NAME")
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def _line(each: Leftover) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from cloudtop.foreign import drawn, plain
 from cloudtop.price_rows import Row
 from cloudtop.price_source import Source
 from cloudtop.settings import Settings
@@ -18,10 +20,28 @@ WIDE = 160
 HEADS = ("type", "zone", "now", "average", "95 %", "max", "on-dem.", "saved", "$/mo.", "at bid")
 
 
+class PlainConsole(Console):
+    """A console that draws nothing but what it is asked to: foreign text has no say in that."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(plain(text, lines=True), style)
+
+
 def console() -> Console:
     """A console on stdout; ``NO_COLOR`` and what is no terminal get no colours."""
-    width = None if sys.stdout.isatty() else WIDE
-    return Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False)
+    return PlainConsole(
+        file=drawn(sys.stdout),
+        width=None if sys.stdout.isatty() else WIDE,
+        highlight=False,
+        soft_wrap=False,
+        # [red] in a name is a name
+        markup=False,
+        emoji=False,
+    )
 
 
 def show(out: Console, rows: Sequence[Row], source: Source, settings: Settings, note: str) -> None:

@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from cloudtop.foreign import drawn, plain, uncoloured
+
 CLEAR_LINE = "\r\x1b[K"
+# Characters of one event of Ansible's that -v shows
+ALL = 10_000_000
 UNREACHABLE = "runner_on_unreachable"
 BAD_EVENTS = {"runner_on_failed", UNREACHABLE}
 ITEM_EVENT = "runner_item_on_ok"
@@ -53,7 +57,7 @@ class Progress:
     ) -> None:
         self.failure: Failure | None = None
         self.changed: dict[str, int] = {}
-        self._stream = stream
+        self._stream = drawn(stream)
         self._verbose = verbose
         self._clock = clock
         self._live = stream.isatty() and not verbose
@@ -64,7 +68,7 @@ class Progress:
         kind = event.get("event", "")
         data = event.get("event_data", {})
         if self._verbose and event.get("stdout"):
-            self._stream.write(event["stdout"] + "\n")
+            self._stream.write(plain(uncoloured(event["stdout"]), ALL, lines=True) + "\n")
         if kind == "playbook_on_task_start":
             self._begin(data.get("role") or data.get("play") or "play", data.get("task", ""))
         elif kind in OK_EVENTS:
@@ -95,7 +99,7 @@ class Progress:
     def _show(self, task: str, how_far: str = "") -> None:
         if self._live and self._step:
             width = shutil.get_terminal_size().columns - 1
-            text = f"  … {self._step.name}: {task}{how_far}"
+            text = plain(f"  … {self._step.name}: {task}{how_far}")
             self._stream.write(CLEAR_LINE + text[:width])
             self._stream.flush()
 
@@ -136,7 +140,8 @@ class Progress:
             self._print(f"      ! {note}")
 
     def _print(self, text: str) -> None:
-        self._stream.write((CLEAR_LINE if self._live else "") + text + "\n")
+        words = plain(text, lines=True)
+        self._stream.write((CLEAR_LINE if self._live else "") + words + "\n")
         self._stream.flush()
 
 

@@ -14,6 +14,7 @@ from cloudtop import costs, ec2, schedule, ssh, status
 from cloudtop.context import Context, run_playbooks
 from cloudtop.ec2 import Found, plain_errors
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
 
 ROLE = "snapshot"
 # How long a machine may take to write down what it holds in memory
@@ -144,4 +145,4 @@ def render(name: str, known: Sequence[Snapshot]) -> str:
         )
     total = sum(each.month for each in known)
     lines.append(f"Together at most ${total:.2f} a month on AWS: EC2 bills what is stored of them.")
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))

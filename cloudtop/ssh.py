@@ -119,7 +119,12 @@ def _run(
     argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect}"]
     try:
         return subprocess.run(
-            argv, capture_output=True, text=True, timeout=seconds * 2, check=False
+            argv,
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            timeout=seconds * 2,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return None

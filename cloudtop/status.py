@@ -179,7 +179,7 @@ def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
         name, _, text = line.partition(" ")
         try:
             told[name.removesuffix(".json")] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
     return told
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cloudtop import costs, reaps
+from cloudtop.foreign import plain
 from cloudtop.status import START, STOPPED_CODE
 
 NO_ANSWER = [("machine", "could not be asked: python runner.py ssh")]
@@ -74,7 +75,7 @@ def render(status: dict[str, Any]) -> str:
     )
     if instance and instance["state"] != "stopped":
         rows.append(("log in", status["login"]))
-    return "\n".join(f"  {key:<12} {value}" for key, value in rows)
+    return "\n".join(f"  {key:<12} {plain(value)}" for key, value in rows)
 
 
 def _not_running(state: str, code: str) -> str:
@@ -89,10 +90,15 @@ def _not_running(state: str, code: str) -> str:
     return ""
 
 
-def _told(part: dict[str, Any]) -> str:
-    """What a boot program says of itself, after the size of what it mounted."""
-    size = f"{part['bytes'] / 2**30:.1f} GiB: " if part.get("bytes") else ""
-    return size + str(part.get("message", "says nothing"))
+def _told(part: Any) -> str:
+    """What a boot program says of itself, after the size of what it mounted.
+
+    It is a machine's, so nothing of its form is relied on.
+    """
+    about = part if isinstance(part, dict) else {}
+    size = about.get("bytes")
+    shown = f"{size / 2**30:.1f} GiB: " if size and isinstance(size, int | float) else ""
+    return shown + str(about.get("message", "says nothing"))
 
 
 def money(told: dict[str, Any]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
 from cloudtop.standing import standing
 
 # Between two tries to make the same machine whole, doubled each time up to the second
@@ -146,7 +147,8 @@ def teller(notify: str | None, name: str) -> Callable[[str], None]:
             f"--notify is {notify!r}, which is no command ({error}).", "Try: --notify notify-send"
         ) from error
 
-    def tell(sentence: str) -> None:
+    def tell(news: str) -> None:
+        sentence = plain(news)
         print(f"{time.strftime('%H:%M:%S')}  {sentence}", flush=True)
         if not command:
             return
