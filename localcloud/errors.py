@@ -1,4 +1,4 @@
-"""The one error base class of the rehearsal cloud."""
+"""The rehearsal cloud's one error class, and the refusal of a call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class LocalCloudError(Exception):
 
 
 class Refused(Exception):
-    """``status`` is HTTP's; code and message are what the client is told."""
+    """A call that is refused before anything looks at what it asks.
+
+    ``status`` is HTTP's; ``code`` and ``message`` go to the client in its service's form.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

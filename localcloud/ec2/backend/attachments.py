@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from localcloud.ec2.backend.snapshots import Snapshots
+from localcloud.ec2.backend.volumes import Volumes
 from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
 from localcloud.ec2.launch.block_devices import DEVICE
 from localcloud.ec2.records.instance import Instance
 from localcloud.ec2.records.volume import Volume, VolumeAttachment
 
 
-class Attachments(Snapshots):
+class Attachments(Volumes):
     def attached_to(self, instance: Instance) -> list[VolumeAttachment]:
         """The instance's attachments, the root volume's first."""
         found = [v.attachment for v in self.volumes.values() if v.attachment]

@@ -16,14 +16,28 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.errors import missing, refusal
+from localcloud.ec2.records.elastic_ip import ElasticIp
+from localcloud.ec2.records.image import Image
 from localcloud.ec2.records.instance import Instance
+from localcloud.ec2.records.snapshot import Snapshot
+from localcloud.ec2.records.spot_request import SpotRequest
+from localcloud.ec2.records.volume import Volume
 
 
 class Base(EC2Backend):
     """One region of one account. Our verbs have names of their own, so that moto's
-    internal callers of its verbs can never get half of ours."""
+    internal callers of its verbs can never get half of ours.
+
+    The mixins beside this file inherit it, and one another only where one uses another.
+    """
 
     cloud: ClassVar[Cloud]
+    # Moto's own dictionaries, with records of ours
+    addresses: list[ElasticIp]  # type: ignore[assignment]
+    amis: dict[str, Image]  # type: ignore[assignment]
+    snapshots: dict[str, Snapshot]  # type: ignore[assignment]
+    spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
+    volumes: dict[str, Volume]  # type: ignore[assignment]
 
     def __init__(self, region_name: str, account_id: str) -> None:
         # Client tokens: (action, token) -> (fingerprint of the parameters, ids made)

@@ -8,9 +8,11 @@ from typing import Any
 
 from moto.ec2.utils import random_ami_id
 
+from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.base import require_taggable, tags_for
 from localcloud.ec2.backend.image_mapping import added, captured, require_unchanged
-from localcloud.ec2.backend.instances import Instances
+from localcloud.ec2.backend.images import Images
+from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.launch.block_devices import Mapped, bad_mapping, named
 from localcloud.ec2.records.baked_image import BakedImage
@@ -25,7 +27,7 @@ FOREIGN = (
 )  # fmt: skip
 
 
-class Baking(Instances):
+class CreateImage(Attachments, Snapshots, Images):
     def register(self, params: Mapping[str, Any]) -> BakedImage:
         """RegisterImage, from the snapshot of a root volume."""
         self._require_name(params.get("Name"))

@@ -10,8 +10,7 @@ from typing import Any
 
 from moto.ec2.utils import random_eip_association_id
 
-from localcloud.ec2.backend.attachments import Attachments
-from localcloud.ec2.backend.base import tags_for
+from localcloud.ec2.backend.base import Base, tags_for
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.launch.addresses import public_address
@@ -37,9 +36,7 @@ FILTERS = {
 }
 
 
-class ElasticIps(Attachments):
-    addresses: list[ElasticIp]  # type: ignore[assignment]
-
+class ElasticIps(Base):
     def elastic_ip(self, allocation_id: str) -> ElasticIp:
         known = {one.id: one for one in self.addresses}
         return by_ids(known, [allocation_id], UNKNOWN, "allocation ID")[0]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from moto.ec2.exceptions import EC2ClientError
 
-from localcloud.ec2.backend.outbid import Bids
+from localcloud.ec2.backend.reaps import Reaps
 from localcloud.ec2.launch.planner import Planner
 from localcloud.ec2.records.instance import BY_HOST, BY_SPOT, Instance
 from localcloud.ec2.records.reap import STOPPED, TERMINATED
@@ -24,7 +24,7 @@ RETRY_AFTER = timedelta(seconds=15)
 HELD = ("InsufficientAddressCapacity", "InsufficientFreeAddressesInSubnet")
 
 
-class Fulfillment(Bids):
+class Fulfillment(Reaps):
     def step_requests(self) -> None:
         """Bring every request in line with time, price and its instance."""
         for request in list(self.spot_instance_requests.values()):

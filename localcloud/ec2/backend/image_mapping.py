@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from localcloud.ec2.backend.volumes import PROVISIONED
+from localcloud.ec2.backend.volumes import PROVISIONED, Volumes
 from localcloud.ec2.launch.block_devices import Mapped, bad_mapping, require_room
 from localcloud.ec2.records.volume import Volume, VolumeAttachment
 
-if TYPE_CHECKING:
-    from localcloud.ec2.backend.snapshots import Snapshots
 
-
-def added(backend: Snapshots, given: Mapping[str, Mapped]) -> list[dict[str, Any]]:
+def added(backend: Volumes, given: Mapping[str, Mapped]) -> list[dict[str, Any]]:
     """Entries for new volumes, by device name. Raises EC2's error for what does not fit."""
     return [
         _added(backend, name, entry) for name, entry in given.items() if "NoDevice" not in entry
     ]
 
 
-def _added(backend: Snapshots, name: str, entry: Mapped) -> dict[str, Any]:
+def _added(backend: Volumes, name: str, entry: Mapped) -> dict[str, Any]:
     if entry.get("VirtualName"):
         return {"DeviceName": name, "VirtualName": entry["VirtualName"]}
     ebs = entry.get("Ebs", {})

@@ -34,8 +34,6 @@ def image_id(image: MachineImage) -> str:
 
 
 class Images(Base):
-    amis: dict[str, Image]  # type: ignore[assignment]
-
     def _load_amis(self) -> None:
         """Moto would load 1301 images here, none of which any machine can boot."""
 

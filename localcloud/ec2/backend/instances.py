@@ -9,8 +9,10 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import InstanceState, Reservation
 from moto.ec2.utils import random_reservation_id
 
+from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.elastic_ips import ElasticIps
+from localcloud.ec2.backend.images import Images
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.launch.addresses import private_address, public_address
 from localcloud.ec2.launch.planner import Planner
@@ -23,7 +25,7 @@ Change = tuple[Instance, InstanceState]
 SHOWN_SECONDS = 3600
 
 
-class Instances(ElasticIps):
+class Instances(ElasticIps, Attachments, Images):
     def instances_of(self, ids: Sequence[str]) -> list[Instance]:
         if not ids:
             raise missing("InstanceId")

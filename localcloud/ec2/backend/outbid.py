@@ -13,7 +13,7 @@ from localcloud.ec2.records.reap import Reap, Terms
 log = logging.getLogger("localcloud.ec2")
 
 
-class Bids(Reaps):
+class Outbid(Reaps):
     def __init__(self, region_name: str, account_id: str) -> None:
         # Up to when the prices were compared with the bid, by running instance. A price may
         # have come and gone between two looks, or while the cloud was down.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from localcloud.ec2.backend.spot_requests import Spot
+from localcloud.ec2.backend.spot_requests import SpotRequests
 from localcloud.ec2.errors import invalid, refusal
 from localcloud.ec2.records.instance import BY_HOST, BY_SPOT, STOPPED_BY_SPOT, Instance
 from localcloud.ec2.records.reap import Reap, Terms
@@ -15,7 +15,7 @@ from localcloud.ec2.records.spot_request import SpotRequest
 KEPT = 200
 
 
-class Reaps(Spot):
+class Reaps(SpotRequests):
     def __init__(self, region_name: str, account_id: str) -> None:
         # Oldest first
         self.reaps: list[Reap] = []

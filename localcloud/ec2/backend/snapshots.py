@@ -35,8 +35,6 @@ CHANGE_FILTERS = {
 
 
 class Snapshots(Volumes):
-    snapshots: dict[str, Snapshot]  # type: ignore[assignment]
-
     def make_snapshot(self, params: Mapping[str, Any]) -> Snapshot:
         volume = self.volume(params.get("VolumeId", ""))
         tags = tags_for(params, allowed=("snapshot",))["snapshot"]

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localcloud.ec2.backend.base import tags_for
-from localcloud.ec2.backend.create_image import Baking
-from localcloud.ec2.backend.instances import Change
+from localcloud.ec2.backend.instances import Change, Instances
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance_types import facts
@@ -22,9 +21,7 @@ BEHAVIORS = ("terminate", "stop", "hibernate")
 UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
 
-class Spot(Baking):
-    spot_instance_requests: dict[str, SpotRequest]  # type: ignore[assignment]
-
+class SpotRequests(Instances):
     @property
     def market(self) -> Market:
         return self.cloud.market

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from localcloud.ec2.backend.base import tags_for
-from localcloud.ec2.backend.images import Images
+from localcloud.ec2.backend.base import Base, tags_for
 from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.records.volume import Volume
-
-if TYPE_CHECKING:
-    pass
 
 # GiB, lowest and highest (EC2 User Guide, ebs-volume-types)
 SIZES = {
@@ -68,9 +64,7 @@ def default_iops(kind: str, size: int) -> int | None:
     return {"gp3": 3000, "gp2": min(max(100, 3 * size), 16000)}.get(kind)
 
 
-class Volumes(Images):
-    volumes: dict[str, Volume]  # type: ignore[assignment]
-
+class Volumes(Base):
     def volume(self, volume_id: str) -> Volume:
         return by_ids(self.volumes, [volume_id], "InvalidVolume.NotFound", "volume")[0]
 
@@ -127,7 +121,7 @@ class Volumes(Images):
         facts = self.volume_facts(ebs)
         volume = Volume(self, zone=self.zone(zone), **facts)  # type: ignore[abstract]
         origin = self.snapshots.get(facts["snapshot_id"])
-        volume.bootable = origin is not None and origin.bootable  # type: ignore[attr-defined]
+        volume.bootable = origin is not None and origin.bootable
         self.volumes[volume.id] = volume
         self.touch()
         return volume

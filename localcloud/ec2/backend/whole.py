@@ -1,4 +1,4 @@
-"""Our EC2 backend, whole: what the other parts of the rehearsal cloud ask it."""
+"""Our EC2 backend, whole: the mixins beside each other, and what other folders ask it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,38 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
+from localcloud.ec2.backend.attachments import Attachments
+from localcloud.ec2.backend.create_image import CreateImage
+from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.fulfillment import Fulfillment
-from localcloud.ec2.backend.images import image_id
-from localcloud.ec2.backend.spot_requests import UNKNOWN_CODE
+from localcloud.ec2.backend.images import Images, image_id
+from localcloud.ec2.backend.instances import Instances
+from localcloud.ec2.backend.outbid import Outbid
+from localcloud.ec2.backend.reaps import Reaps
+from localcloud.ec2.backend.snapshots import Snapshots
+from localcloud.ec2.backend.spot_requests import UNKNOWN_CODE, SpotRequests
+from localcloud.ec2.backend.volumes import Volumes
 from localcloud.ec2.filters import by_ids
 from localcloud.ec2.launch.ssm_parameters import Parameters
 from localcloud.ec2.records.instance import Instance
 
 
-class Backend(Fulfillment):
+class Backend(
+    Fulfillment,
+    Outbid,
+    Reaps,
+    SpotRequests,
+    CreateImage,
+    Instances,
+    ElasticIps,
+    Attachments,
+    Snapshots,
+    Volumes,
+    Images,
+):
+    """All of EC2's verbs. Two mixins define one name only if one inherits the other, so
+    the order here decides nothing."""
+
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moto.iam.models import iam_backends
 
@@ -22,11 +22,35 @@ from localcloud.ec2.instance_types import (
 from localcloud.ec2.launch.block_devices import at_launch
 from localcloud.ec2.records.image import BaseImage, Image
 from localcloud.ec2.records.launch_plan import LaunchPlan
+from localcloud.ec2.records.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from moto.ec2.models.security_groups import SecurityGroup
 
-    from localcloud.ec2.backend.attachments import Attachments
+
+class Region(Protocol):
+    """What a specification is checked against: a backend, of which launch uses only this."""
+
+    account_id: str
+    region_name: str
+    key_pairs: dict[str, Any]
+    subnets: dict[str, dict[str, Any]]
+    groups: dict[str, dict[str, SecurityGroup]]
+    snapshots: dict[str, Snapshot]
+
+    @property
+    def partition(self) -> str: ...
+
+    def launchable(self, ami_id: str) -> Image: ...
+
+    def volume_facts(self, ebs: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    def zone(self, name: str) -> Any: ...
+
+    def get_default_subnets(self) -> dict[str, Any]: ...
+
+    def get_security_group_from_id(self, group_id: str) -> SecurityGroup | None: ...
+
 
 # Bytes before encoding (API reference, RequestSpotInstances and RunInstances)
 USER_DATA_LIMIT = 16 << 10
@@ -50,7 +74,7 @@ def require_user_data(text: str | None) -> str | None:
 class Planner:
     """Reads one launch specification, in the names of RunInstances or LaunchSpecification."""
 
-    def __init__(self, backend: Attachments, spec: Mapping[str, Any]) -> None:
+    def __init__(self, backend: Region, spec: Mapping[str, Any]) -> None:
         self.backend = backend
         self.spec = spec
         self.nic = self._primary_nic()
