@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloudtop.options import ADD
+from cloudtop.options import ADD, ENDS, lose_work_option
 
 ROOT = Path(__file__).resolve().parent
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
@@ -47,6 +47,7 @@ COMMANDS = (
     Command("status", "show what is there and what it costs"),
     Command("stop", "stop the machine, which then costs nothing; see start", ("stop.yml",)),
     Command("start", "start a machine that was stopped", ("start.yml",)),
+    Command("reach", "open port 22 to the address that you call from now", ("reach.yml",)),
     Command("ssh", "log in, or run a command: ssh -- COMMAND"),
     Command("ssh-config", "print an OpenSSH block for it"),
     Command("snapshot", "keep the volume as it is now, under a name", ("snapshot.yml",)),
@@ -77,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
     for row in COMMANDS:
         added = commands.add_parser(row.name, help=row.help, parents=[common])
+        if row.name in ENDS:
+            lose_work_option(added)
         if row.name in ADD:
             ADD[row.name](added)
         elif row.name == "status":
@@ -145,6 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "status": commands.show_status,
         "stop": power.stop,
         "start": power.start,
+        "reach": commands.reach,
         "ssh": commands.log_in,
         "ssh-config": commands.ssh_config,
         "snapshot": snapshots.snapshot,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cloudtop import ec2, farewell, images
 from cloudtop.context import Context, run_playbooks
@@ -61,27 +63,29 @@ def renewal(found: Found, own: list[images.Image], chosen: str) -> tuple[str, st
     return (now, wanted) if now and wanted and now != wanted else None
 
 
-def offer_renewal(context: Context, found: Found) -> dict[str, bool]:
-    """Ask whether a live request is to give way to one with the wanted image.
+@contextmanager
+def renewing(context: Context, found: Found) -> Iterator[dict[str, bool]]:
+    """Let a live request give way to one with the wanted image, if the setting or somebody says so.
 
-    Returns the extra variables of the run. Asks nobody where ``--yes`` or the setting has
-    answered, or where nobody is there: then the request stays, and the role says so.
+    Inside, the machine is ready for its end; gives the extra variables of the run. If nobody is
+    there to be asked, the request stays, and the role says so.
     """
     settings = context.settings
-    own = images_of(context)
-    change = renewal(found, own, settings.image)
-    if change is None or settings.renew:
-        return {}
+    change = renewal(found, images_of(context), settings.image)
+    if change is None:
+        yield {}
+        return
     print(
         f"The live request launches from {change[0]}; it should from {change[1]}. To change that it"
         " is cancelled, its machine is ended, and a new one is asked for, with the same volume."
         f" What is on {settings.ephemeral_mount} and the root disk goes; git work trees with work"
         " found nowhere else are saved to the volume first."
     )
-    if not (context.options.yes or (sys.stdin.isatty() and _agreed())):
-        return {}
-    farewell.save_work(context, found)
-    return {"cloudtop_renew": True}
+    if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
+        yield {}
+        return
+    with farewell.ending(context, [found.instance], found.volume):
+        yield {"cloudtop_renew": True}
 
 
 def _agreed() -> bool:

@@ -9,10 +9,13 @@ from typing import Any
 
 from cloudtop.ec2 import Found
 from cloudtop.errors import CloudtopError
+from cloudtop.farewell import NotSaved
 from cloudtop.watch import Launch
 
 # Seconds between two looks: at a dollar an hour, ten minutes are 17 cents
 EVERY = 600.0
+# And after a try that found work which can't be saved: each try stops docker for a moment
+NOT_SAVED_PAUSE = 3600.0
 
 
 @dataclass
@@ -66,10 +69,13 @@ class BudgetWatch:
         try:
             stop()
         except CloudtopError as error:
-            # To make it whole now would mount the volume that was unmounted for the stop
+            pause, remedy = EVERY, ""
+            if isinstance(error, NotSaved):
+                pause, remedy = NOT_SAVED_PAUSE, f"{error.hint}. "
+                self._not_before = self.clock() + pause
             self.tell(
-                f"{launch.instance_id} could not be stopped: {error.message} Next try in"
-                f" {EVERY:.0f} s."
+                f"{launch.instance_id} could not be stopped: {error.message} {remedy}Next try in"
+                f" {pause:.0f} s."
             )
         else:
             self.tell(

@@ -24,7 +24,8 @@ def provision(context: Context) -> None:
         print(f"WARNING: {warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
-    converge(context, bake.offer_renewal(context, plan.found))
+    with bake.renewing(context, plan.found) as more:
+        converge(context, more)
 
 
 def converge(context: Context, more: Mapping[str, Any] | None = None) -> set[str]:
@@ -58,6 +59,12 @@ def gathered(context: Context) -> dict[str, Any]:
     known = journals(state, found, (told["machine"] or {}).get("reaps"))
     now = int(time.time())
     return {**told, "money": ledger.money(lambda: client, context.settings, found, known, now)}
+
+
+def reach(context: Context) -> None:
+    """Open port 22 to the caller's address of today, and to no other."""
+    changed = run_playbooks(context, context.playbooks)
+    print("\nPort 22 is open to your address" + (" now." if any(changed.values()) else " already."))
 
 
 def log_in(context: Context) -> None:

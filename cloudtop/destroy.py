@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cloudtop import costs, ec2, farewell, orphans, schedule, snapshots
 from cloudtop.bake import images_of
@@ -31,13 +32,15 @@ def destroy(context: Context) -> None:
     found = context.find()
     taken = snapshots.of_cloudtop(ec2.client(), name, context.settings.owner)
     timer = schedule.find(ec2.client("dlm"), name, context.settings.owner)
-    print(announcement(name, found, images_of(context), doomed is not None, taken, timer))
+    machines = farewell.machines(context)
+    own = images_of(context)
+    print(announcement(name, found, own, doomed is not None, taken, timer, machines=machines))
     confirm(context.options.yes, "Go on?")
-    if doomed is None:
-        farewell.save_work(context, found)
-    run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
+    # There is no volume to save to if it is deleted, too
+    with farewell.ending(context, machines if doomed is None else [], found.volume):
+        run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
     left = context.find()
-    if left.request or left.instance or left.address:
+    if left.request or left.address or farewell.machines(context):
         raise CloudtopError(
             f"The cloudtop {name!r} is still there after its removal.",
             "Run it again: python runner.py destroy",
@@ -55,16 +58,19 @@ def announcement(
     delete: bool,
     taken: Sequence[Snapshot] = (),
     timer: Schedule | None = None,
+    *,
+    machines: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """What a destroy removes and keeps, before anybody is asked."""
     volume = found.volume
     lines = [f"This removes, of the cloudtop {name!r}:"]
     if found.request:
         lines.append(f"  the spot request  {found.request['SpotInstanceRequestId']}")
-    if found.instance:
-        lines.append(
-            f"  the machine       {found.instance['InstanceId']}, with all on its own disks"
-        )
+    lines += [
+        f"  the machine       {each['InstanceId']}, with all on its own disks"
+        + ("" if same(each, found.instance) else "; its request has ended")
+        for each in machines
+    ]
     if found.address:
         lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
     if timer:
@@ -87,6 +93,10 @@ def announcement(
     if baked and not delete:
         lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")
     return "\n".join(lines)
+
+
+def same(machine: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
+    return other is not None and machine["InstanceId"] == other["InstanceId"]
 
 
 def others(context: Context) -> list[Leftover]:

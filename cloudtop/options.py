@@ -88,6 +88,17 @@ def orphans_options(added: argparse.ArgumentParser) -> None:
     added.add_argument("--json", action="store_true", help="for programs")
 
 
+def lose_work_option(added: argparse.ArgumentParser) -> None:
+    """Whether a machine is ended although its work could not all be saved."""
+    added.add_argument(
+        "--lose-work",
+        action="store_true",
+        help="end a machine although not all of its work could be saved",
+    )
+
+
+# Subcommands that end or stop a machine
+ENDS = ("provision", "watch", "stop", "restore", "switch", "orphans", "destroy")
 ADD = {
     "prices": prices_options,
     "bid": bid_options,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from cloudtop import ec2, orphans
+from cloudtop import ec2, farewell, orphans
 from cloudtop.context import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
@@ -65,9 +67,23 @@ def replaced_volumes(context: Context, name: str) -> None:
 def delete(context: Context, doomed: Iterable[Leftover]) -> None:
     """Have the role delete them; it proves once more that each is the owner's and free."""
     lists: dict[str, list[str]] = {f"cloudtop_orphans_{word}": [] for word in LISTS.values()}
-    for each in doomed:
-        lists[f"cloudtop_orphans_{LISTS[each.id.partition('-')[0]]}"].append(each.id)
-    run_playbooks(context, [PLAYBOOK], lists)
+    with ExitStack() as stack:
+        for each in doomed:
+            lists[f"cloudtop_orphans_{LISTS[each.id.partition('-')[0]]}"].append(each.id)
+            if each.kind == "machine":
+                stack.enter_context(_ending(context, each))
+        run_playbooks(context, [PLAYBOOK], lists)
+
+
+@contextmanager
+def _ending(context: Context, machine: Leftover) -> Iterator[None]:
+    """Its work is saved; it may be of another cloudtop than the one that was named."""
+    own = replace(context, settings=replace(context.settings, name=machine.name))
+    with ec2.plain_errors():
+        answer = ec2.client().describe_instances(InstanceIds=[machine.id])
+    instances = [each for r in answer["Reservations"] for each in r["Instances"]]
+    with farewell.ending(own, instances, own.find().volume):
+        yield
 
 
 def answer(question: str) -> str:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from cloudtop import commands, costs, farewell, status, summary
-from cloudtop.context import Context, confirm, run_playbooks
+from cloudtop.context import Context, run_playbooks
 from cloudtop.ec2 import Found
-from cloudtop.errors import CloudtopError
 
 
 def stop(context: Context) -> None:
     """Say what a stop costs and keeps, save work, run the playbook.
 
-    Nobody is asked, as all but the array is there again after ``start``; save where the machine
-    does not answer, so that its work could not be saved. Raises CloudtopError with EC2's reason
-    where the machine is none that can be stopped.
+    Nobody is asked, as all but the array is there again after ``start``; unless the work could not
+    all be saved. Raises CloudtopError with EC2's reason if it can't stop the machine, which goes
+    on then.
     """
     found = context.find()
     if stopped(found):
@@ -23,20 +22,11 @@ def stop(context: Context) -> None:
         print(f"\n{_machine(found)} is stopped already; nothing was changed.\n{at_rest(context)}")
         return
     # A machine that EC2 would not stop is not made ready for it; the role says why
-    saves = may_stop(found)
-    if saves:
+    ready = may_stop(found)
+    if ready:
         print(announcement(context, found))
-        if not farewell.save_work(context, found, "stop"):
-            confirm(context.options.yes, "Stop it all the same, though no work is saved?")
-    try:
+    with farewell.ending(context, [found.instance] if ready else [], found.volume, "stop"):
         run_playbooks(context, context.playbooks)
-    except CloudtopError as failed:
-        if not saves:
-            raise
-        raise CloudtopError(
-            f"{failed.message}\nThe machine was made ready for a stop, which unmounts the volume.",
-            f"{failed.hint}\nIf it still runs, mount it again with: python runner.py converge",
-        ) from failed
     print(f"\n{_machine(found)} is stopped.\n{at_rest(context)}")
 
 

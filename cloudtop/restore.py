@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cloudtop import costs, ec2, farewell, orphans_delete, snapshots
@@ -33,14 +34,16 @@ def restore(context: Context) -> None:
             "To have a machine with it: python runner.py provision"
         )
         return
-    print(announcement(settings.name, found, chosen))
+    doomed = farewell.machines(context)
+    print(announcement(settings.name, found, chosen, doomed))
     confirm(options.yes, "Go on?")
     given = {"cloudtop_restore_from": chosen.id, "cloudtop_restore_again": options.again}
     *first, last = context.playbooks
+    farewell.check(context, doomed, found.volume)
     # The new volume first: while it can't be had, the machine and the old one stay as they are
     run_playbooks(context, first, given)
-    farewell.save_work(context, found)
-    run_playbooks(context, [last], given)
+    with farewell.ending(context, doomed, found.volume):
+        run_playbooks(context, [last], given)
     print("\n" + outcome(context.find(), chosen))
 
 
@@ -71,7 +74,9 @@ def is_done(found: Found, chosen: Snapshot) -> bool:
     return same and not volume.get("Attachments") and found.request is None
 
 
-def announcement(name: str, found: Found, chosen: Snapshot) -> str:
+def announcement(
+    name: str, found: Found, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """What a restore changes, keeps and costs, before anybody is asked."""
     old: Any = found.volume
     gib = max(chosen.gib, old["Size"] if old else 0)
@@ -84,11 +89,11 @@ def announcement(name: str, found: Found, chosen: Snapshot) -> str:
     ]
     if found.request:
         lines.append(f"  the spot request {found.request['SpotInstanceRequestId']} is cancelled")
-    if found.instance:
-        lines.append(
-            f"  the machine {found.instance['InstanceId']} is ended, with all on its own disks;"
-            " unsaved work goes to the old volume first"
-        )
+    lines += [
+        f"  the machine {each['InstanceId']} is ended, with all on its own disks;"
+        " unsaved work goes to the old volume first"
+        for each in doomed
+    ]
     if old:
         kept = costs.worst_month(0, old["Size"], 0).volume
         lines.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,17 +65,19 @@ def switch(context: Context) -> None:
         print(f"The request of the cloudtop {settings.name!r} is as is wanted already.")
         commands.converge(replace(context, playbooks=provision))
         return
-    print(announcement(context, found, changes))
+    doomed = farewell.machines(context)
+    print(announcement(context, found, changes, doomed))
     zone = to_zone(settings, found)
     print(switch_cost.describe(settings, found, plan, zone, bool(wanted_image)))
     confirm(options.yes, "Go on?")
     # What takes long first: while the zone can't be had, the machine stays as it is
     if zone:
+        farewell.check(context, doomed, found.volume)
         run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
-    farewell.save_work(context, found)
-    if zone:
-        run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
-    commands.converge(replace(context, playbooks=provision), {"cloudtop_switch": True})
+    with farewell.ending(context, doomed, found.volume):
+        if zone:
+            run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
+        commands.converge(replace(context, playbooks=provision), {"cloudtop_switch": True})
     if told := lasting(settings, load(), changes):
         print(told)
 
@@ -145,7 +148,12 @@ def differences(settings: Settings, found: Found, wanted_image: str) -> list[Cha
     return [Change(*each) for each in pairs if each[1] != each[2]]
 
 
-def announcement(context: Context, found: Found, changes: list[Change]) -> str:
+def announcement(
+    context: Context,
+    found: Found,
+    changes: list[Change],
+    doomed: Sequence[Mapping[str, Any]],
+) -> str:
     """What changes, what ends and what is kept, before anybody is asked."""
     settings, volume = context.settings, found.volume
     lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
@@ -156,12 +164,11 @@ def announcement(context: Context, found: Found, changes: list[Change]) -> str:
         lines.append(
             f"It has no request: {settings.instance_type} is asked for at ${settings.bid:g}/h."
         )
-    if found.instance:
-        lines.append(
-            f"The machine {found.instance['InstanceId']} is ended, with all on"
-            f" {settings.ephemeral_mount} and its root disk; git work trees with work found nowhere"
-            " else are saved to the volume first."
-        )
+    lines += [
+        f"The machine {each['InstanceId']} is ended, with all on {settings.ephemeral_mount} and its"
+        " root disk; git work trees with work found nowhere else are saved to the volume first."
+        for each in doomed
+    ]
     if volume and to_zone(settings, found):
         lines.append(
             f"What is on the volume {volume['VolumeId']} is copied to a new one in"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
-from cloudtop import commands, power, type_list, watch
+from cloudtop import bake, commands, farewell, power, type_list, watch
 from cloudtop.budget_watch import BudgetWatch
 from cloudtop.context import Context
 from cloudtop.ec2 import Found
@@ -27,13 +27,29 @@ def watch_over(context: Context) -> None:
     tell = watch.teller(context.options.notify, context.settings.name)
     watch.Watch(
         look=context.find,
-        make_whole=lambda: commands.converge(context),
+        make_whole=lambda: make_whole(context, tell),
         tell=tell,
         every=every,
         once=context.options.once,
         holds=budget_holds(context, tell),
         lacks=lambda found: type_list.lacks(context.settings.types, found.request),
     ).run()
+
+
+def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]:
+    """Run the playbooks; the hosts that they ran on.
+
+    If the setting wants a live request to give way to a new image, its machine saves its work
+    first. One whose work can't all be saved stays, and is converged as it is.
+    """
+    if not context.settings.renew:
+        return commands.converge(context)
+    try:
+        with bake.renewing(context, context.find()) as more:
+            return commands.converge(context, more)
+    except farewell.NotSaved as refused:
+        tell(f"the machine keeps its image: {refused.message}")
+        return commands.converge(context, {"cloudtop_renew": False})
 
 
 def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Found], bool]:

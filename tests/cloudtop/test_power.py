@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -67,12 +69,13 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         steps.extend(names)
         return {}
 
-    def save(_context: Context, _found: Found, action: str) -> bool:
-        steps.append(f"save for {action}")
-        return True
+    @contextmanager
+    def ending(_context: Context, doomed: Any, _volume: Any, action: str) -> Iterator[None]:
+        steps.extend(f"save for {action}" for _ in doomed)
+        yield
 
     monkeypatch.setattr(power, "run_playbooks", playbooks)
-    monkeypatch.setattr(farewell, "save_work", save)
+    monkeypatch.setattr(farewell, "ending", ending)
     return steps
 
 
@@ -111,31 +114,6 @@ def test_a_machine_that_cannot_be_stopped_is_not_made_ready_for_it(ran: list[str
     ):
         power.stop(context(one))
     assert ran == ["stop.yml"] * 4
-
-
-def test_a_machine_that_does_not_answer_is_asked_about(
-    ran: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(farewell, "save_work", lambda *_: False)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    with pytest.raises(CloudtopError, match="though no work is saved") as refused:
-        power.stop(context(RUNNING))
-    assert "--yes" in refused.value.hint
-    assert ran == []
-    power.stop(context(RUNNING, yes=True))
-    assert ran == ["stop.yml"]
-
-
-def test_a_stop_that_fails_says_how_the_volume_comes_back(
-    ran: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> str:
-        raise CloudtopError("EC2 refused.", "The whole log: x")
-
-    monkeypatch.setattr(power, "run_playbooks", fail)
-    with pytest.raises(CloudtopError, match="unmounts the volume") as refused:
-        power.stop(context(RUNNING))
-    assert "python runner.py converge" in refused.value.hint
 
 
 def test_status_of_a_stopped_one_says_how_it_comes_back() -> None:

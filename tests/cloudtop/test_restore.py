@@ -26,6 +26,7 @@ def volume(restored_from: str = "", **more: Any) -> dict[str, Any]:
 
 
 REQUEST = {"SpotInstanceRequestId": "sir-1"}
+MACHINE = {"InstanceId": "i-1"}
 
 
 def test_a_snapshot_is_found_by_label_and_by_id() -> None:
@@ -44,13 +45,13 @@ def test_one_that_is_not_there_or_not_whole_is_a_sentence() -> None:
 
 
 def test_it_says_what_ends_what_is_kept_and_what_both_cost() -> None:
-    found = Found(REQUEST, {"InstanceId": "i-1"}, volume())
-    text = restore.announcement("box", found, snap("a"))
+    found = Found(REQUEST, MACHINE, volume())
+    text = restore.announcement("box", found, snap("a"), [MACHINE])
     assert "a new volume of 80 GiB, $6.40 a month" in text  # 80 * 0.08
     assert "sir-1 is cancelled" in text
     assert "i-1 is ended" in text
     assert "old volume vol-1, 80 GiB, for $6.40 a month until" in text
-    alone = restore.announcement("box", Found(None, None, None), snap("a"))
+    alone = restore.announcement("box", Found(None, None, None), snap("a"), [])
     assert "a new volume of 50 GiB, $4.00 a month" in alone
     assert "It keeps" not in alone
 
@@ -84,7 +85,7 @@ def test_another_cloudtops_old_volume_is_not_deleted() -> None:
 
 def test_destroy_says_which_snapshots_stay_and_what_they_cost() -> None:
     taken = [snap("b"), snap("a")]
-    before = destroy.announcement("box", Found(None, None, volume()), [], True, taken)
+    before = destroy.announcement("box", Found(None, None, volume()), [], True, taken, machines=[])
     assert "It keeps 2 snapshots of the volume: b, a." in before
     after = destroy.remains("box", Found(None, None, None), [], taken)
     # 2 * 50 * 0.05

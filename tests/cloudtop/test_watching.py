@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop import clouds, commands, farewell, paths, power, settings, watching
+from cloudtop import clouds, commands, paths, power, settings, watching
 from cloudtop.context import Context
 from tests import cloud
 from tests.localcloud.clock import standing
@@ -56,14 +56,12 @@ def ran(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return {}
 
     monkeypatch.setattr(power, "run_playbooks", run)
-    # The machine does not answer, which somebody would be asked about
-    monkeypatch.setattr(farewell, "save_work", lambda *_: False)
     return names
 
 
-def held(*given: str) -> tuple[bool, list[str]]:
-    """Whether the machine is left alone, and what was told."""
-    options, told = Namespace(yes=False, verbose=0), list[str]()
+def held(*given: str, lose_work: bool = True) -> tuple[bool, list[str]]:
+    """Whether the machine is left alone, and what was told. No machine here can save work."""
+    options, told = Namespace(yes=False, verbose=0, lose_work=lose_work), list[str]()
     context = Context(options, settings.load(given), clouds.load("rehearsal"), ("cloud.yml",))
     holds = watching.budget_holds(context, told.append)
     found = context.find()
@@ -83,6 +81,14 @@ def test_spent_budget_stops_the_machine(lab: Lab, ran: list[str]) -> None:
     assert (stopped, ran, state(lab)) == (True, ["stop.yml"], "stopped")
     assert told[0].startswith("the budget is spent: ")
     assert "is stopped, as the budget says" in told[1]
+
+
+def test_a_machine_that_cannot_save_its_work_is_not_stopped(lab: Lab, ran: list[str]) -> None:
+    given = ("cloudtop_monthly_budget=0.000001", "cloudtop_budget_action=stop")
+    stopped, told = held(*given, lose_work=False)
+    assert (stopped, ran, state(lab)) == (True, [], "running")
+    assert "could not be stopped: " in told[1]
+    assert "--lose-work. Next try in 3600 s." in told[1]
 
 
 def test_spent_budget_warns_and_no_more_where_that_is_set(lab: Lab, ran: list[str]) -> None:

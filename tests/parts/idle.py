@@ -16,6 +16,8 @@ from tests.parts.volume import Volume
 FILES = ROOT / "roles/idle_stop/files"
 PYTHON = ("/usr/bin/python3", "-S")
 STOPPED = ["reap end", "StopInstances"]
+# What cloudtop-reap reports if all was saved
+WHOLE = '{"saved": {"trees": [], "paths": []}, "mounted": true, "hooks": []}'
 OK = "<{0}Response><requestId>59dbff89</requestId>{1}</{0}Response>"
 REQUEST = (
     "<spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>"
@@ -55,7 +57,10 @@ class Idle(Volume):
 
     def reaps(self, script: str) -> None:
         """What cloudtop-reap does; its end is done afterwards."""
-        done = ': >"$TREE/run/idle/reap.done"'
+        done = (
+            ': >"$TREE/run/idle/reap.done"\n'
+            f"[ -e $TREE/run/idle/reap.report ] || echo '{WHOLE}' >$TREE/run/idle/reap.report"
+        )
         self.stub("reap", f'echo "reap $1" >>"$TREE/log"\n{script}\n{done}\nexit 1')
 
     def look(self, seconds: float = 60) -> dict[str, Any]:

@@ -144,6 +144,22 @@ def test_work_that_does_not_fit_keeps_it(machine: Idle) -> None:
     assert machine.calls == []
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        '{"saved": null, "mounted": true, "hooks": []}',
+        '{"saved": {"complete": false}, "mounted": true, "hooks": []}',
+        '{"saved": {}, "mounted": true, "hooks": ["x ended with 3."]}',
+        "",
+    ],
+)
+def test_a_report_that_is_not_whole_keeps_it(machine: Idle, report: str) -> None:
+    machine.reaps(f"echo '{report}' >$TREE/run/idle/reap.report")
+    machine.looks(4)
+    kept(machine, "Not all work was saved")
+    assert machine.calls == []
+
+
 def test_somebody_who_comes_while_it_saves_keeps_it(machine: Idle) -> None:
     machine.terminal(0)
     machine.reaps('touch -a -d @777 "$TREE/dev/pts/0"')
