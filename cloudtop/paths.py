@@ -12,7 +12,7 @@ SETTINGS = ROOT / "inventory" / "group_vars" / "all" / "settings.yml"
 OWN_SETTINGS = SETTINGS.with_name("settings_local.yml")
 CLOUDS = ROOT / "inventory" / "clouds"
 # Shell programs that are run on the machine
-PROGRAMS = Path(__file__).with_name("on_machine")
+PROGRAMS = Path(__file__).with_name("machine") / "programs"
 ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
 
 

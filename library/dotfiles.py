@@ -13,6 +13,7 @@ import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils import machine_packages
 from ansible.module_utils.basic import AnsibleModule
@@ -59,12 +60,13 @@ def installer(checkout: Path) -> str:
     return next((name for name in INSTALLERS if (checkout / name).is_file()), "")
 
 
-def links(checkout: Path, home: Path, skeleton: Path) -> tuple:
+def links(checkout: Path, home: Path, skeleton: Path) -> tuple[list[Any], list[Any]]:
     """For a checkout without installer: the names to link, and those kept, each sorted.
 
     A real file is kept, save one that is still the distribution's own from ``skeleton``.
     """
-    make, keep = [], []
+    make: list[Any] = []
+    keep: list[Any] = []
     for entry in sorted(checkout.glob(".*")):
         name, there = entry.name, home / entry.name
         if name in NEVER_LINKED:
@@ -93,13 +95,13 @@ class Dotfiles:
         self.state = state
         self.run = run
         self.skeleton = skeleton
-        self.warnings: list = []
+        self.warnings: list[str] = []
 
-    def installed(self) -> dict:
+    def installed(self) -> dict[str, Any]:
         """``commit`` and ``command`` of the last complete installation, or nothing."""
         if not self.state.exists() or not self.checkout.is_dir():
             return {}
-        return json.loads(self.state.read_text())
+        return dict(json.loads(self.state.read_text()))
 
     def _git(self, *arguments: str) -> str:
         code, output = self.run(["git", "-C", str(self.checkout), *arguments])
@@ -189,7 +191,7 @@ def runner_as(user: str, home: str, checkout: Path) -> Run:
         "GIT_TERMINAL_PROMPT=0",
     ]
 
-    def run(argv: list, timeout: int = 300) -> tuple:
+    def run(argv: list[str], timeout: int = 300) -> tuple[int, str]:
         # timeout(1), as it ends the installer's children too
         done = subprocess.run(
             ["timeout", str(timeout), *surroundings, *argv],
@@ -206,7 +208,7 @@ def runner_as(user: str, home: str, checkout: Path) -> Run:
     return run
 
 
-def converge(dotfiles: Dotfiles, params: dict, check: bool) -> dict:
+def converge(dotfiles: Dotfiles, params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. Raises DotfilesError."""
     commit, command = params["commit"], params["command"]
     if dotfiles.installed() == {"commit": commit, "command": command}:

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from ansible.module_utils.basic import AnsibleModule
@@ -68,7 +69,7 @@ def redacted(text: str) -> str:
     return re.sub(r"://[^@/\s]+@", "://", text)
 
 
-def environment(credentials: str) -> dict:
+def environment(credentials: str) -> dict[str, str]:
     """git's surroundings: it asks nobody anything, and credentials are on no command line."""
     env = {
         **os.environ,
@@ -98,11 +99,11 @@ class Bundler:
         self.directory = directory
         self.timeout = timeout
         self.env = environment(credentials)
-        self.warnings: list = []
+        self.warnings: list[str] = []
         self.digest = hashlib.sha256(self.repository.encode()).hexdigest()[:16]
         self.mirror = directory / f"{self.digest}.git"
 
-    def git(self, *arguments: str, extra: dict | None = None) -> str:
+    def git(self, *arguments: str, extra: dict[str, str] | None = None) -> str:
         """What git prints. Raises BundleError with what it complained of."""
         try:
             done = subprocess.run(
@@ -128,7 +129,7 @@ class Bundler:
             ) from error
         return done.stdout.strip()
 
-    def bundle(self, version: str) -> tuple:
+    def bundle(self, version: str) -> tuple[Any, ...]:
         """The commit that ``version`` names, its bundle, and whether that was made now."""
         if shutil.which("git") is None:
             raise BundleError("git is not installed here; dotfiles are fetched with it.")
@@ -143,7 +144,7 @@ class Bundler:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return self._bundle(version)
 
-    def _bundle(self, version: str) -> tuple:
+    def _bundle(self, version: str) -> tuple[Any, ...]:
         if not self.mirror.exists():
             self.git("init", "--quiet", "--bare", str(self.mirror))
         plain = not self.url and not (Path(self.repository) / ".git").exists()

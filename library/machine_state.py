@@ -9,6 +9,7 @@ started by them), groups, units. Nothing is run for what is true already.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils import machine_files, machine_packages, machine_units
 from ansible.module_utils.basic import AnsibleModule
@@ -69,7 +70,7 @@ ARGUMENTS = {
 }
 
 
-def missing_groups(root: Path, wanted: dict) -> dict:
+def missing_groups(root: Path, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
     """Of the groups wanted by user, those that /etc/group does not list the user in."""
     members = {}
     for line in machine_files.inside(root, "/etc/group").read_text().splitlines():
@@ -89,13 +90,15 @@ class MachineState:
     ``run`` takes an argv and returns exit code, output and error text.
     """
 
-    def __init__(self, params: dict, run: machine_units.Runner, root: Path, check: bool) -> None:
+    def __init__(
+        self, params: dict[str, Any], run: machine_units.Runner, root: Path, check: bool
+    ) -> None:
         self.params = params
         self.run = run
         self.root = root
         self.check = check
-        self.sentences: list = []
-        self.diff: list = []
+        self.sentences: list[str] = []
+        self.diff: list[dict[str, Any]] = []
 
     def converge(self) -> None:
         """Make it so, or in check mode say what would be. Raises MachineError."""
@@ -122,7 +125,7 @@ class MachineState:
             {"before": before, "after": after, "before_header": header, "after_header": header}
         )
 
-    def _files(self) -> set:
+    def _files(self) -> set[str]:
         """The paths whose content changed, now or in a run that was killed before its units."""
         entries = [machine_files.entry_from("directory", d) for d in self.params["directories"]]
         entries += [machine_files.entry_from("file", f) for f in self.params["files"]]
@@ -138,11 +141,11 @@ class MachineState:
             self._note(change.sentence, change.before, change.after, change.entry.path)
         return changed | (pending & {entry.path for entry in entries})
 
-    def _pending(self) -> set:
+    def _pending(self) -> set[str]:
         place = machine_files.inside(self.root, PENDING)
         return set(place.read_text().splitlines()) if place.exists() else set()
 
-    def _write_pending(self, paths: set) -> None:
+    def _write_pending(self, paths: set[str]) -> None:
         machine_files.apply(
             self.root,
             machine_files.Change(
@@ -180,7 +183,7 @@ class MachineState:
             text = "".join(f"{group}\n" for group in groups)
             self._note(f"put {user} in {', '.join(groups)}", "", text, f"groups of {user}")
 
-    def _units(self, units: list, changed: set) -> None:
+    def _units(self, units: list[machine_units.Unit], changed: set[str]) -> None:
         unit_files = {path for path in changed if path.startswith("/etc/systemd/system/")}
         if unit_files and not self.check:
             machine_units.daemon_reload(self.run)
@@ -197,7 +200,7 @@ class MachineState:
         if changed and not self.check:
             self._write_pending(self._pending() - changed)
 
-    def reports(self) -> dict:
+    def reports(self) -> dict[str, Any]:
         """The texts of the files to report, those that are there."""
         places = {path: machine_files.inside(self.root, path) for path in self.params["report"]}
         return {path: place.read_text() for path, place in places.items() if place.is_file()}
@@ -207,8 +210,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     environment = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
-    def run(argv: list) -> tuple:
-        return module.run_command(argv, environ_update=environment, handle_exceptions=False)
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        code, out, errors = module.run_command(
+            argv, environ_update=environment, handle_exceptions=False
+        )
+        return code, out, errors
 
     state = MachineState(module.params, run, Path("/"), module.check_mode)
     try:

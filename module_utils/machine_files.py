@@ -8,6 +8,7 @@ import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class MachineError(Exception):
@@ -41,7 +42,7 @@ class Change:
     content_differs: bool
 
 
-def entry_from(kind: str, options: dict) -> Entry:
+def entry_from(kind: str, options: dict[str, Any]) -> Entry:
     """The Entry of a module's dictionary. Raises MachineError for a mode that is no octal text."""
     mode = options.get("mode") or ("0755" if kind == "directory" else "0644")
     path = options["path"]
@@ -59,7 +60,7 @@ def entry_from(kind: str, options: dict) -> Entry:
     return Entry(
         path=path,
         kind=kind,
-        content=None if kind == "directory" else content.encode(),
+        content=None if kind == "directory" else str(content).encode(),
         owner=options.get("owner"),
         group=options.get("group"),
         mode=number,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible.module_utils.machine_files import MachineError, inside
 
-Runner = Callable[[list], "tuple[int, str, str]"]
+Runner = Callable[[list[str]], "tuple[int, str, str]"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
 _INTERRUPTED = "dpkg was interrupted"
@@ -26,7 +26,7 @@ exit 0
 """
 
 
-def missing(run: Runner, names: list) -> list:
+def missing(run: Runner, names: list[str]) -> list[str]:
     """The packages of ``names`` that are not installed and configured, in order.
 
     Raises MachineError for a name that no Debian package can have.
@@ -51,7 +51,7 @@ def _lists_are_fresh(root: Path, seconds: int) -> bool:
     lists = inside(root, "/var/lib/apt/lists")
     if not any(lists.glob("*_Packages*")):
         return False
-    return time.time() - lists.stat().st_mtime < seconds
+    return bool(time.time() - lists.stat().st_mtime < seconds)
 
 
 def _await_lists_lock(root: Path, deadline: float) -> None:
@@ -79,7 +79,7 @@ def _complaint(err: str) -> str:
     return " ".join((serious or lines)[-5:]) or "it said nothing"
 
 
-def _apt(run: Runner, arguments: list, doing: str, lock_timeout: int) -> None:
+def _apt(run: Runner, arguments: list[str], doing: str, lock_timeout: int) -> None:
     argv = [
         "apt-get",
         "--quiet=2",
@@ -103,7 +103,7 @@ def _apt(run: Runner, arguments: list, doing: str, lock_timeout: int) -> None:
 
 
 def install(
-    run: Runner, root: Path, names: list, lock_timeout: int = 600, fresh_seconds: int = 3600
+    run: Runner, root: Path, names: list[str], lock_timeout: int = 600, fresh_seconds: int = 3600
 ) -> None:
     """Install ``names`` in one transaction, after an update unless the lists are fresh.
 

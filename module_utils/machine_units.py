@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ansible.module_utils.machine_files import MachineError
 
-Runner = Callable[[list], "tuple[int, str, str]"]
+Runner = Callable[[list[str]], "tuple[int, str, str]"]
 
 _PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
@@ -28,8 +29,8 @@ class Unit:
     name: str
     enabled: bool | None = None
     state: str | None = None
-    restart_on: tuple = ()
-    reload_on: tuple = ()
+    restart_on: tuple[str, ...] = ()
+    reload_on: tuple[str, ...] = ()
     mount: str = ""
 
 
@@ -52,7 +53,7 @@ class Step:
     sentence: str
 
 
-def look(run: Runner, names: Iterable) -> dict:
+def look(run: Runner, names: Iterable[str]) -> dict[str, Seen]:
     """Every unit of ``names`` as it is now, by the name it was asked for.
 
     Raises MachineError when systemd does not answer.
@@ -78,12 +79,18 @@ def look(run: Runner, names: Iterable) -> dict:
     return seen
 
 
-def mount_points(mountinfo: str) -> set:
+def mount_points(mountinfo: str) -> set[str]:
     """The mount points in the text of /proc/self/mountinfo (proc(5))."""
     return {line.split()[4] for line in mountinfo.splitlines()}
 
 
-def plan(units: list, seen: dict, changed_paths: set, mounts: set, check: bool = False) -> list:
+def plan(
+    units: list[Unit],
+    seen: dict[str, Seen],
+    changed_paths: set[str],
+    mounts: set[str],
+    check: bool = False,
+) -> list[Any]:
     """The steps that make ``units`` true, in the order given.
 
     ``changed_paths`` are the files that this run or a killed one before it changed,
@@ -108,7 +115,7 @@ def plan(units: list, seen: dict, changed_paths: set, mounts: set, check: bool =
     return steps
 
 
-def _activity(unit: Unit, now: Seen, changed_paths: set, mounts: set) -> list:
+def _activity(unit: Unit, now: Seen, changed_paths: set[str], mounts: set[str]) -> list[Any]:
     active = now.active in ("active", "reloading", "activating")
     if unit.state == "stopped":
         return [Step("stop", unit.name, f"stopped {unit.name}")] if active else []

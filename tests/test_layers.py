@@ -32,8 +32,10 @@ LAYERS: dict[str, Rows] = {
         ("playbooks",),
         ("aws",),
         ("settings",),
-        ("format", "paths", "rates"),
+        ("rates",),
+        ("paths",),
         ("errors",),
+        ("foreign",),
     ),
     "localcloud": (
         ("__main__",),
@@ -59,11 +61,11 @@ LAYERS: dict[str, Rows] = {
         ("errors",),
     ),
 }
-HELD = ("", "localcloud", "localcloud.ec2")
+HELD = ("", "cloudtop", "localcloud", "localcloud.ec2")
 
 # Files of code side by side in one folder
 MOST = 18
-CAPPED = ("localcloud", "spotprices")
+CAPPED = ("cloudtop", "localcloud", "spotprices")
 
 
 def violations(root: Path, package: str, rows: Rows) -> list[str]:

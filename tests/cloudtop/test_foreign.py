@@ -15,18 +15,20 @@ import pytest
 from botocore.exceptions import ClientError
 
 import runner
-from cloudtop import clouds, ec2, price_table, ssh, status, summary, watch
-from cloudtop import settings as all_settings
-from cloudtop.drill_report import Check, Report
-from cloudtop.drill_report import render as render_drill
-from cloudtop.ec2 import Found
+from cloudtop.aws import client as aws
+from cloudtop.aws.find import Found
+from cloudtop.aws.orphans import Left, Leftover
+from cloudtop.aws.snapshots import Snapshot
+from cloudtop.commands.orphans import render as render_orphans
+from cloudtop.commands.snapshot import render as render_snapshots
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import LIMIT, drawn, guarded, plain
-from cloudtop.orphans import Left, Leftover
-from cloudtop.orphans_delete import render as render_orphans
-from cloudtop.progress import CLEAR_LINE, Progress
-from cloudtop.snapshots import Snapshot
-from cloudtop.snapshots import render as render_snapshots
+from cloudtop.machine import login, ssh, status, summary, watch
+from cloudtop.machine.drill_report import Check, Report
+from cloudtop.machine.drill_report import render as render_drill
+from cloudtop.playbooks.progress import CLEAR_LINE, Progress
+from cloudtop.prices import table
+from cloudtop.settings import clouds, settings
 from tests.hostile import HOSTILE
 
 every = pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:30]))
@@ -88,7 +90,7 @@ def test_a_refusal_is_plain(
         print(text)
         raise CloudtopError(f"EC2 said {text}", f"Try: {text}")
 
-    monkeypatch.setattr(all_settings, "load", refuse)
+    monkeypatch.setattr(settings, "load", refuse)
     assert runner.main(["status"]) == 1
     captured = capsys.readouterr()
     assert obeyed(captured.out + captured.err) == []
@@ -98,7 +100,7 @@ def test_a_refusal_is_plain(
 @every
 def test_what_ec2_answers_is_one_plain_line(text: str) -> None:
     answer: Any = {"Error": {"Code": text, "Message": text}}
-    with pytest.raises(CloudtopError) as caught, ec2.plain_errors():
+    with pytest.raises(CloudtopError) as caught, aws.plain_errors():
         raise ClientError(answer, "DescribeVolumes")
     assert obeyed(caught.value.message) == [] and "\n" not in caught.value.message
 
@@ -156,7 +158,7 @@ def test_a_deep_status_file_is_no_traceback(
     target = ssh.Target("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
     target.known_hosts.touch()
     monkeypatch.setattr(ssh, "ask", lambda *_: "idle.json " + "[" * 100_000)
-    assert status.ask_machine(target) == {"idle": {"message": "its status file is not readable"}}
+    assert login.ask_machine(target) == {"idle": {"message": "its status file is not readable"}}
 
 
 def test_a_machine_may_answer_what_is_no_text(
@@ -212,7 +214,7 @@ def test_a_table_of_prices_shows_names_as_they_are(
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color" if colours else "dumb")
     words = text[:40]
-    out = price_table.console()
+    out = table.console()
     out.print(words)
     out.print(f"[note] {words}", style="green")
     shown = re.sub(r"\x1b\[(0|32)m", "", stream.getvalue())
@@ -222,5 +224,5 @@ def test_a_table_of_prices_shows_names_as_they_are(
         assert shown.splitlines()[:1] == [words]
 
 
-def _settings() -> all_settings.Settings:
-    return all_settings.load([])
+def _settings() -> settings.Settings:
+    return settings.load([])

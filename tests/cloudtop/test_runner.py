@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import tomllib
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,14 @@ from typing import Any
 import pytest
 
 import runner
-from cloudtop import clouds, destroy, ec2, paths, settings, status, summary
-from cloudtop.context import Context, confirm
-from cloudtop.ec2 import Found
+from cloudtop import paths
+from cloudtop.aws import client as aws
+from cloudtop.aws.find import Found
+from cloudtop.command import Command, Context, confirm, parser
+from cloudtop.commands import destroy
 from cloudtop.errors import CloudtopError
+from cloudtop.machine import login, status, summary
+from cloudtop.settings import clouds, settings
 
 ROOT = Path(runner.__file__).parent
 
@@ -25,20 +31,72 @@ def context(**options: Any) -> Context:
     return Context(given, settings.load(), clouds.load("rehearsal"), ())
 
 
-@pytest.mark.parametrize("row", runner.COMMANDS, ids=lambda row: row.name)
-def test_row_names_playbooks_that_exist(row: runner.Command) -> None:
+ROWS = [row for rows in runner.COMMANDS.values() for row in rows]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_row_names_playbooks_that_exist(row: Command) -> None:
     assert [
         name for name in (*row.playbooks, *row.on_failure) if not (paths.PLAYBOOKS / name).is_file()
     ] == []
 
 
 def test_every_playbook_is_named_by_a_row() -> None:
-    named = {name for row in runner.COMMANDS for name in (*row.playbooks, *row.on_failure)}
+    named = {name for row in ROWS for name in (*row.playbooks, *row.on_failure)}
     assert {path.name for path in paths.PLAYBOOKS.glob("*.yml")} == named
 
 
 def test_runner_stays_thin() -> None:
-    assert len((ROOT / "runner.py").read_text().splitlines()) < 200
+    assert len((ROOT / "runner.py").read_text().splitlines()) <= 110
+
+
+def test_help_lists_every_command_with_a_line_under_what_people_do() -> None:
+    lines = parser(runner.COMMANDS, "").format_help().splitlines()
+    for title, rows in runner.COMMANDS.items():
+        begin = lines.index(f"{title}:") + 1
+        listed = [line.split(maxsplit=1) for line in lines[begin : begin + len(rows)]]
+        assert listed == [[row.name, row.help] for row in rows]
+    assert list(runner.COMMANDS) == ["make it", "live on it", "money", "data", "end it"]
+
+
+def test_an_action_and_its_options_stand_in_one_file() -> None:
+    for row in ROWS:
+        assert row.run.__module__.startswith("cloudtop.commands."), row.name
+        if row.options:
+            assert row.options.__module__ == row.run.__module__, row.name
+
+
+def test_version_is_the_projects() -> None:
+    done = subprocess.run(
+        [sys.executable, "runner.py", "--version"], cwd=ROOT, capture_output=True, text=True
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (done.returncode, done.stdout) == (0, f"cloudtop {project['version']}\n")
+
+
+def complete(line: str) -> list[str]:
+    """What a shell with argcomplete would offer for a line (its documented protocol)."""
+    with tempfile.TemporaryFile() as answer:
+        environ = {
+            **os.environ,
+            "_ARGCOMPLETE": "1",
+            "_ARGCOMPLETE_SUPPRESS_SPACE": "1",
+            "_ARGCOMPLETE_IFS": "\n",
+            "COMP_LINE": line,
+            "COMP_POINT": str(len(line)),
+            "_ARGCOMPLETE_STDOUT_FILENAME": f"/proc/self/fd/{answer.fileno()}",
+        }
+        subprocess.run(
+            [sys.executable, "runner.py"],
+            cwd=ROOT, env=environ, pass_fds=[answer.fileno()], check=True, capture_output=True,
+        )  # fmt: skip
+        answer.seek(0)
+        return answer.read().decode().split("\n")
+
+
+def test_a_shell_completes_commands_and_their_options() -> None:
+    assert complete("runner.py pro") == ["provision"]
+    assert "--delete-volume" in complete("runner.py destroy --d")
 
 
 def test_bad_value_is_a_sentence_on_stderr_and_exit_1() -> None:
@@ -80,7 +138,7 @@ def test_yes_answers() -> None:
 
 def test_destroy_refuses_volume_of_another_name() -> None:
     with pytest.raises(CloudtopError, match="'other', and this cloudtop is 'cloudtop'"):
-        destroy.destroy(context(delete_volume="other"))
+        destroy.run(context(delete_volume="other"))
 
 
 def found(**parts: Any) -> Found:
@@ -94,7 +152,7 @@ def test_ssh_without_machine_says_what_ec2_says(tmp_path: Path) -> None:
         "Status": {"Code": "price-too-low", "Message": "Your price is too low."},
     }
     with pytest.raises(CloudtopError, match=r"sir-1 is open \(price-too-low: Your price") as no:
-        status.need_target(settings.load(), clouds.load("rehearsal"), found(request=request))
+        login.need_target(settings.load(), clouds.load("rehearsal"), found(request=request))
     assert no.value.hint == "Try: python runner.py provision"
 
 
@@ -102,12 +160,12 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    target = status.need_target(
+    target = login.need_target(
         settings.load(),
         clouds.load("rehearsal"),
         found(
             instance={"State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"},
-            volume={"Tags": [{"Key": status.HOST_KEY_TAG, "Value": "ssh-ed25519 AAAA"}]},
+            volume={"Tags": [{"Key": login.HOST_KEY_TAG, "Value": "ssh-ed25519 AAAA"}]},
         ),
     )
     assert target.known_hosts.read_text() == "cloudtop-cloudtop ssh-ed25519 AAAA\n"
@@ -121,10 +179,10 @@ def test_status_of_nothing_says_how_to_make_it() -> None:
 
 def test_refuses_region_that_does_not_exist() -> None:
     with pytest.raises(CloudtopError, match="'eu-nowhere-1', which is no region") as refused:
-        ec2.check_region("eu-nowhere-1")
+        aws.check_region("eu-nowhere-1")
     assert "eu-north-1" in refused.value.hint
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1"])
 def test_takes_every_region(region: str) -> None:
-    ec2.check_region(region)
+    aws.check_region(region)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudtop import ssh
+from cloudtop.machine import ssh as machine_ssh
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
 from localcloud.machines.host import QemuHost
@@ -162,16 +162,16 @@ def test_answers_ssh_at_its_first_boot(lab: Lab) -> None:
 
 
 def test_status_tells_another_host_key_from_no_answer(lab: Lab, tmp_path: Path) -> None:
-    target = ssh.Target("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
+    target = machine_ssh.Target("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
     _, kind, key = lab.known_hosts.read_text().split()
     target.known_hosts.write_text(f"{target.alias} {kind} {key}\n")
-    assert not ssh.key_differs(target)
-    assert ssh.ask(target, "id -un") == "ubuntu\n"
+    assert not machine_ssh.key_differs(target)
+    assert machine_ssh.ask(target, "id -un") == "ubuntu\n"
     other = lab.key.with_suffix(".pub").read_text()
     target.known_hosts.write_text(f"{target.alias} {other}")
-    assert ssh.key_differs(target)
-    assert ssh.ask(target, "id -un") is None
-    assert not ssh.key_differs(replace(target, address=ELSEWHERE))
+    assert machine_ssh.key_differs(target)
+    assert machine_ssh.ask(target, "id -un") is None
+    assert not machine_ssh.key_differs(replace(target, address=ELSEWHERE))
 
 
 def test_idle_machine_holds_under_700_mib(lab: Lab) -> None:

@@ -17,7 +17,7 @@ from tests.parts.load import ROOT
 from tests.parts.reaped import Reaped
 from tests.parts.saved import FILES, IDENTITY
 
-PROGRAM = ROOT / "cloudtop/on_machine/farewell.py"
+PROGRAM = ROOT / "cloudtop/machine/programs/end.py"
 PYTHON = "/usr/bin/python3"
 # Far more than anything here takes
 DEADLINE = 60.0

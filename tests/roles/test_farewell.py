@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import runner
-from cloudtop import clouds, paths
+from cloudtop import paths
+from cloudtop.settings import clouds
 from tests.roles.plays import Place, of
 
 NAME = "box"

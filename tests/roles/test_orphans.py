@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop import orphans
+from cloudtop.aws import orphans
 from tests.roles.plays import Place, tags_for
 
 PLAYBOOK = "playbooks/orphans.yml"

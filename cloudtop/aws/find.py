@@ -1,0 +1,110 @@
+"""Finding a cloudtop in EC2: by its tags and its request, never by a local file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import (
+    ClientError,
+)
+
+from cloudtop.aws.client import (
+    DENIED,
+    plain_errors,
+)
+from cloudtop.errors import CloudtopError
+
+# States in which a request can still make or hold an instance. EC2's own list of the
+# `state` filter leaves out `disabled`, so the states are compared here, not there.
+LIVE_STATES = frozenset({"open", "active", "disabled"})
+GONE_STATES = frozenset({"terminated", "shutting-down"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """What EC2 knows of one cloudtop, as botocore returns it; None where there is none."""
+
+    request: dict[str, Any] | None
+    instance: dict[str, Any] | None
+    volume: dict[str, Any] | None
+    # Its Elastic IP
+    address: dict[str, Any] | None = None
+
+
+def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
+    """The filters that every resource of this cloudtop passes."""
+    return [
+        {"Name": "tag:cloudtop:name", "Values": [name]},
+        {"Name": "tag:cloudtop:owner", "Values": [owner]},
+    ]
+
+
+def find(ec2: Any, name: str, owner: str) -> Found:
+    """The live request, its instance, the volume and the Elastic IP of a cloudtop.
+
+    Raises CloudtopError where there are two live requests or two volumes.
+    """
+    with plain_errors():
+        filters: Any = tag_filters(name, owner)
+        requests = [
+            request
+            for page in ec2.get_paginator("describe_spot_instance_requests").paginate(
+                Filters=filters
+            )
+            for request in page["SpotInstanceRequests"]
+            if request.get("State") in LIVE_STATES
+        ]
+        volumes = [
+            volume
+            for page in ec2.get_paginator("describe_volumes").paginate(Filters=filters)
+            for volume in page["Volumes"]
+            # A machine's root disk, and a copy of it on its way to an image, have the tags too
+            if "cloudtop:role" not in tags(volume) and volume["State"] != "deleting"
+        ]
+    request = _only(requests, "SpotInstanceRequestId", "live spot requests", name)
+    volume = _only(volumes, "VolumeId", "persistent volumes", name)
+    instance = instance_of(ec2, request["SpotInstanceRequestId"]) if request else None
+    address = address_of(ec2, filters)
+    return Found(request=request, instance=instance, volume=volume, address=address)
+
+
+def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
+    """The newest instance of the request that is not going; a relaunch has no tags."""
+    with plain_errors():
+        reservations = ec2.describe_instances(
+            Filters=[{"Name": "spot-instance-request-id", "Values": [request_id]}]
+        )["Reservations"]
+    instances: list[Any] = [each for r in reservations for each in r["Instances"]]
+    alive = [each for each in instances if each["State"]["Name"] not in GONE_STATES]
+    return max(alive, key=lambda each: each["LaunchTime"], default=None)
+
+
+def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
+    """The Elastic IP with these tags; of two, which there are for moments, the one in use.
+
+    Credentials that may not look at addresses have never allocated one.
+    """
+    with plain_errors():
+        try:
+            found = ec2.describe_addresses(Filters=filters)["Addresses"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in DENIED:
+                raise
+            found = []
+    return max(found, key=lambda each: "InstanceId" in each, default=None)
+
+
+def tags(resource: Any) -> dict[str, str]:
+    """The tags of a resource as a plain mapping."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+def _only(found: list[Any], key: str, what: str, name: str) -> Any | None:
+    if len(found) > 1:
+        ids = ", ".join(sorted(each[key] for each in found))
+        raise CloudtopError(
+            f"The cloudtop {name!r} has {len(found)} {what}: {ids}. There may be one.",
+            "Look at them in EC2 and remove the one that is not yours to keep",
+        )
+    return found[0] if found else None

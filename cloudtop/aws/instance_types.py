@@ -1,0 +1,102 @@
+"""Instance types: those named, and those that fulfil a wish."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloudtop.aws.client import plain_errors
+from cloudtop.errors import CloudtopError
+from cloudtop.settings.settings import Settings
+
+# The next ones of a wish are hardly what was meant, and each costs a call
+MOST = 50
+# Values of one filter (API reference, Filter)
+AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """At least so much of each."""
+
+    vcpus: int
+    memory_gib: float
+    disks: int
+
+    def fulfilled(self, info: dict[str, Any]) -> bool:
+        disks = info.get("InstanceStorageInfo", {}).get("Disks", [])
+        return bool(
+            info["VCpuInfo"]["DefaultVCpus"] >= self.vcpus
+            and info["MemoryInfo"]["SizeInMiB"] >= self.memory_gib * 1024
+            and sum(disk["Count"] for disk in disks) >= self.disks
+        )
+
+    def __str__(self) -> str:
+        return f"{self.vcpus} vCPUs, {self.memory_gib:g} GiB and {self.disks} disks"
+
+
+def check(client: Any, names: Sequence[str]) -> None:
+    """Raises CloudtopError for a name that is no type of the client's region."""
+    known: set[str] = set()
+    with plain_errors():
+        for begin in range(0, len(names), AT_ONCE):
+            asked = {"Name": "instance-type", "Values": list(names[begin : begin + AT_ONCE])}
+            pages = client.get_paginator("describe_instance_types").paginate(Filters=[asked])
+            known |= {info["InstanceType"] for page in pages for info in page["InstanceTypes"]}
+    for name in names:
+        if name not in known:
+            near = similar(client, name)
+            raise CloudtopError(
+                f"{name!r} is no instance type that EC2 has in this region.",
+                f"Did you mean {' or '.join(near)}?" if near else "For example: i3.4xlarge",
+            )
+
+
+def similar(client: Any, wanted: str) -> list[str]:
+    """Names of types that the wanted one may have meant, the likeliest first."""
+    family = wanted.partition(".")[0]
+    with plain_errors():
+        found = client.describe_instance_types(
+            Filters=[{"Name": "instance-type", "Values": [f"{family[:2]}*"]}]
+        )["InstanceTypes"]
+    return difflib.get_close_matches(wanted, [each["InstanceType"] for each in found], n=3)
+
+
+def architecture(client: Any, settings: Settings) -> str:
+    """The processor that the image is for, as DescribeInstanceTypes calls it."""
+    if not settings.image:
+        return "arm64" if "arm64" in settings.image_parameter else "x86_64"
+    with plain_errors():
+        (image,) = client.describe_images(ImageIds=[settings.image])["Images"]
+    return str(image["Architecture"])
+
+
+def fulfilling(client: Any, wish: Wish, processor: str) -> tuple[list[str], int]:
+    """The smallest types of this processor that fulfil it, at most MOST, and how many do.
+
+    Only those of the current generation that are sold as spot instances. Raises CloudtopError
+    where there is none.
+    """
+    filters = [
+        {"Name": "current-generation", "Values": ["true"]},
+        {"Name": "supported-usage-class", "Values": ["spot"]},
+        {"Name": "processor-info.supported-architecture", "Values": [processor]},
+    ]
+    if wish.disks:
+        filters.append({"Name": "instance-storage-supported", "Values": ["true"]})
+    with plain_errors():
+        pages = client.get_paginator("describe_instance_types").paginate(Filters=filters)
+        every = [info for page in pages for info in page["InstanceTypes"]]
+    found = sorted(
+        (info["VCpuInfo"]["DefaultVCpus"], info["MemoryInfo"]["SizeInMiB"], info["InstanceType"])
+        for info in every
+        if wish.fulfilled(info)
+    )
+    if not found:
+        raise CloudtopError(
+            f"No type of this region has {wish} (current, spot, {processor}).",
+            "Wish for less: --vcpus N --memory GIB --disks N",
+        )
+    return [name for _, _, name in found[:MOST]], len(found)

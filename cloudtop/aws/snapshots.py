@@ -1,0 +1,86 @@
+"""``runner.py snapshot``, and the snapshots of a volume as EC2 lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cloudtop import rates
+from cloudtop.aws import find as ec2
+from cloudtop.aws import snapshot_schedule
+from cloudtop.aws.client import plain_errors
+
+ROLE = "snapshot"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot of a persistent volume; ``gib`` is the size of the disk it was taken of.
+
+    ``state`` is EC2's (pending, completed, error), ``progress`` too (say ``40%``), and
+    ``begun`` is ISO 8601 in UTC. One that AWS took on a schedule has no label.
+    """
+
+    id: str
+    label: str
+    volume: str
+    gib: int
+    state: str
+    progress: str
+    begun: str
+    encrypted: bool
+    scheduled: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is called, and what restore finds it by."""
+        return self.label or self.id
+
+    @property
+    def month(self) -> float:
+        """Dollars a month at most: EC2 bills what is stored, which it does not tell."""
+        return rates.snapshots(self.gib)
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``snapshot --json`` prints it."""
+        return {**self.__dict__, "month_at_most": round(self.month, 2)}
+
+
+def of_cloudtop(client: Any, name: str, owner: str) -> list[Snapshot]:
+    """The snapshots of the cloudtop's volume, newest first."""
+    with plain_errors():
+        found = [
+            each
+            for page in client.get_paginator("describe_snapshots").paginate(
+                OwnerIds=["self"], Filters=ec2.tag_filters(name, owner)
+            )
+            for each in page["Snapshots"]
+        ]
+    mine = {"cloudtop:name": name, "cloudtop:owner": owner, "cloudtop:role": ROLE}
+    ours = [each for each in found if mine.items() <= ec2.tags(each).items()]
+    return [_snapshot(each) for each in sorted(ours, key=_age, reverse=True)]
+
+
+def _age(found: Any) -> tuple[Any, str]:
+    return found["StartTime"], found["SnapshotId"]
+
+
+def _snapshot(found: Any) -> Snapshot:
+    return Snapshot(
+        id=found["SnapshotId"],
+        label=ec2.tags(found).get("cloudtop:label", ""),
+        volume=found["VolumeId"],
+        gib=found["VolumeSize"],
+        state=found["State"],
+        progress=found.get("Progress", ""),
+        begun=found["StartTime"].isoformat(timespec="seconds"),
+        encrypted=found["Encrypted"],
+        scheduled=snapshot_schedule.POLICY_TAG in ec2.tags(found),
+    )
+
+
+def as_json(known: Sequence[Snapshot]) -> dict[str, Any]:
+    """What ``--json`` prints, newest first; money is dollars."""
+    total = sum(each.month for each in known)
+    return {"snapshots": [each.as_json() for each in known], "month_at_most": round(total, 2)}

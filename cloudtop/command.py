@@ -1,0 +1,175 @@
+"""A subcommand, the parser of them all, and one call: what it was given, and its cloud."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tomllib
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cloudtop import paths
+from cloudtop.aws import client as aws
+from cloudtop.aws import find as ec2
+from cloudtop.aws.find import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.foreign import plain
+from cloudtop.playbooks import run, unreachable
+from cloudtop.playbooks.progress import Progress
+from cloudtop.settings import clouds
+from cloudtop.settings.clouds import Cloud
+from cloudtop.settings.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call of the command line: its options, settings and cloud."""
+
+    options: Namespace
+    settings: Settings
+    cloud: Cloud
+    playbooks: Sequence[str]
+    # Those that run where one of the playbooks failed
+    on_failure: Sequence[str] = ()
+
+    @property
+    def state(self) -> Path:
+        """The cloudtop's directory on this computer."""
+        return paths.state_directory(self.cloud.name, self.settings.name)
+
+    def find(self) -> Found:
+        return ec2.find(aws.client(), self.settings.name, self.settings.owner)
+
+
+def run_playbooks(
+    context: Context, names: Sequence[str], more: Mapping[str, Any] | None = None
+) -> dict[str, int]:
+    """Run playbooks in order; returns for each of their hosts how many tasks changed something.
+
+    Raises CloudtopError where one fails, with what EC2 says of a machine that went silent.
+    """
+    changed: dict[str, int] = {}
+    with run.one_at_a_time(context.state):
+        for playbook in names:
+            progress = Progress(sys.stdout, verbose=context.options.verbose > 0)
+            wanted = run.Run(
+                playbook=paths.PLAYBOOKS / playbook,
+                facts=context.cloud.facts,
+                variables={**context.settings.overrides, **(more or {})},
+                verbosity=context.options.verbose,
+            )
+            try:
+                run.run(wanted, context.state, progress)
+            except run.Unreachable as silent:
+                again = "cloud.yml" in names
+                go_on = unreachable.AGAIN if again else unreachable.GO_ON
+                raise unreachable.lost(silent, context.find, go_on) from silent
+            for host, count in progress.changed.items():
+                changed[host] = changed.get(host, 0) + count
+    return changed
+
+
+def confirm(yes: bool, question: str) -> None:
+    """Ask once. Raises CloudtopError for a no, or where nobody can answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CloudtopError(f"{question} Nobody is here to answer.", "Say so beforehand: --yes")
+    if input(f"{plain(question, lines=True)} [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise CloudtopError("Nothing was changed.")
+
+
+def enter(
+    options: Namespace, settings: Settings, names: Sequence[str], on_failure: Sequence[str]
+) -> Context:
+    """Start the cloud where that is ours to do, and enter its environment.
+
+    With ``--history`` all is in a file: no cloud is started, and none is asked.
+    """
+    if getattr(options, "history", None) is not None:
+        return Context(options, settings, clouds.load(settings.cloud), names, on_failure)
+    aws.check_region(settings.region)
+    cloud = clouds.load(settings.cloud)
+    clouds.start(cloud)
+    clouds.enter(cloud, settings.region, options.profile)
+    return Context(options, settings, cloud, names, on_failure)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the command line; ``playbooks`` are files of ``playbooks/``, in their order.
+
+    ``options`` adds what the subcommand takes beside the common options. The playbooks of
+    ``on_failure`` clear away what a failed run left half-made.
+    """
+
+    name: str
+    run: Callable[[Context], object]
+    help: str
+    playbooks: tuple[str, ...] = ()
+    options: Callable[[argparse.ArgumentParser], None] | None = None
+    on_failure: tuple[str, ...] = ()
+
+
+def parser(groups: Mapping[str, Sequence[Command]], description: str) -> argparse.ArgumentParser:
+    """The argument parser: a subcommand a row, listed by the groups of what people do."""
+    width = max(len(row.name) for rows in groups.values() for row in rows)
+    overview = [
+        line
+        for title, rows in groups.items()
+        for line in (f"{title}:", *(f"  {row.name:<{width}}  {row.help}" for row in rows), "")
+    ]
+    top = argparse.ArgumentParser(
+        prog="runner.py",
+        usage="runner.py COMMAND [OPTION...]",
+        description=description,
+        epilog="\n".join([*overview, "Options of a command: runner.py COMMAND --help"]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"cloudtop {version()}")
+    commands = top.add_subparsers(
+        dest="subcommand",
+        required=True,
+        metavar="COMMAND",
+        prog=top.prog,
+        help=argparse.SUPPRESS,
+    )
+    common = common_options()
+    for row in (row for rows in groups.values() for row in rows):
+        added = commands.add_parser(row.name, description=row.help, parents=[common])
+        added.set_defaults(row=row)
+        if row.options:
+            row.options(added)
+    return top
+
+
+def common_options() -> argparse.ArgumentParser:
+    """The options that every subcommand takes."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--name", help="which cloudtop (default: the setting cloudtop_name)")
+    common.add_argument("--cloud", help="rehearsal or aws (default: the setting cloudtop_cloud)")
+    common.add_argument("--region", help="the EC2 region")
+    common.add_argument("--profile", help="credentials of your AWS configuration")
+    common.add_argument(
+        "-e", dest="given", action="append", default=[], metavar="KEY=VALUE", help="one setting"
+    )
+    common.add_argument("-v", dest="verbose", action="count", default=0, help="Ansible's output")
+    common.add_argument("--yes", action="store_true", help="answer yes to the one question")
+    return common
+
+
+def lose_work_option(parser: argparse.ArgumentParser) -> None:
+    """Whether a machine is ended although its work could not all be saved."""
+    parser.add_argument(
+        "--lose-work",
+        action="store_true",
+        help="end a machine although not all of its work could be saved",
+    )
+
+
+def version() -> str:
+    """The version that ``pyproject.toml`` states."""
+    return str(tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"])

@@ -1,0 +1,94 @@
+"""``runner.py bake``, and what becomes of a live request whose image is not the newest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cloudtop.aws import client as aws
+from cloudtop.aws import images
+from cloudtop.aws.find import Found
+from cloudtop.command import Context, run_playbooks
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import save_work
+from cloudtop.playbooks.unreachable import GO_ON
+
+
+def run(context: Context) -> None:
+    """Converge the machine and make an AMI of it that heals alone.
+
+    Raises CloudtopError where that fails; what was half-made is gone by then, or the message
+    says that it is not.
+    """
+    try:
+        run_playbooks(context, context.playbooks)
+    except CloudtopError as failed:
+        raise _cleared(context, failed) from failed
+    own = images_of(context)
+    if not own:
+        raise CloudtopError(
+            "EC2 shows no image although one was made.", "Try: python runner.py status"
+        )
+    print(f"\nBaked {own[0].name} ({own[0].id}).")
+    if renewal(context.find(), own, context.settings.image):
+        print("The live request boots another image until: python runner.py provision --yes")
+
+
+def images_of(context: Context) -> list[images.Image]:
+    """The cloudtop's own images, newest first."""
+    return images.baked(aws.client(), context.settings.name, context.settings.owner)
+
+
+def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
+    """The failure once more, with what became of the parts."""
+    try:
+        run_playbooks(context, context.on_failure)
+    except CloudtopError as stuck:
+        return CloudtopError(
+            f"{failed.message}\nParts of the image could not be removed: {stuck.message}",
+            "They cost money until: python runner.py bake, which removes them first",
+        )
+    return CloudtopError(
+        f"{failed.message}\nNo image was made, and nothing of it is left.",
+        f"{failed.hint.removesuffix(GO_ON).rstrip()}\n{GO_ON}, then bake",
+    )
+
+
+def renewal(found: Found, own: list[images.Image], chosen: str) -> tuple[str, str] | None:
+    """The live request's image and the one that it should launch from; None for no difference.
+
+    ``chosen`` is the owner's own setting, which wins over what was baked.
+    """
+    now = ((found.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    wanted = chosen or (own[0].id if own else "")
+    return (now, wanted) if now and wanted and now != wanted else None
+
+
+@contextmanager
+def renewing(context: Context, found: Found) -> Iterator[dict[str, bool]]:
+    """Let a live request give way to one with the wanted image, if the setting or somebody says so.
+
+    Inside, the machine is ready for its end; gives the extra variables of the run. If nobody is
+    there to be asked, the request stays, and the role says so.
+    """
+    settings = context.settings
+    change = renewal(found, images_of(context), settings.image)
+    if change is None:
+        yield {}
+        return
+    print(
+        f"The live request launches from {change[0]}; it should from {change[1]}. To change that it"
+        " is cancelled, its machine is ended, and a new one is asked for, with the same volume."
+        f" What is on {settings.ephemeral_mount} and the root disk goes; git work trees with work"
+        " found nowhere else are saved to the volume first."
+    )
+    if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
+        yield {}
+        return
+    with save_work.ending(context, [found.instance], found.volume):
+        yield {"cloudtop_renew": True}
+
+
+def _agreed() -> bool:
+    return input("Do it now? [y/N] ").strip().lower() in {"y", "yes"}

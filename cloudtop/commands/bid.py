@@ -1,0 +1,217 @@
+"""``runner.py bid``: which bid would have been enough, by the history of prices."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cloudtop.command import Context
+from cloudtop.commands.prices import HISTORY
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import reap_journal
+from cloudtop.prices import backtest
+from cloudtop.prices import source as price_source
+from cloudtop.prices import table as price_table
+from cloudtop.prices.backtest import Outcome
+from cloudtop.prices.source import Source, number
+from cloudtop.settings.settings import Settings
+
+# Rows that are shown beside those that have a name
+SHOWN = 8
+FLOOR = (
+    "This is a floor: since the end of 2017 EC2 takes machines mostly for their\n"
+    "capacity, which no history of prices shows. A higher bid does not keep those."
+)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One zone: every bid that makes a difference, ascending, and the one recommended."""
+
+    type: str
+    zone: str
+    outcomes: Sequence[Outcome]
+    recommended: Outcome
+    on_demand: float | None
+
+
+def run(context: Context) -> None:
+    options, settings = context.options, context.settings
+    availability = number("--availability", options.availability, 0, 100, "per cent", "99")
+    source = _source(options, settings)
+    replays = replay(source, settings, availability)
+    if options.json:
+        print(json.dumps(as_json(replays, source, settings, availability), indent=2))
+        return
+    out = price_table.console()
+    _show(out, replays[0], source, settings, availability)
+    for other in replays[1:]:
+        enough = other.recommended
+        out.print(
+            f"In {other.zone}: ${enough.bid:g}, {_percent(enough)},"
+            f" ${enough.month(settings.volume_size, settings.root_size):.2f} a month."
+        )
+    out.print(Text(f"\n{FLOOR}"), style="dim")
+
+
+def replay(source: Source, settings: Settings, availability: float) -> list[Replay]:
+    """Every zone of the source, that with the cheapest month for the availability first.
+
+    Raises CloudtopError where the prices of none span any time.
+    """
+    found = []
+    for (kind, zone), series in source.table.items():
+        start, end = source.window(series)
+        if end <= start:
+            continue
+        on_demand = source.on_demand.prices.get(kind)
+        named = [settings.bid, *([on_demand] if on_demand else [])]
+        wanted = backtest.candidates(series, start, end, named)
+        outcomes = backtest.replay(series, start, end, wanted)
+        cheapest = backtest.cheapest(outcomes, availability)
+        found.append(Replay(kind, zone, outcomes, cheapest, on_demand))
+    if not found:
+        raise CloudtopError(
+            f"The history of {source.place} is one moment long, and nothing can be said of bids.",
+            "Look at more of it: --days 30, or another --history FILE",
+        )
+    volume, root = settings.volume_size, settings.root_size
+    return sorted(found, key=lambda one: (one.recommended.month(volume, root), one.zone))
+
+
+def shown(found: Replay, bid: float) -> list[Outcome]:
+    """Those with a name, and some between them that differ most in time away."""
+    first, last = found.outcomes[0], found.outcomes[-1]
+    named = {first.bid, found.recommended.bid, bid, found.on_demand, last.bid}
+    spread: list[Outcome] = []
+    for one in found.outcomes:
+        if one.bid in named or one.away <= spread[-1].away - (first.away - last.away) / SHOWN:
+            spread.append(one)
+    return spread
+
+
+def _source(options: Namespace, settings: Settings) -> Source:
+    if options.history is None:
+        options.zone = options.zone or settings.zone
+        return price_source.of_ec2(options, settings, [options.type or settings.instance_type])
+    source = price_source.of_file(options, [options.type] if options.type else [])
+    types = sorted({kind for kind, _ in source.table})
+    if len(types) > 1 and settings.instance_type in types:
+        return price_source.of_file(options, [settings.instance_type])
+    if len(types) > 1:
+        raise CloudtopError(
+            f"{source.place} has prices of {len(types)} types, and a bid is for one.",
+            f"Name it: python runner.py bid {types[0]} --history {options.history}",
+        )
+    return source
+
+
+def _show(
+    out: Console, found: Replay, source: Source, settings: Settings, availability: float
+) -> None:
+    out.print(Text(f"{found.type} in {found.zone}, {source.span}", style="bold"))
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    heads = ("bid", "runs", "reaps", "longest away", "away in all", "paid/h", "$/month", "")
+    for head in heads:
+        table.add_column(head, justify="left" if not head else "right", no_wrap=True)
+    for one in shown(found, settings.bid):
+        recommended = one is found.recommended
+        table.add_row(
+            f"{one.bid:.4f}",
+            _percent(one),
+            str(one.reaps),
+            reap_journal.span(int(one.longest_away)) if one.away else "-",
+            reap_journal.span(int(one.away)) if one.away else "-",
+            price_table.dollars(one.mean),
+            price_table.month(one.month(settings.volume_size, settings.root_size)),
+            _name(one, found, settings.bid),
+            style="green" if recommended else None,
+        )
+    out.print(table)
+    enough = found.recommended
+    month = enough.month(settings.volume_size, settings.root_size)
+    out.print(
+        f"\n${enough.bid:g} an hour is the cheapest bid that ran {availability:g} % of the time:"
+        f" ${month:.2f} a month,"
+    )
+    out.print(
+        f"{settings.volume_size} GiB of volume, {settings.root_size} GiB of root disk and the"
+        " public IPv4 address included."
+    )
+    if found.on_demand and enough.bid > found.on_demand:
+        out.print(
+            f"On demand the machine is ${found.on_demand:g} an hour, and nobody takes it away."
+        )
+    out.print(Text(f"On-demand: {source.on_demand.source}"), style="dim")
+
+
+def _name(one: Outcome, found: Replay, bid: float) -> str:
+    names = {
+        "recommended": one is found.recommended,
+        "your bid": one.bid == bid,
+        "on-demand": one.bid == found.on_demand,
+    }
+    return ", ".join(name for name, fits in names.items() if fits)
+
+
+def _percent(one: Outcome) -> str:
+    """No bid that was ever away is said to have run 100 per cent."""
+    if not one.away:
+        return "100 %"
+    return f"{min(one.availability, 99.99):.2f} %"
+
+
+def as_json(
+    replays: Sequence[Replay], source: Source, settings: Settings, availability: float
+) -> dict[str, Any]:
+    """What ``bid --json`` prints. Keys are stable; money is dollars, times are UTC or seconds."""
+    return {
+        "from": price_source.iso(source.start),
+        "to": price_source.iso(source.end),
+        "bid": settings.bid,
+        "availability": availability,
+        "note": FLOOR.replace("\n", " "),
+        "on_demand_from": source.on_demand.source,
+        "zones": [
+            {
+                "type": one.type,
+                "zone": one.zone,
+                "on_demand": one.on_demand,
+                "recommended": one.recommended.bid,
+                "bids": [_row(each, settings) for each in one.outcomes],
+            }
+            for one in replays
+        ],
+    }
+
+
+def _row(one: Outcome, settings: Settings) -> dict[str, Any]:
+    return {
+        "bid": one.bid,
+        "reaps": one.reaps,
+        "longest_away_seconds": round(one.longest_away),
+        "away_seconds": round(one.away),
+        "availability": round(one.availability, 4),
+        "mean_paid": None if one.mean is None else round(one.mean, 6),
+        "month": round(one.month(settings.volume_size, settings.root_size), 2),
+    }
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which history is replayed, and what is wanted of a bid."""
+    parser.add_argument("type", metavar="TYPE", nargs="?", help="(the setting)")
+    parser.add_argument("--zone", metavar="ZONE", help="only this one (the setting, or all)")
+    parser.add_argument("--days", metavar="N", help="so far back (30, at most 90)")
+    parser.add_argument(
+        "--availability", metavar="PERCENT", default="99", help="of the time, wanted (99)"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--history", metavar="FILE", help=HISTORY)

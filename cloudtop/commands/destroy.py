@@ -1,0 +1,162 @@
+"""``runner.py destroy``: what goes, what is kept, and what that costs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cloudtop import rates
+from cloudtop.aws import client as aws
+from cloudtop.aws import orphans, snapshot_schedule, snapshots
+from cloudtop.aws.find import Found
+from cloudtop.aws.images import Image
+from cloudtop.aws.orphans import Leftover
+from cloudtop.aws.snapshot_schedule import Schedule
+from cloudtop.aws.snapshots import Snapshot
+from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
+from cloudtop.commands.bake import images_of
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import save_work
+
+
+def run(context: Context) -> None:
+    """Show what goes, ask once, run the playbook, say what still costs money.
+
+    Raises CloudtopError where ``--delete-volume`` names another cloudtop, for a no, and where
+    something is still there afterwards.
+    """
+    name, doomed = context.settings.name, context.options.delete_volume
+    if doomed is not None and doomed != name:
+        raise CloudtopError(
+            f"--delete-volume is given {doomed!r}, and this cloudtop is {name!r}."
+            " A volume is deleted only for its own cloudtop's name.",
+            f"To delete the data of {name!r} for good: --delete-volume {name}",
+        )
+    found = context.find()
+    taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
+    timer = snapshot_schedule.find(aws.client("dlm"), name, context.settings.owner)
+    machines = save_work.machines(context)
+    own = images_of(context)
+    print(announcement(name, found, own, doomed is not None, taken, timer, machines=machines))
+    confirm(context.options.yes, "Go on?")
+    # There is no volume to save to if it is deleted, too
+    with save_work.ending(context, machines if doomed is None else [], found.volume):
+        run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
+    left = context.find()
+    if left.request or left.address or save_work.machines(context):
+        raise CloudtopError(
+            f"The cloudtop {name!r} is still there after its removal.",
+            "Run it again: python runner.py destroy",
+        )
+    if found.address:
+        print(f"\nThe Elastic IP {found.address['PublicIp']} is released.", end="")
+    taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
+    print("\n" + remains(name, left, images_of(context), taken, others(context)))
+
+
+def announcement(
+    name: str,
+    found: Found,
+    baked: list[Image],
+    delete: bool,
+    taken: Sequence[Snapshot] = (),
+    timer: Schedule | None = None,
+    *,
+    machines: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """What a destroy removes and keeps, before anybody is asked."""
+    volume = found.volume
+    lines = [f"This removes, of the cloudtop {name!r}:"]
+    if found.request:
+        lines.append(f"  the spot request  {found.request['SpotInstanceRequestId']}")
+    lines += [
+        f"  the machine       {each['InstanceId']}, with all on its own disks"
+        + ("" if same(each, found.instance) else "; its request has ended")
+        for each in machines
+    ]
+    if found.address:
+        lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
+    if timer:
+        lines.append(
+            f"  the schedule      {timer.id}: no more snapshots every {timer.hours} h;"
+            " the next provision sets it again"
+        )
+    lines.append("  its security group, key pair and instance profile")
+    if delete:
+        lines += [f"  the image         {each.id}, {each.name}" for each in baked]
+    if volume and delete:
+        size = f"{volume['Size']} GiB, and all data on it"
+        lines.append(f"  THE VOLUME        {volume['VolumeId']}, {size}")
+    elif volume:
+        lines.append(f"It keeps the volume {volume['VolumeId']}, {volume['Size']} GiB.")
+    if taken:
+        lines.append(
+            f"It keeps {_count(taken)} of the volume: {', '.join(each.title for each in taken)}."
+        )
+    if baked and not delete:
+        lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")
+    return "\n".join(lines)
+
+
+def same(machine: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
+    return other is not None and machine["InstanceId"] == other["InstanceId"]
+
+
+def others(context: Context) -> list[Leftover]:
+    """What else of this cloudtop costs money: replaced volumes, parts of a bake, root disks."""
+    settings = context.settings
+    left = orphans.sort_out(orphans.look(aws.client(), settings.owner)).orphans
+    mine = [each for each in left if each.name == settings.name]
+    return [each for each in mine if each.kind not in ("image", "snapshot")]
+
+
+def remains(
+    name: str,
+    left: Found,
+    baked: list[Image],
+    taken: Sequence[Snapshot] = (),
+    more: Sequence[Leftover] = (),
+) -> str:
+    """What is left and still costs money, in dollars a month on AWS."""
+    if not (left.volume or baked or taken or more):
+        return "Nothing of it is left, and nothing costs money any more."
+    lines = []
+    if left.volume:
+        month = rates.worst_month(0, left.volume["Size"], 0).at_rest
+        lines.append(
+            f"The volume {left.volume['VolumeId']} is kept and costs ${month:.2f} a month on AWS."
+        )
+    if baked:
+        month = rates.snapshots(sum(each.gib for each in baked))
+        lines.append(
+            f"{len(baked)} image{'s are' if len(baked) > 1 else ' is'} kept and cost"
+            f"{'' if len(baked) > 1 else 's'} at most ${month:.2f} a month on AWS."
+        )
+    if left.volume or baked:
+        lines.append(f"To delete that too: python runner.py destroy --delete-volume {name}")
+    if taken:
+        month = sum(each.month for each in taken)
+        lines.append(
+            f"{_count(taken)} of the volume {'are' if len(taken) > 1 else 'is'} kept and cost"
+            f"{'' if len(taken) > 1 else 's'} at most ${month:.2f} a month on AWS."
+            + ("" if left.volume else " To delete that: python runner.py orphans --delete")
+        )
+    if more:
+        lines.append(
+            f"{', '.join(each.id for each in more)} of it: at most"
+            f" ${sum(each.month for each in more):.2f} a month, too. Look: python runner.py orphans"
+        )
+    return "\n".join(lines)
+
+
+def _count(taken: Sequence[Snapshot]) -> str:
+    return f"{len(taken)} snapshot{'s' if len(taken) > 1 else ''}"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Whether the data goes, too."""
+    parser.add_argument(
+        "--delete-volume", metavar="NAME", help="delete the data too, for this name"
+    )
+    lose_work_option(parser)

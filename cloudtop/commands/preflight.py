@@ -1,0 +1,252 @@
+"""What is checked before anything is made, and the plan that comes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cloudtop import rates
+from cloudtop.aws import client as aws
+from cloudtop.aws import find as ec2
+from cloudtop.aws import instance_types, snapshot_schedule
+from cloudtop.aws.client import plain_errors
+from cloudtop.aws.find import Found
+from cloudtop.aws.snapshot_schedule import Schedule
+from cloudtop.errors import CloudtopError
+from cloudtop.money import budget
+from cloudtop.rates import WorstMonth
+from cloudtop.settings.settings import Settings
+
+# "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
+STANDARD_SPOT_QUOTA = "L-34B43A08"
+STANDARD_FAMILY = re.compile(r"[acdhimrtz]\d")
+# EC2 User Guide, hibernate-spot-instances
+HIBERNATION = (
+    "Hibernation begins the moment EC2 gives notice: work on the array is not saved first. Without"
+    " a hibernation agent and room for the memory on the root disk EC2 stops the machine instead,"
+    " as sudden."
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a provision would find or make, and the worst month of it in dollars."""
+
+    found: Found
+    account: str
+    vcpus: int
+    memory_mib: int
+    disks: int
+    disk_gb: int
+    zone: str
+    month: WorstMonth
+    notes: tuple[str, ...]
+    # The schedule of snapshots that is wanted, in words, empty for none
+    snapshots: str = ""
+    # The one that is there now
+    live_schedule: Schedule | None = None
+
+    @property
+    def makes_request(self) -> bool:
+        return self.found.request is None
+
+
+def check(settings: Settings, moves: bool = False) -> Plan:
+    """Check credentials, zone, type, bid, image, key and quota without changing anything.
+
+    With ``moves`` a volume in another zone than the wanted one is taken there. Raises
+    CloudtopError for the first thing that would not work.
+    """
+    check_key(settings)
+    with plain_errors():
+        account = aws.client("sts").get_caller_identity()["Account"]
+    client = aws.client()
+    check_bid(settings)
+    budget.refuse(settings)
+    zones = _zones(client)
+    if settings.zone and settings.zone not in zones:
+        raise CloudtopError(
+            f"cloudtop_zone is {settings.zone!r}, which {settings.region} does not have for you.",
+            f"Its zones are: {', '.join(zones)}",
+        )
+    infos = {each: _instance_type(client, settings, each) for each in settings.types}
+    info = infos[settings.instance_type]
+    _same_processor(settings, infos)
+    offered = {each: _offered(client, each) for each in settings.types}
+    found = ec2.find(client, settings.name, settings.owner)
+    zone = _zone(settings, None if moves and settings.zone else found.volume, offered)
+    if settings.image:
+        with plain_errors():
+            client.describe_images(ImageIds=[settings.image])
+    storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
+    notes = list(_passed_over(settings, zone, offered))
+    for each in settings.types:
+        notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
+        if rates.bid_cap(each) is None:
+            notes.append(
+                f"No on-demand price is known for {each}: the bid was not compared with it."
+            )
+    live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
+    ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
+    notes += filter(None, [budget.note_on_request(settings, found.request), ended])
+    if settings.interruption == "hibernate":
+        notes.append(HIBERNATION)
+    return Plan(
+        found=found,
+        account=account,
+        vcpus=info["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=info["MemoryInfo"]["SizeInMiB"],
+        disks=sum(disk["Count"] for disk in storage),
+        disk_gb=storage[0]["SizeInGB"] if storage else 0,
+        zone=zone,
+        month=rates.worst_month(
+            settings.bid, settings.volume_size, settings.root_size, settings.snapshots_kept
+        ),
+        notes=tuple(notes),
+        snapshots=snapshot_schedule.sentence(
+            settings.snapshot_hours, settings.snapshot_keep, settings.volume_size
+        )
+        if settings.snapshot_hours
+        else "",
+        live_schedule=live,
+    )
+
+
+def check_bid(settings: Settings) -> None:
+    """Refuse a bid that looks like a slip of the finger."""
+    for each in settings.types:
+        cap = rates.bid_cap(each)
+        if cap is not None and settings.bid > cap and not settings.force_bid:
+            raise CloudtopError(
+                f"cloudtop_bid is ${settings.bid:g} an hour, more than {rates.BID_CAP_FACTOR} times"
+                f" the on-demand price of {each} (${cap / rates.BID_CAP_FACTOR:g}).",
+                "Lower it, or mean it: -e cloudtop_force_bid=true",
+            )
+
+
+def check_key(settings: Settings) -> None:
+    """A private key without its public half cannot be given to EC2."""
+    public = settings.ssh_key.with_name(settings.ssh_key.name + ".pub")
+    if settings.ssh_key.exists() and not public.exists():
+        raise CloudtopError(
+            f"The ssh key {settings.ssh_key} has no public half beside it.",
+            f"Try: ssh-keygen -y -f {settings.ssh_key} > {public}",
+        )
+    if public.exists() and not settings.ssh_key.exists():
+        raise CloudtopError(
+            f"{public} has no private half beside it, so nobody could log in.",
+            "Name another key: -e cloudtop_ssh_key=~/.ssh/id_ed25519",
+        )
+
+
+def _zones(client: Any) -> list[str]:
+    with plain_errors():
+        answer = client.describe_availability_zones(
+            Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
+        )
+    return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
+
+
+def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
+    with plain_errors():
+        pages = client.get_paginator("describe_instance_types").paginate(
+            Filters=[{"Name": "instance-type", "Values": [wanted]}]
+        )
+        for page in pages:
+            for info in page["InstanceTypes"]:
+                if "spot" not in info.get("SupportedUsageClasses", ["spot"]):
+                    raise CloudtopError(
+                        f"EC2 does not sell {wanted} as a spot instance.",
+                        "Try: -e cloudtop_instance_type=i3.4xlarge",
+                    )
+                return info
+    near = instance_types.similar(client, wanted)
+    named = "type is" if wanted == settings.instance_type else "types has"
+    raise CloudtopError(
+        f"cloudtop_instance_{named} {wanted!r}, which EC2 does not have in this region.",
+        f"Did you mean {' or '.join(near)}?"
+        if near
+        else "Try: -e cloudtop_instance_type=i3.4xlarge",
+    )
+
+
+def _offered(client: Any, instance_type: str) -> list[str]:
+    with plain_errors():
+        answer = client.describe_instance_type_offerings(
+            LocationType="availability-zone",
+            Filters=[{"Name": "instance-type", "Values": [instance_type]}],
+        )
+    return sorted(each["Location"] for each in answer["InstanceTypeOfferings"])
+
+
+def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
+    """Every type has to boot the one image that all of them are asked for with."""
+    able = {
+        each: sorted(info["ProcessorInfo"]["SupportedArchitectures"])
+        for each, info in infos.items()
+    }
+    first = able[settings.instance_type]
+    for each in settings.types:
+        if not set(able[each]) & set(first):
+            raise CloudtopError(
+                f"cloudtop_instance_types has {each}, which runs {' and '.join(able[each])}, and"
+                f" {settings.instance_type} runs {' and '.join(first)}: one image does not fit"
+                " both.",
+                "Try: -e cloudtop_instance_types=i3en.3xlarge,i3.8xlarge",
+            )
+
+
+def _passed_over(settings: Settings, zone: str, offered: Mapping[str, list[str]]) -> Iterable[str]:
+    """Notes on listed types that can't be had where the machine will be."""
+    for each in settings.types:
+        if zone and zone not in offered[each]:
+            yield f"{each} is not offered in {zone} and is passed over."
+
+
+def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> str:
+    """The zone of the request: the volume's, else the one asked for, else open ('').
+
+    One of the types has to be offered there.
+    """
+    offered = sorted({zone for zones in by_type.values() for zone in zones})
+    types = " or ".join(settings.types)
+    zone: str = volume["AvailabilityZone"] if volume else settings.zone
+    if volume and settings.zone and settings.zone != zone:
+        raise CloudtopError(
+            f"cloudtop_zone is {settings.zone}, but the persistent volume {volume['VolumeId']}"
+            f" lies in {zone}, and a volume and its machine share a zone.",
+            f"Try: -e cloudtop_zone={zone}, or take it there: python runner.py switch --zone"
+            f" {settings.zone}",
+        )
+    if zone and zone not in offered:
+        raise CloudtopError(
+            f"{types} is not offered in {zone}.",
+            f"It is in: {', '.join(offered) or 'no zone of this region'}",
+        )
+    if not offered:
+        raise CloudtopError(
+            f"{types} is offered in no zone of {settings.region}.",
+            "Try another type or region: -e cloudtop_instance_type=i4i.4xlarge",
+        )
+    return zone
+
+
+def _quota_notes(instance_type: str, vcpus: int) -> Iterable[str]:
+    """The spot vCPU quota where the credentials may read it; the rest is silence."""
+    if not STANDARD_FAMILY.match(instance_type):
+        return
+    try:
+        with plain_errors():
+            quota = aws.client("service-quotas").get_service_quota(
+                ServiceCode="ec2", QuotaCode=STANDARD_SPOT_QUOTA
+            )["Quota"]["Value"]
+    except CloudtopError:
+        return
+    if quota < vcpus:
+        raise CloudtopError(
+            f"Your spot quota is {quota:g} vCPUs and {instance_type} has {vcpus}.",
+            "Ask for more of 'All Standard Spot Instance Requests' in Service Quotas",
+        )
+    yield f"Spot quota: {quota:g} vCPUs, of which this takes {vcpus}."

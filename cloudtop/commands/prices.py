@@ -1,0 +1,133 @@
+"""``runner.py prices``: what machines cost, type by type and zone by zone."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from argparse import Namespace
+from dataclasses import fields
+from typing import Any
+
+from cloudtop.aws import client as aws
+from cloudtop.aws import instance_types
+from cloudtop.aws.instance_types import Wish
+from cloudtop.command import Context
+from cloudtop.errors import CloudtopError
+from cloudtop.prices import chart, picture
+from cloudtop.prices import source as price_source
+from cloudtop.prices import table as price_table
+from cloudtop.prices.rows import Row, gather, ordered, rounded
+from cloudtop.prices.source import Source, number
+from cloudtop.settings.settings import Settings
+
+HISTORY = "prices of a file, with no account: CSV, gzipped or not, or the JSON of aws ec2"
+# So many of the cheapest are charted; for others there are TYPE and --zone
+CHARTS = 3
+
+
+def run(context: Context) -> None:
+    options, settings = context.options, context.settings
+    if options.save:
+        picture.check(options.save)
+    limit = None
+    if options.limit:
+        limit = int(number("--limit", options.limit, 1, 1e6, "rows", "10"))
+    source, note = _source(options, settings)
+    rows = ordered(gather(source, settings), options.sort)[:limit]
+    if options.json:
+        print(json.dumps(as_json(rows, source, settings), indent=2))
+    elif options.csv:
+        table = csv.DictWriter(sys.stdout, [field.name for field in fields(Row)])
+        table.writeheader()
+        table.writerows(map(rounded, rows))
+    else:
+        out = price_table.console()
+        price_table.show(out, rows, source, settings, note)
+        for row in rows[:CHARTS] if options.chart else ():
+            chart.show(out, _charted(row, source, settings))
+    if options.save:
+        figures = [_charted(row, source, settings) for row in rows[:CHARTS]]
+        picture.save(options.save, figures)
+        print(f"Saved {options.save}", file=sys.stderr)
+
+
+def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, Any]:
+    """What ``prices --json`` prints. Keys are stable; money is dollars, times are UTC."""
+    return {
+        "place": source.place,
+        "from": price_source.iso(source.start),
+        "to": price_source.iso(source.end),
+        "bid": settings.bid,
+        "volume_gib": settings.volume_size,
+        "root_gib": settings.root_size,
+        "on_demand_from": source.on_demand.source,
+        "prices": [rounded(row) for row in rows],
+    }
+
+
+def _charted(row: Row, source: Source, settings: Settings) -> chart.Chart:
+    series = source.table[row.type, row.zone]
+    return chart.Chart(f"{row.type} in {row.zone}", series, *source.window(series), settings.bid)
+
+
+def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
+    """The prices, and what is to be said of the choice of types, or nothing."""
+    wished = (options.vcpus, options.memory, options.disks)
+    wish = any(one is not None for one in wished)
+    if wish and options.types:
+        raise CloudtopError(
+            f"Either types are named ({', '.join(options.types)}) or wished for.",
+            "For example: python runner.py prices --vcpus 16 --memory 60 --disks 2",
+        )
+    if options.history is not None:
+        if wish:
+            raise CloudtopError(
+                "EC2 knows which types fulfil a wish, and with --history it is not asked.",
+                "Name the types, or none for all of the file",
+            )
+        return price_source.of_file(options, options.types), ""
+    types, note = options.types or list(settings.types), ""
+    if wish:
+        types, note = _wished(wished, settings)
+    source = price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish)
+    absent = [kind for kind in types if kind not in {place[0] for place in source.table}]
+    if absent:
+        note += f"\nEC2 has no spot price of {', '.join(absent)} in {source.place}."
+    return source, note.strip()
+
+
+def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str], str]:
+    asked = (("--vcpus", "vCPUs", "16"), ("--memory", "GiB", "60"), ("--disks", "disks", "2"))
+    vcpus, memory, disks = (
+        number(name, text or "0", 0, 100_000, unit, example)
+        for (name, unit, example), text in zip(asked, given, strict=True)
+    )
+    client = aws.client()
+    processor = instance_types.architecture(client, settings)
+    wish = Wish(math.ceil(vcpus), memory, math.ceil(disks))
+    types, number_found = instance_types.fulfilling(client, wish, processor)
+    if number_found == len(types):
+        return types, f"{number_found} types have {wish}."
+    return types, f"{number_found} types have {wish}: the {len(types)} smallest are shown."
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which types and zones, in which order and form."""
+    parser.add_argument("types", metavar="TYPE", nargs="*", help="(the setting)")
+    parser.add_argument("--vcpus", metavar="N", help="or every type with at least so many")
+    parser.add_argument("--memory", metavar="GIB", help="at least so much")
+    parser.add_argument("--disks", metavar="N", help="at least so many instance-store disks")
+    parser.add_argument("--zone", metavar="ZONE", help="only this one (all of the region)")
+    parser.add_argument("--days", metavar="N", help="so far back (30, at most 90)")
+    orders = ("average", "now", "p95", "max", "saving", "type", "zone")
+    parser.add_argument("--sort", choices=orders, default="average", help="(average)")
+    parser.add_argument("--limit", metavar="N", help="only the first N rows")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--csv", action="store_true", help="for spreadsheets")
+    form.add_argument("--chart", action="store_true", help="draw the first three rows over time")
+    parser.add_argument("--save", metavar="FILE", help="that drawing as a picture: .svg or .png")
+    parser.add_argument("--history", metavar="FILE", help=HISTORY)

@@ -1,0 +1,82 @@
+"""``runner.py rehearse``: reaps on demand, with the timeline and what did not come back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from cloudtop.command import Context
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import login
+from cloudtop.machine.drill import Drill
+from cloudtop.machine.drill_report import render
+from cloudtop.settings import clouds
+
+
+def run(context: Context) -> None:
+    """Run the drill as often as asked. Raises CloudtopError where anything is missing."""
+    options, settings, cloud = context.options, context.settings, context.cloud
+    if options.times < 1:
+        raise CloudtopError(
+            f"--times is {options.times}; a drill is run once or more.", "Try: --times 3"
+        )
+    if not cloud.reap:
+        clouds.take_away(cloud, "", ())
+    found = context.find()
+    login.need_target(settings, cloud, found)
+    need_behavior(context, (found.request or {}).get("InstanceInterruptionBehavior", "terminate"))
+    notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
+    drill = Drill(
+        look=context.find,
+        target=lambda seen: login.target_of(settings, cloud, seen.instance),
+        reap=lambda instance: clouds.take_away(
+            cloud, instance, [*notice, "--keep-down", f"{options.keep_down:g}"]
+        ),
+        volume_path=settings.persistent_mount,
+        array_path=settings.ephemeral_mount,
+        warned=not options.no_notice,
+        tell=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+    )
+    reports = []
+    for _ in range(options.times):
+        reports.append(drill.run())
+        if not options.json:
+            print(render(reports[-1]), flush=True)
+        if not reports[-1].next_instance:
+            break
+    if options.json:
+        print(json.dumps([report.as_json() for report in reports], indent=2))
+    good = sum(report.good for report in reports)
+    if good < options.times:
+        raise CloudtopError(
+            f"Only {good} of {options.times} reaps were survived with everything.",
+            "Look at the machine: python runner.py status, and its console in EC2",
+        )
+    print(f"{good} of {options.times} reaps: nothing was lost.", file=sys.stderr)
+
+
+def need_behavior(context: Context, behavior: str) -> None:
+    """Refuse a drill of another kind than what the request would do in earnest."""
+    wanted = "stop" if context.options.stop else "terminate"
+    if behavior != wanted:
+        raise CloudtopError(
+            f"The request's interruption behaviour is {behavior!r}, and this drill is of"
+            f" {wanted!r}: EC2 does what the request says.",
+            f"Ask for it anew: python runner.py switch -e cloudtop_interruption={wanted}"
+            if wanted == "stop" or behavior != "stop"
+            else "Try: python runner.py rehearse --stop",
+        )
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How the machine is taken away, and how often."""
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--notice", type=float, default=120.0, metavar="SECONDS", help="(120)")
+    how.add_argument("--no-notice", action="store_true", help="take it without a notice")
+    parser.add_argument(
+        "--stop", action="store_true", help="the request has to stop, not terminate"
+    )
+    parser.add_argument("--keep-down", type=float, default=0.0, metavar="SECONDS", help="stay away")
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="one after the other")
+    parser.add_argument("--json", action="store_true", help="for programs")

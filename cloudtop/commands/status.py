@@ -1,0 +1,41 @@
+"""``runner.py status``: what is there and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+from cloudtop import paths
+from cloudtop.aws import client as aws
+from cloudtop.aws import images, snapshot_schedule
+from cloudtop.command import Context
+from cloudtop.commands import bake
+from cloudtop.machine import status, summary
+from cloudtop.money import bill_facts
+from cloudtop.money.journal_cache import journals
+
+
+def run(context: Context) -> None:
+    """Print what is there, as text or as JSON."""
+    told = gathered(context)
+    print(json.dumps(told, indent=2) if context.options.json else summary.render(told))
+
+
+def gathered(context: Context) -> dict[str, Any]:
+    """Status of what is there now, the machine's own view with it."""
+    found, own = context.find(), bake.images_of(context)
+    client = aws.client()
+    pinned = images.pinned(client, found, own)
+    timer = snapshot_schedule.find(aws.client("dlm"), context.settings.name, context.settings.owner)
+    told = status.gather(context.settings, context.cloud, found, own, pinned, timer=timer)
+    state = paths.state_directory(context.cloud.name, context.settings.name)
+    known = journals(state, found, (told["machine"] or {}).get("reaps"))
+    now = int(time.time())
+    return {**told, "money": bill_facts.money(lambda: client, context.settings, found, known, now)}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The form of the answer."""
+    parser.add_argument("--json", action="store_true", help="for programs")

@@ -1,0 +1,220 @@
+"""``runner.py switch``: another type, bid, image or zone for a cloudtop, with the same data."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cloudtop.aws import client as aws
+from cloudtop.aws import find as ec2
+from cloudtop.aws.client import plain_errors
+from cloudtop.aws.find import Found
+from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
+from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import save_work
+from cloudtop.settings.settings import Settings, load
+
+# What is asked for, with the setting that it is
+SETTINGS = {
+    "type": "instance_type",
+    "bid": "bid",
+    "interruption": "interruption",
+    "image": "image",
+    "zone": "zone",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs: what it is called, as it is, and as it is wanted."""
+
+    what: str
+    now: str
+    wanted: str
+
+
+def run(context: Context) -> None:
+    """Show what changes, what it costs and how long it takes, ask once, and do it.
+
+    Raises CloudtopError where there is no cloudtop, where what is wanted can't be had (then
+    nothing was changed), and for a no; killed anywhere and run again it goes on.
+    ``--delete-old`` deletes the volumes that earlier switches have kept.
+    """
+    options, settings = context.options, context.settings
+    if options.delete_old is not None:
+        orphans.replaced_volumes(context, options.delete_old)
+        return
+    found = context.find()
+    moving = None if found.volume else half_moved(aws.client(), settings)
+    if found.volume is None and moving is None:
+        raise CloudtopError(
+            f"The cloudtop {settings.name!r} has no volume in {settings.region}, so there is"
+            " nothing to switch.",
+            "Try: python runner.py provision",
+        )
+    if moving not in (None, settings.zone):
+        raise CloudtopError(
+            f"A switch of the cloudtop {settings.name!r} to {moving} is half done.",
+            f"Bring it to its end: python runner.py switch --zone {moving}",
+        )
+    plan = preflight.check(settings, moves=True)
+    wanted_image = image(context, found)
+    check_architecture(wanted_image, settings.instance_type)
+    changes = differences(settings, found, wanted_image)
+    prepare, move, *provision = context.playbooks
+    if found.request and not changes:
+        # A run that was cut off may have left the machine as it came
+        print(f"The request of the cloudtop {settings.name!r} is as is wanted already.")
+        converge.run(replace(context, playbooks=provision))
+        return
+    doomed = save_work.machines(context)
+    print(announcement(context, found, changes, doomed))
+    zone = to_zone(settings, found)
+    print(switch_cost.describe(settings, found, plan, zone, bool(wanted_image)))
+    confirm(options.yes, "Go on?")
+    # What takes long first: while the zone can't be had, the machine stays as it is
+    if zone:
+        save_work.check(context, doomed, found.volume)
+        run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
+    with save_work.ending(context, doomed, found.volume):
+        if zone:
+            run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
+        converge.run(replace(context, playbooks=provision), {"cloudtop_switch": True})
+    if told := lasting(settings, load(), changes):
+        print(told)
+
+
+def to_zone(settings: Settings, found: Found) -> str:
+    """The zone that the volume has to be taken to; empty where it is there."""
+    return "" if found.volume and zone_of(found) == settings.zone else settings.zone
+
+
+def zone_of(found: Found) -> str:
+    return str((found.volume or {}).get("AvailabilityZone", ""))
+
+
+def half_moved(client: Any, settings: Settings) -> str | None:
+    """The zone of a switch that was cut off between its last two tags; None for none."""
+    with plain_errors():
+        volumes = client.describe_volumes(
+            Filters=[
+                *ec2.tag_filters(settings.name, settings.owner),
+                {"Name": "tag:cloudtop:role", "Values": ["restoring"]},
+            ]
+        )["Volumes"]
+    moved = [each for each in volumes if "cloudtop:moved-from" in ec2.tags(each)]
+    return moved[0]["AvailabilityZone"] if moved else None
+
+
+def image(context: Context, found: Found) -> str:
+    """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
+    names."""
+    own = bake.images_of(context)
+    return context.settings.image or (own[0].id if own else "")
+
+
+def check_architecture(ident: str, instance_type: str) -> None:
+    """Refuse an image that the type can't boot, before a machine is ended for it."""
+    if not ident:
+        return
+    client = aws.client()
+    with plain_errors():
+        (told,) = client.describe_images(ImageIds=[ident])["Images"]
+        (kind,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    able = kind["ProcessorInfo"]["SupportedArchitectures"]
+    if told["Architecture"] not in able:
+        raise CloudtopError(
+            f"The image {ident} is for {told['Architecture']}, and {instance_type} runs"
+            f" {' and '.join(able)}.",
+            "Try another type, or an image for it: --image AMI",
+        )
+
+
+def differences(settings: Settings, found: Found, wanted_image: str) -> list[Change]:
+    """What is to change of a live request and of the volume."""
+    asked: dict[str, Any] = found.request or {}
+    spec = asked.get("LaunchSpecification", {})
+    pairs = [("zone", zone_of(found), settings.zone)] if settings.zone else []
+    if found.request:
+        bid = float(asked.get("SpotPrice") or 0)
+        pairs += [
+            ("type", spec.get("InstanceType", ""), settings.instance_type),
+            ("bid", f"${bid:g}/h", f"${settings.bid:g}/h"),
+            (
+                "interruption",
+                asked.get("InstanceInterruptionBehavior", "terminate"),
+                settings.interruption,
+            ),
+            ("image", spec.get("ImageId", ""), wanted_image or spec.get("ImageId", "")),
+        ]
+    return [Change(*each) for each in pairs if each[1] != each[2]]
+
+
+def announcement(
+    context: Context,
+    found: Found,
+    changes: list[Change],
+    doomed: Sequence[Mapping[str, Any]],
+) -> str:
+    """What changes, what ends and what is kept, before anybody is asked."""
+    settings, volume = context.settings, found.volume
+    lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
+    lines += [f"  {each.what:<12} {each.now or '?'} -> {each.wanted}" for each in changes]
+    if found.request:
+        lines.append(f"The spot request {found.request['SpotInstanceRequestId']} is cancelled.")
+    else:
+        lines.append(
+            f"It has no request: {settings.instance_type} is asked for at ${settings.bid:g}/h."
+        )
+    lines += [
+        f"The machine {each['InstanceId']} is ended, with all on {settings.ephemeral_mount} and its"
+        " root disk; git work trees with work found nowhere else are saved to the volume first."
+        for each in doomed
+    ]
+    if volume and to_zone(settings, found):
+        lines.append(
+            f"What is on the volume {volume['VolumeId']} is copied to a new one in"
+            f" {settings.zone}. The old one and a snapshot of it are kept."
+        )
+    elif volume:
+        lines.append(f"The volume {volume['VolumeId']} stays as it is.")
+    return "\n".join(lines)
+
+
+def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
+    """What to write down so that a later provision asks for the same, where the files say else.
+
+    A zone that is not written down is the volume's.
+    """
+    lines = [
+        f"  cloudtop_{key}: {getattr(wanted, key)}"
+        for key in (SETTINGS[each.what] for each in changes)
+        if getattr(wanted, key) != getattr(written, key) and (key != "zone" or written.zone)
+    ]
+    told = "\nA later provision asks for the same with this in settings_local.yml:\n"
+    return told + "\n".join(lines) if lines else ""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is wanted instead; each is a setting, as if given with ``-e``."""
+    for option, setting, metavar, text in (
+        ("--type", "instance_type", "TYPE", "another instance type"),
+        ("--bid", "bid", "DOLLARS", "another bid, an hour"),
+        ("--image", "image", "AMI", "another image"),
+        ("--zone", "zone", "ZONE", "another zone: the volume is copied there"),
+    ):
+        parser.add_argument(
+            option,
+            dest="given",
+            action="append",
+            type=f"cloudtop_{setting}={{}}".format,
+            metavar=metavar,
+            help=text,
+        )
+    parser.add_argument(
+        "--delete-old", metavar="NAME", help="delete replaced volumes of the cloudtop of this name"
+    )
+    lose_work_option(parser)

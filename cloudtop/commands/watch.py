@@ -1,0 +1,80 @@
+"""``runner.py watch``: what is looked at, and what is done about it."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import Namespace
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+from cloudtop.aws.find import Found
+from cloudtop.command import Context, lose_work_option
+from cloudtop.commands import bake, converge, power, status
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import save_work, watch
+from cloudtop.money.budget_watch import BudgetWatch
+from cloudtop.settings import instance_type_list
+
+STOP = ("stop.yml",)
+
+
+def run(context: Context) -> None:
+    """Wait for the machine and make it whole, each time EC2 brings it back."""
+    every = context.options.every
+    if not 1 <= every <= 3600:
+        raise CloudtopError(
+            f"--every is {every:g}; it is the seconds between two looks, from 1 to 3600.",
+            "Try: --every 15",
+        )
+    tell = watch.teller(context.options.notify, context.settings.name)
+    watch.Watch(
+        look=context.find,
+        make_whole=lambda: make_whole(context, tell),
+        tell=tell,
+        every=every,
+        once=context.options.once,
+        holds=budget_holds(context, tell),
+        lacks=lambda found: instance_type_list.lacks(context.settings.types, found.request),
+    ).run()
+
+
+def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]:
+    """Run the playbooks; the hosts that they ran on.
+
+    If the setting wants a live request to give way to a new image, its machine saves its work
+    first. One whose work can't all be saved stays, and is converged as it is.
+    """
+    if not context.settings.renew:
+        return converge.run(context)
+    try:
+        with bake.renewing(context, context.find()) as more:
+            return converge.run(context, more)
+    except save_work.NotSaved as refused:
+        tell(f"the machine keeps its image: {refused.message}")
+        return converge.run(context, {"cloudtop_renew": False})
+
+
+def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Found], bool]:
+    """What a look at the budget decides: whether the machine was stopped."""
+    settings = context.settings
+    if not settings.monthly_budget:
+        return lambda found: False
+
+    def look() -> tuple[dict[str, Any], bool]:
+        told = status.gathered(context)
+        return told["money"], isinstance((told["machine"] or {}).get("reaps"), list)
+
+    # The setting has said yes, and nobody may be there to be asked
+    options = Namespace(**{**vars(context.options), "yes": True})
+    stopping = replace(context, options=options, playbooks=STOP, on_failure=())
+    stops = settings.budget_action == "stop"
+    return BudgetWatch(look, (lambda: power.stop(stopping)) if stops else None, tell).holds
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How often it looks, whom it notifies, and when it ends."""
+    parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS", help="(15)")
+    parser.add_argument("--notify", metavar="COMMAND", help="gets each news as an argument")
+    parser.add_argument("--once", action="store_true", help="end when the machine is whole")
+    lose_work_option(parser)

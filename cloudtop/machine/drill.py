@@ -1,0 +1,178 @@
+"""The drill: lose the machine on purpose, wait for the next, check everything, print the times.
+
+What is timed is what a user would see from outside (the API, sshd's first line) and what the
+new machine itself remembers of its boot; both clocks are UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cloudtop import paths
+from cloudtop.aws.find import GONE_STATES, Found
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import ssh
+from cloudtop.machine.drill_report import Before, Check, Report, checks, times_of
+
+POLL_SECONDS = 0.25
+# How long a machine is left to become ready before it is asked again, and how long one that
+# boots before EC2 is: on this computer all that asking takes what the machine could use
+WAIT_SECONDS, LOOK_SECONDS = 20, 5
+ANSWER_SECONDS = 5
+
+
+@dataclass
+class Drill:
+    """Runs reaps one after the other.
+
+    ``look`` asks EC2 and ``target`` makes an ssh target of what it shows; ``reap`` takes an
+    instance away and returns at once; ``deadline`` is in seconds for each reap; ``warned`` is
+    whether the machine gets a notice to save work in. Times are POSIX seconds.
+    """
+
+    look: Callable[[], Found]
+    target: Callable[[Found], ssh.Target | None]
+    reap: Callable[[str], None]
+    volume_path: str
+    array_path: str
+    deadline: float = 900.0
+    warned: bool = True
+    tell: Callable[[str], None] = print
+    number: int = 0
+
+    def run(self) -> Report:
+        """One reap. Raises CloudtopError where the machine is not whole to begin with."""
+        self.number += 1
+        before = self._prepare()
+        report = Report(self.number, before.instance)
+        began = time.time()
+        self.reap(before.instance)
+        self.tell(f"Reap {self.number}: {before.instance} was taken; waiting for the next.")
+        watching = _Watching(self, report, before, began)
+        try:
+            found = watching.until_ssh()
+            after = watching.until_ready(found)
+        except _TooLateError as late:
+            report.checks.append(Check(late.awaited, False, f"not within {self.deadline:.0f} s"))
+            return report
+        told = {**after.get("times", {}), **times_of(after.get("notice"))}
+        report.seconds.update(
+            {mark: round(when - began, 1) for mark, when in told.items() if when and when >= began}
+        )
+        report.checks.extend(checks(before, self.look(), after, warned=self.warned))
+        return report
+
+    def _prepare(self) -> Before:
+        found = self.look()
+        machine = self.ask(found, "drill_before.sh", secrets.token_hex(4))
+        if found.request is None or machine is None:
+            raise CloudtopError(
+                "There is no whole machine to take away: it does not answer over ssh, or its array,"
+                " its volume or docker are not there.",
+                "Try: python runner.py provision",
+            )
+        return Before(found, machine)
+
+    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
+        """What a script of ours prints on the machine, as JSON; None where it can't be asked."""
+        target = self.target(found)
+        if target is None:
+            return None
+        text = (paths.PROGRAMS / script).read_text()
+        arguments = shlex.join([self.volume_path, self.array_path, *words])
+        answer = ssh.ask(target, f"bash -c {shlex.quote(text)} {script} {arguments}", 30)
+        try:
+            return dict(json.loads(answer)) if answer else None
+        except ValueError:
+            return None
+
+
+class _TooLateError(Exception):
+    def __init__(self, awaited: str) -> None:
+        super().__init__(awaited)
+        self.awaited = awaited
+
+
+@dataclass
+class _Watching:
+    """The wait for one relaunch; each mark is set when it is first seen."""
+
+    drill: Drill
+    report: Report
+    before: Before
+    began: float
+
+    def until_ssh(self) -> Found:
+        """Until the next start of a machine answers on its ssh port."""
+        old = self.before.found.instance or {}
+        while True:
+            found = self._look("a machine that answers on its ssh port")
+            request, instance = found.request or {}, found.instance
+            if request.get("State") != "active":
+                self._mark("request open")
+            same = instance is not None and instance["InstanceId"] == old["InstanceId"]
+            if not same or (instance and instance["State"]["Name"] in (*GONE_STATES, "stopped")):
+                self._mark("gone")
+            started = instance is not None and (
+                instance["InstanceId"], instance.get("LaunchTime")
+            ) != (old["InstanceId"], old.get("LaunchTime"))  # fmt: skip
+            if instance is not None and started and request.get("State") == "active":
+                self._mark("relaunched")
+                self.report.next_instance = instance["InstanceId"]
+                target = self.drill.target(found)
+                if target and self._answers(target):
+                    self._mark("ssh")
+                    return found
+
+    def until_ready(self, found: Found) -> dict[str, Any]:
+        """Until the machine says that array, volume and docker are there."""
+        while True:
+            self._in_time("array, volume, docker and the journal's line of it")
+            ident, since = self.before.machine["id"], str(int(self.began))
+            told = self.drill.ask(found, "drill_after.sh", ident, since, str(WAIT_SECONDS))
+            if told and told.get("ready"):
+                self._mark("ready")
+                return told
+            time.sleep(POLL_SECONDS)
+            if told is None:
+                # With an Elastic IP it is elsewhere once it holds the volume
+                found = self.drill.look()
+
+    def _look(self, awaited: str) -> Found:
+        self._in_time(awaited)
+        time.sleep(POLL_SECONDS)
+        return self.drill.look()
+
+    def _answers(self, target: ssh.Target) -> bool:
+        """Whether sshd answers before it is time to look at EC2 again."""
+        end = time.time() + LOOK_SECONDS
+        while not _banner(target):
+            if time.time() > end:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _in_time(self, awaited: str) -> None:
+        if time.time() - self.began > self.drill.deadline:
+            raise _TooLateError(awaited)
+
+    def _mark(self, mark: str) -> None:
+        self.report.seconds.setdefault(mark, round(time.time() - self.began, 1))
+
+
+def _banner(target: ssh.Target) -> bool:
+    try:
+        with socket.create_connection(
+            (target.address, target.port), timeout=ANSWER_SECONDS
+        ) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False

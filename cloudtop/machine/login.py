@@ -1,0 +1,118 @@
+"""Where the machine answers ssh, and with which host key."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cloudtop import paths
+from cloudtop.aws import find as ec2
+from cloudtop.aws.find import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import ssh
+from cloudtop.settings.clouds import Cloud
+from cloudtop.settings.settings import Settings
+
+DEFAULT_NAME = "cloudtop"
+
+HOST_KEY_TAG = "cloudtop:host-key"
+
+# What EC2 says of a request whose machine was stopped by its owner, or by itself when idle
+STOPPED_CODE = "instance-stopped-by-user"
+
+START = "python runner.py start"
+
+# One line a file: its name, then the JSON that a boot program left there
+ASK_MACHINE = (
+    'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
+)
+
+
+def login(name: str) -> str:
+    """The command that logs in to a cloudtop."""
+    return "python runner.py ssh" + ("" if name == DEFAULT_NAME else f" --name {name}")
+
+
+def target_of(settings: Settings, cloud: Cloud, instance: Any) -> ssh.Target | None:
+    """The machine as ssh reaches it; None while it has no address."""
+    if not instance or instance["State"]["Name"] != "running":
+        return None
+    address = instance.get("PublicIpAddress")
+    if not address:
+        return None
+    state = paths.state_directory(cloud.name, settings.name)
+    return ssh.Target(settings.name, address, cloud.ssh_port, settings.ssh_key, state)
+
+
+def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
+    """The machine to log in to, its pinned key at hand.
+
+    On a computer that has never seen the cloudtop, the key comes from the volume's tag.
+    Raises CloudtopError where there is no machine, with what EC2 says of it.
+    """
+    target = target_of(settings, cloud, found.instance)
+    if target is None:
+        told = (found.request or {}).get("Status", {}).get("Code")
+        hint = START if told == STOPPED_CODE else "python runner.py provision"
+        raise CloudtopError(_why_no_machine(settings, found), f"Try: {hint}")
+    pin_from_tag(target, found.volume)
+    return target
+
+
+def without_volume(found: Found) -> str:
+    """What to know before logging in to a machine that EC2 shows without its volume, or nothing.
+
+    Its own host key is another than the volume's, at which OpenSSH cries out.
+    """
+    instance, volume = found.instance or {}, found.volume
+    holders = [each["InstanceId"] for each in (volume or {}).get("Attachments", [])]
+    if volume is None or instance.get("InstanceId") in holders:
+        return ""
+    return (
+        f"The volume {volume['VolumeId']}, which keeps the ssh host key, is not at"
+        f" {instance.get('InstanceId')} (yet). Where ssh refuses its key, wait a minute, or run:"
+        " python runner.py provision, which checks the key with EC2's console and says what is"
+        " wrong.\n"
+    )
+
+
+def pin_from_tag(target: ssh.Target, volume: Any) -> None:
+    """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
+    key = ec2.tags(volume or {}).get(HOST_KEY_TAG)
+    if key and not target.known_hosts.exists():
+        target.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.known_hosts.write_text(f"{target.alias} {key}\n")
+
+
+def _why_no_machine(settings: Settings, found: Found) -> str:
+    request = found.request
+    if request is None:
+        return f"There is no cloudtop {settings.name!r} of {settings.owner} in {settings.region}."
+    told = request.get("Status", {})
+    return (
+        f"The cloudtop {settings.name!r} has no running machine: its request"
+        f" {request['SpotInstanceRequestId']} is {request['State']}"
+        f" ({told.get('Code')}: {told.get('Message')})."
+    )
+
+
+def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
+    """What the boot programs wrote on the machine: file stem to its JSON."""
+    if not target.known_hosts.exists():
+        return None
+    answer = ssh.ask(target, ASK_MACHINE)
+    if answer is None:
+        return None
+    told = {}
+    for line in answer.splitlines():
+        name, _, text = line.partition(" ")
+        try:
+            told[name.removesuffix(".json")] = json.loads(text)
+        except (ValueError, RecursionError):
+            told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
+    return told
+
+
+def pinned_differs(target: ssh.Target) -> bool:
+    """Whether a key is pinned for the machine, and it has another."""
+    return target.known_hosts.exists() and ssh.key_differs(target)

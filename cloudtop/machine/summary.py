@@ -1,0 +1,156 @@
+"""What a cloudtop is right now, in a few rows for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cloudtop import rates
+from cloudtop.foreign import plain
+from cloudtop.machine import reap_journal
+from cloudtop.machine.login import START, STOPPED_CODE
+
+NO_ANSWER = [("machine", "could not be asked: python runner.py ssh")]
+OTHER_KEY = [
+    ("machine", "has another ssh host key than the one that is pinned, which the volume keeps:"),
+    ("", "most likely it is without its volume. This checks the key with EC2's console"),
+    ("", "and says what is wrong: python runner.py provision"),
+]
+
+
+Rows = list[tuple[str, str]]
+
+
+def render(status: dict[str, Any]) -> str:
+    """The summary that ends ``provision`` and that ``status`` prints."""
+    machine, instance = status["machine"] or {}, status["instance"]
+    rows = [
+        ("cloudtop", f"{status['name']} of {status['owner']}, {status['cloud']} cloud"),
+        *_request(status["request"], status["next_relaunch"]),
+        *_instance(status),
+        *_part("address", machine.get("elastic-ip")),
+        *_part("array", machine.get("ephemeral-raid")),
+        *_volume(status["volume"]),
+        *_part("", machine.get("persistent-mount")),
+        *([("snapshots", status["schedule"]["sentence"])] if status["schedule"] else []),
+        *_part("idle", machine.get("idle")),
+    ]
+    if reap := reap_journal.last(machine.get("reaps")):
+        rows.append(("last away", reap))
+    month = f"${status['worst_month']:.2f}, an average one ({rates.HOURS_PER_MONTH} h)"
+    rows += [*money(status["money"] or {}), ("worst month", f"{month}, every hour at the bid")]
+    if instance and instance["state"] != "stopped":
+        rows.append(("log in", status["login"]))
+    return "\n".join(f"  {key:<12} {plain(value)}" for key, value in rows)
+
+
+def _request(request: dict[str, Any] | None, next_relaunch: str | None) -> Rows:
+    if not request:
+        return [("request", "none: python runner.py provision makes one")]
+    state = f"{request['state']} ({request['status']})"
+    rows = [("request", f"{request['id']}, bid ${request['bid']:.2f}/h, {state}")]
+    if request["valid_until"]:
+        rows.append(("valid until", request["valid_until"]))
+    if next_relaunch:
+        rows.append(("next boot", next_relaunch))
+    return rows
+
+
+def _instance(status: dict[str, Any]) -> Rows:
+    """The machine as EC2 shows it, and why it is not in use."""
+    instance, request = status["instance"], status["request"] or {}
+    if not instance:
+        return []
+    where = f" at {instance['address']}" if instance["address"] else ""
+    state = f"{instance['state']} in {instance['zone']}{where}"
+    rows = [("instance", f"{instance['type']} {instance['id']}, {state}")]
+    if instance["state"] != "running":
+        why = _not_running(instance["state"], request.get("status") or "")
+        return [*rows, ("stopped", why)] if why else rows
+    if status["machine"] is None:
+        rows += OTHER_KEY if status["host_key_differs"] else NO_ANSWER
+    return rows
+
+
+def _volume(volume: dict[str, Any] | None) -> Rows:
+    if not volume:
+        return []
+    return [("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}")]
+
+
+def _part(title: str, part: Any) -> Rows:
+    """What a program of the machine says of itself, after the size of what it mounted.
+
+    It is a machine's, so nothing of its form is relied on.
+    """
+    if not part:
+        return []
+    about = part if isinstance(part, dict) else {}
+    size = about.get("bytes")
+    shown = f"{size / 2**30:.1f} GiB: " if size and isinstance(size, int | float) else ""
+    return [(title, shown + str(about.get("message", "says nothing")))]
+
+
+def _not_running(state: str, code: str) -> str:
+    """Who can start a stopped machine again; EC2 alone does where EC2 has stopped it.
+
+    (EC2 User Guide, spot-interruptions and spot-request-status.)
+    """
+    if code == STOPPED_CODE:
+        return f"by you, or as it was idle; to have it back: {START}"
+    if state in {"stopping", "stopped"} and "stop" in code:
+        return "by EC2, which alone starts it again, as soon as it can for this bid"
+    return ""
+
+
+def money(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rows of the part ``money``; none where it is not known."""
+    if not told:
+        return []
+    rows = []
+    if told["bid"] is not None:
+        rows.append(("price", _price(told)))
+    spent, most = told["so_far"], "at most " if told["at_most"] else ""
+    hours = f" ({told['hours_run']:.1f} h)"
+    names = {"machine": "machine", "address": "address", "root": "root disk", "volume": "volume"}
+    parts = [
+        f"{name} ${spent[key]:.2f}{hours if key == 'machine' else ''}"
+        for key, name in {**names, "snapshots": "snapshots", "replaced": "old volumes"}.items()
+        if spent[key]
+    ]
+    rows.append(
+        (
+            "this month",
+            f"{most}${spent['total']:.2f} so far{': ' if parts else ''}{', '.join(parts)}",
+        )
+    )
+    rows += [("", f"at most: {why}") for why in told["at_most"]]
+    rows += [("", note) for note in told["notes"]]
+    projected, worst = told["projection"]["total"], told["worst"]["total"]
+    rows.append(("projected", f"{most}${projected:.2f} by the month's end, if all stays as it is"))
+    if told["bid"] is not None:
+        rows.append(("at worst", f"${worst:.2f} by then, if it runs from now on at the bid"))
+    if told["budget"]:
+        rows.append(("budget", _budget(told["budget"])))
+    return rows
+
+
+def _price(told: dict[str, Any]) -> str:
+    price, bid = told["price"], told["bid"]
+    if price is None:
+        return f"not known now, bid {dollars(bid)}/h"
+    if price > bid:
+        return f"{dollars(price)}/h now, above the bid of {dollars(bid)}"
+    below = f"{round(100 * (bid - price) / bid)}% below it" if price < bid else "just the price"
+    return f"{dollars(price)}/h now, bid {dollars(bid)} ({below})"
+
+
+def _budget(told: dict[str, Any]) -> str:
+    if not told["warning"]:
+        return f"${told['dollars']:.2f} a month, {told['percent']:g}% of it is gone"
+    return f"WARNING: {told['warning']}"
+
+
+def dollars(amount: float) -> str:
+    """A price to the hundredth of a cent, with at least its cents: $0.20, $0.1412."""
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,38 @@
+"""Why a machine went silent while a playbook ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cloudtop.aws.find import Found
+from cloudtop.aws.request_state import standing
+from cloudtop.errors import CloudtopError
+from cloudtop.playbooks.run import Unreachable
+
+# Provision takes a new machine in; what does so itself (a switch, say) goes on by itself
+GO_ON, AGAIN = "To go on: python runner.py provision", "To go on: run the same command again"
+
+
+def lost(failed: Unreachable, look: Callable[[], Found], go_on: str) -> CloudtopError:
+    """Why a machine went silent in the middle of a run, as far as EC2 tells when asked by ``look``.
+
+    ``go_on`` is the hint's last line, GO_ON or AGAIN.
+    Where it can't be asked, this computer's own network is the likely cause, so its sentence stays.
+    """
+    try:
+        found = look()
+    except CloudtopError as unasked:
+        return CloudtopError(
+            f"{failed.host} does not answer, and EC2 could not be asked why: {unasked.message}",
+            f"{failed.hint}\n{unasked.hint}".rstrip(),
+        )
+    instance = found.instance or {}
+    runs = (
+        instance.get("InstanceId") == failed.host
+        and instance.get("State", {}).get("Name") == "running"
+    )
+    if runs:
+        sentence = f"{failed.host} does not answer, though EC2 calls it running: {failed.message}"
+    else:
+        sentence = f"{failed.host} does not run any more: {standing(found)}."
+    return CloudtopError(sentence, f"{failed.hint}\n{go_on}")

@@ -1,0 +1,253 @@
+"""The drill's verdict: everything that did not come back is named, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudtop.aws import find as ec2
+from cloudtop.aws.find import Found
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import drill, drill_report, ssh
+from cloudtop.settings import clouds
+from tests.cloud import client, fake_cloud
+
+
+def found(instance: str, **other: Any) -> Found:
+    values = {"request": "sir-1", "volume": "vol-1", "attached": [instance], **other}
+    return Found(
+        request={"SpotInstanceRequestId": values["request"], "State": "active"},
+        instance={"InstanceId": instance, "State": {"Name": "running"}},
+        volume={
+            "VolumeId": values["volume"],
+            "Attachments": [{"InstanceId": each} for each in values["attached"]],
+        },
+    )
+
+
+WAS = {
+    "id": "1a2b",
+    "bytes": "c0ffee  -",
+    "host_key": "AAAA",
+    "array": '["mounted",2,1000,"xfs"]',
+    "dotfiles": "d07  -",
+    "saved_work": "5a7e  -",
+}
+BACK = {"event": "back", "previous": "i-1", "instance": "i-2", "away_seconds": 40}
+IS = {**WAS, "ready": True, "old_array": "", "docker": "/mnt/ephemeral/docker", "back": BACK}
+BEFORE = drill_report.Before(found("i-1"), WAS)
+
+
+def missing(after: dict[str, Any], seen: Found) -> list[str]:
+    return [check.name for check in drill_report.checks(BEFORE, seen, after) if not check.good]
+
+
+def test_machine_that_is_as_it_was_passes() -> None:
+    assert missing(IS, found("i-2")) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "after"),
+    [
+        ("bytes on the volume", {"bytes": "beef  -"}),
+        ("bytes on the volume", {"bytes": None}),
+        ("ssh host key", {"host_key": "BBBB"}),
+        ("array", {"array": '["plain directory",0,0,""]'}),
+        ("array is blank", {"old_array": "/mnt/ephemeral/drill-1a2b"}),
+        ("docker on the array", {"docker": ""}),
+        ("dotfiles", {"dotfiles": "d08  -"}),
+        ("saved work", {"saved_work": ""}),
+        ("journal", {"back": None}),
+        ("journal", {"back": {**BACK, "instance": "i-3"}}),
+    ],
+)
+def test_what_did_not_come_back_on_the_machine_is_named(what: str, after: dict[str, Any]) -> None:
+    assert missing({**IS, **after}, found("i-2")) == [what]
+
+
+def test_work_that_nobody_could_save_is_not_missing() -> None:
+    told = drill_report.checks(BEFORE, found("i-2"), {**IS, "saved_work": ""}, warned=False)
+    assert [check.name for check in told if not check.good] == []
+
+
+def test_timeline_has_the_notice_and_the_end_of_saving_from_the_journal() -> None:
+    line = {"time": "2026-01-31T12:00:09Z", "saved": {"seconds": 7}}
+    times = drill_report.times_of(line)
+    assert times["saved"] - times["notice"] == 7
+    assert times["saved"] == 1769860809.0
+    assert drill_report.times_of(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("what", "seen"),
+    [
+        ("one request", {"request": "sir-2"}),
+        ("one volume", {"volume": "vol-2"}),
+        ("one attachment", {"attached": []}),
+        ("one attachment", {"attached": ["i-1"]}),
+        ("one attachment", {"attached": ["i-1", "i-2"]}),
+    ],
+)
+def test_what_did_not_come_back_in_ec2_is_named(what: str, seen: dict[str, Any]) -> None:
+    assert missing(IS, found("i-2", **seen)) == [what]
+
+
+def test_report_shows_times_in_their_order_and_what_is_missing() -> None:
+    report = drill_report.Report(1, "i-1", "i-2", {"ready": 61.5, "gone": 20.0, "ssh": 48.25})
+    report.checks.append(drill_report.Check("array", False, "2 disks before, 0 after"))
+    text = drill_report.render(report)
+    assert text.index("gone") < text.index("ssh") < text.index("ready")
+    assert "MISSING  array: 2 disks before, 0 after" in text
+    assert not report.good
+
+
+def test_report_without_any_check_is_not_good() -> None:
+    assert not drill_report.Report(1, "i-1").good
+
+
+def test_cloud_that_cannot_be_told_to_reap_says_where_one_can() -> None:
+    with pytest.raises(CloudtopError, match="takes machines away when it likes") as refused:
+        clouds.take_away(clouds.load("aws"), "i-1", ())
+    assert "--cloud rehearsal" in refused.value.hint
+
+
+class Box:
+    """A cloudtop in a cloud without machines: its sshd is a line, its boot is one API call."""
+
+    def __init__(self, endpoint: str, scratch: Path) -> None:
+        self.endpoint = endpoint
+        self.ec2 = client(endpoint)
+        self.scratch = scratch
+        self.servers: dict[str, socketserver.TCPServer] = {}
+        self.volume = self.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+        self.request = self.ec2.request_spot_instances(
+            SpotPrice="0.20",
+            Type="persistent",
+            LaunchSpecification={
+                "ImageId": self.ec2.describe_images()["Images"][0]["ImageId"],
+                "InstanceType": "i3.4xlarge",
+                "Placement": {"AvailabilityZone": "us-east-1a"},
+            },
+        )["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+        self.comes_back = self.boots = True
+
+    def look(self) -> Found:
+        (request,) = self.ec2.describe_spot_instance_requests(
+            SpotInstanceRequestIds=[self.request]
+        )["SpotInstanceRequests"]
+        (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
+        return Found(request, ec2.instance_of(self.ec2, self.request), volume)
+
+    def target(self, seen: Found) -> ssh.Target | None:
+        instance = seen.instance or {}
+        address = instance.get("PublicIpAddress")
+        if not address or instance["State"]["Name"] != "running":
+            return None
+        if address not in self.servers:
+            self.servers[address] = server = Sshd((address, 0), SaysSsh)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = self.servers[address].server_address[1]
+        return ssh.Target("box", address, int(port), self.scratch, self.scratch)
+
+    def reap(self, instance: str) -> None:
+        given = {"instance": instance, "notice": 0.2, "keep_down": 0 if self.comes_back else 3600}
+        request = urllib.request.Request(
+            f"{self.endpoint}/localcloud/reap",
+            data=json.dumps(given).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request).close()
+
+    def boot(self, seen: Found) -> None:
+        """What the machine does by itself: take the volume once it is free."""
+        instance = (seen.instance or {}).get("InstanceId")
+        (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
+        if self.boots and instance and volume["State"] == "available":
+            self.ec2.attach_volume(VolumeId=self.volume, InstanceId=instance, Device="/dev/xvdj")
+
+
+class Sshd(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+
+class SaysSsh(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(b"SSH-2.0-test\r\n")
+
+
+class BoxDrill(drill.Drill):
+    """The drill with a machine that answers for itself, as there is no real one to log in to."""
+
+    box: Box
+
+    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
+        self.box.boot(found)
+        (volume,) = self.box.ec2.describe_volumes(VolumeIds=[self.box.volume])["Volumes"]
+        told = [each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"]
+        if told != [(found.instance or {}).get("InstanceId")]:
+            return {"ready": False} if script == "drill_after.sh" else None
+        back = {**BACK, "instance": told[0]}
+        return {**IS, "back": back, "times": {"array": 1.0, "volume": time.time()}}
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    with fake_cloud(tmp_path / "cloud") as (endpoint, _server, _host):
+        made = Box(endpoint, tmp_path)
+        yield made
+        for server in made.servers.values():
+            server.shutdown()
+            server.server_close()
+
+
+def drill_of(box: Box, **options: Any) -> BoxDrill:
+    made = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
+    made.box = box
+    while not (box.look().volume or {})["Attachments"]:
+        box.boot(box.look())
+        time.sleep(0.1)
+    while made.ask(box.look(), "drill_before.sh") is None:
+        time.sleep(0.1)
+    return made
+
+
+def test_reaps_one_after_the_other_are_followed_to_the_next_machine(box: Box) -> None:
+    running = drill_of(box)
+    first, second = running.run(), running.run()
+    assert [check.name for check in first.checks + second.checks if not check.good] == []
+    assert (first.reap, second.reap) == (1, 2)
+    assert second.instance == first.next_instance != first.instance
+    times = first.seconds
+    assert times["request open"] <= times["gone"] <= times["relaunched"] <= times["ssh"]
+    assert times["ssh"] <= times["ready"]
+    # The machine said this of a time before the reap, so it is not shown
+    assert "array" not in times
+
+
+def test_machine_that_does_not_come_back_is_a_failed_check(box: Box) -> None:
+    running = drill_of(box, deadline=2.0)
+    box.comes_back = False
+    report = running.run()
+    assert not report.good
+    assert [(check.name, check.seen) for check in report.checks] == [
+        ("a machine that answers on its ssh port", "not within 2 s")
+    ]
+    assert report.next_instance == ""
+
+
+def test_machine_that_is_not_whole_is_not_taken_away(box: Box) -> None:
+    running = drill_of(box)
+    instance = (box.look().instance or {})["InstanceId"]
+    box.boots = False
+    box.ec2.detach_volume(VolumeId=box.volume, InstanceId=instance)
+    with pytest.raises(CloudtopError, match="no whole machine"):
+        running.run()
+    assert (box.look().instance or {})["InstanceId"] == instance

@@ -1,0 +1,343 @@
+"""Ending a machine from the laptop: what could not be saved is asked about, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cloudtop import paths
+from cloudtop.aws.find import Found
+from cloudtop.command import Context
+from cloudtop.commands import bake, converge, watch
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import conversation, save_work
+from cloudtop.settings import clouds, settings
+from tests.parts.departing import Departing, until
+from tests.parts.reaped import STOPPED
+from tests.parts.saved import Tree
+
+INSTANCE = {"InstanceId": "i-0abc", "State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"}
+VOLUME = {"Tags": [{"Key": "cloudtop:host-key", "Value": "ssh-ed25519 AAAA"}]}
+ROOT = paths.ROOT
+DOCKER_AGAIN = "systemctl start docker.socket docker.service"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Departing]:
+    """A machine that ssh reaches: the program that is sent runs on it, with its configuration."""
+    (tmp_path / "machine").mkdir()
+    machine = Departing(tmp_path / "machine")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
+    machine.stub("sudo", 'shift\nexec "$@"')
+    config, own = machine.config(), machine.environment["PATH"]
+    place = tmp_path / "laptop"
+    place.mkdir()
+    script = (
+        f'#!/bin/sh\nexport TREE={machine.tree} PATH={own}\nfor last; do :; done\n'
+        f'exec sh -c "$last {config}"\n'
+    )  # fmt: skip
+    (place / "ssh").write_text(script)
+    (place / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
+    for key, value in machine.environment.items():
+        if key.startswith("GIT_"):
+            monkeypatch.setenv(key, value)
+    yield machine
+    until("the end is kept by nobody", lambda: not machine.keepers())
+
+
+@pytest.fixture
+def tree(machine: Departing) -> Tree:
+    tree = Tree(machine.array / "project")
+    tree.write("file", "changed\n")
+    return tree
+
+
+def silent(tmp_path: Path) -> None:
+    """From now on ssh can't connect."""
+    ssh = tmp_path / "laptop/ssh"
+    ssh.write_text("#!/bin/sh\necho 'ssh: connect to host x port 22: timed out' >&2\nexit 255\n")
+
+
+def context(**options: Any) -> Context:
+    given = Namespace(**{"yes": True, "lose_work": False, "verbose": 0, **options})
+    return Context(given, settings.load(), clouds.load("rehearsal"), ())
+
+
+def end(given: Context, action: str = "terminate", inside: Any = lambda: None) -> None:
+    with save_work.ending(given, [INSTANCE], VOLUME, action):
+        inside()
+
+
+def is_back(machine: Departing) -> None:
+    assert machine.is_mounted
+    docker = [line for line in machine.log if line in (STOPPED[1], DOCKER_AGAIN)]
+    assert docker[-1:] in ([], [DOCKER_AGAIN])
+
+
+def test_a_machine_whose_work_is_saved_is_held_for_its_end(
+    machine: Departing, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end(context(), inside=lambda: assert_ready(machine))
+    said = capsys.readouterr().out
+    assert "Saved: 1 git work trees, 0 other places, " in said
+    assert "The volume is unmounted." in said
+    # EC2 would have ended it by now
+    assert not machine.is_mounted
+    take_back(machine)
+
+
+def assert_ready(machine: Departing) -> None:
+    assert machine.steps == machine.all_steps
+
+
+def take_back(machine: Departing) -> None:
+    machine.call("back").hears("back")
+    is_back(machine)
+
+
+def test_work_that_does_not_fit_is_named_and_nothing_is_ended(
+    machine: Departing, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.settings["tree_cap_mib"] = 0
+    machine.config()
+    with pytest.raises(save_work.NotSaved) as refused:
+        end(context(), inside=lambda: pytest.fail("it was ended"))
+    assert f"Not all of {tree.place} was saved: " in refused.value.message
+    assert "--lose-work" in refused.value.hint
+    assert "i-0abc goes on: its volume is mounted" in capsys.readouterr().out
+    is_back(machine)
+
+
+def test_what_could_not_be_saved_is_given_up_by_an_option(machine: Departing, tree: Tree) -> None:
+    machine.settings["tree_cap_mib"] = 0
+    machine.config()
+    ended: list[str] = []
+    end(context(lose_work=True), inside=lambda: ended.append("it"))
+    assert ended == ["it"]
+    take_back(machine)
+
+
+@pytest.mark.parametrize(("word", "ends"), [("y", True), ("n", False), ("", False)])
+def test_somebody_at_a_terminal_is_asked_once_more(
+    machine: Departing, monkeypatch: pytest.MonkeyPatch, word: str, ends: bool
+) -> None:
+    machine.hook("dump", "exit 3")
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return word
+
+    monkeypatch.setattr("builtins.input", answer)
+    ended: list[str] = []
+    try:
+        end(context(yes=False), "stop", inside=lambda: ended.append("it"))
+    except save_work.NotSaved as refused:
+        assert "dump ended with 3." in refused.message
+    assert (len(asked), bool(ended)) == (1, ends)
+    assert "stopped all the same?" in asked[0]
+    take_back(machine)
+
+
+def test_a_volume_that_was_not_mounted_is_not_nothing_to_save(machine: Departing) -> None:
+    machine.mounted("")
+    with pytest.raises(save_work.NotSaved, match="The volume is not mounted for writing on i-0abc"):
+        end(context())
+
+
+@pytest.mark.parametrize(
+    ("instance", "volume", "words"),
+    [
+        ({**INSTANCE, "PublicIpAddress": ""}, VOLUME, "i-0abc has no public address"),
+        (INSTANCE, {}, "i-0abc was never converged"),
+    ],
+)
+def test_a_machine_that_cannot_be_logged_in_to_is_not_ended(
+    machine: Departing, instance: Any, volume: Any, words: str
+) -> None:
+    given = context()
+    with (
+        pytest.raises(save_work.NotSaved, match=words),
+        save_work.ending(given, [instance], volume),
+    ):
+        pytest.fail("it was ended")
+    with save_work.ending(context(lose_work=True), [instance], volume):
+        pass
+
+
+def test_one_that_does_not_run_has_nothing_to_save(machine: Departing) -> None:
+    stopped = {**INSTANCE, "State": {"Name": "stopped"}}
+    with save_work.ending(context(), [stopped, None], VOLUME):
+        assert machine.steps == []
+
+
+def test_a_machine_without_a_guard_is_not_ended(machine: Departing) -> None:
+    (machine.tree / "bin/cloudtop-reap").unlink()
+    with pytest.raises(save_work.NotSaved, match="No guard that could save work is installed"):
+        end(context())
+    end(context(lose_work=True))
+
+
+def test_a_silent_machine_is_let_in_first_and_then_not_ended(
+    machine: Departing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    real = (tmp_path / "laptop/ssh").read_text()
+
+    def opens(_context: Context, names: list[str]) -> dict[str, int]:
+        opened.extend(names)
+        return {}
+
+    monkeypatch.setattr(save_work, "run_playbooks", opens)
+    silent(tmp_path)
+    for refuses in (end, lambda given: save_work.check(given, [INSTANCE], VOLUME)):
+        with pytest.raises(save_work.NotSaved, match=r"does not answer \(ssh: connect.* timed out"):
+            refuses(context())
+    assert opened == ["reach.yml", "reach.yml"]
+
+    def helps(_context: Context, names: list[str]) -> dict[str, int]:
+        (tmp_path / "laptop/ssh").write_text(real)
+        return {}
+
+    monkeypatch.setattr(save_work, "run_playbooks", helps)
+    end(context())
+    assert not machine.is_mounted
+    take_back(machine)
+
+
+def test_trouble_of_this_computers_own_opens_no_port(machine: Departing, tmp_path: Path) -> None:
+    ssh = tmp_path / "laptop/ssh"
+    ssh.write_text("#!/bin/sh\necho 'command-line line 0: keyword identityfile' >&2\nexit 255\n")
+    with pytest.raises(save_work.NotSaved, match="keyword identityfile"):
+        end(context())
+
+
+def test_an_end_that_ec2_refuses_is_taken_back(
+    machine: Departing, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise CloudtopError("EC2 answered UnauthorizedOperation.")
+
+    with pytest.raises(CloudtopError, match="UnauthorizedOperation"):
+        end(context(), inside=fails)
+    assert "i-0abc goes on: its volume is mounted" in capsys.readouterr().out
+    is_back(machine)
+
+
+def test_an_end_that_cannot_be_taken_back_from_here_is_by_the_machine(
+    machine: Departing, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(save_work, "HELD_SECONDS", 1)
+
+    def fails() -> None:
+        silent(tmp_path)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        end(context(), inside=fails)
+    assert "By itself it mounts the volume" in capsys.readouterr().out
+    until("it does so", lambda: DOCKER_AGAIN in machine.log)
+    is_back(machine)
+
+
+@pytest.mark.parametrize("deadly", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_while_it_saves_the_machine_goes_on(
+    machine: Departing, tree: Tree, tmp_path: Path, deadly: signal.Signals
+) -> None:
+    """Ctrl-C reaches the whole group of processes of a terminal, ssh too."""
+    machine.settings["silence"] = 3
+    machine.config()
+    machine.hook("slow", f'until [ -e "{machine.tree}/go" ]; do :; done')
+    script = (
+        "from tests.cloudtop.machine.test_save_work import *\n"
+        "try:\n    end(context())\n"
+        "except KeyboardInterrupt:\n    sys.exit(130)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
+    )  # fmt: skip
+    until("it saves", lambda: "terminate" in machine.told())
+    os.killpg(process.pid, deadly)
+    until("it hears", lambda: (machine.tree / "run/farewell/reap.off").exists())
+    (machine.tree / "go").touch()
+    said, _ = process.communicate(timeout=60)
+    if deadly == signal.SIGINT:
+        assert process.returncode == 130
+        assert "i-0abc goes on: its volume is mounted" in said
+    until("the end is kept by nobody", lambda: not machine.keepers())
+    is_back(machine)
+    assert STOPPED[1] not in machine.log
+    assert "called off" in machine.told()
+
+
+def test_the_program_that_is_sent_needs_no_posix_shell() -> None:
+    line = conversation.command(save_work.PROGRAM, ["end", "180", "terminate"])
+    assert len(line) < 100_000
+    assert not set(line) & set("\n\\!$`%")
+
+
+def test_what_is_not_whole_is_told_by_the_report() -> None:
+    place = {"path": "/mnt/x", "complete": False, "trouble": "it is big", "files": 1, "bytes": 2}
+    saved: dict[str, Any] = {"trees": [place], "paths": [], "bytes": 2}
+    report = {"saved": saved, "mounted": True, "volume": "read-only", "held": "vim (9)"}
+    told = save_work.saved_work("i-1", {"guard": True, "report": {**report, "seconds": 3}})
+    assert not told.whole
+    assert str(told).splitlines() == [
+        "Saved: 1 git work trees, 0 other places, 2 bytes in 3 s. The volume is read-only now; it"
+        " is held by vim (9).",
+        "Not all of /mnt/x was saved: it is big.",
+    ]
+    for answer, words in (
+        (None, "did not say in time"),
+        ({"guard": True, "report": None}, "left no report"),
+        ({"guard": True, "report": {**report, "saved": None}}, "failed: nothing was saved"),
+        ({"guard": True, "report": {**report, "saved": {"complete": False}}}, "Not all places"),
+    ):
+        told = save_work.saved_work("i-1", answer)
+        assert words in str(told)
+        assert not told.whole
+    assert replace(told, incomplete=()).whole
+
+
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
+    machine: Departing, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    """The setting cloudtop_renew says yes to the change, and not to losing work."""
+    machine.hook("dump", "exit 3")
+    request = {"LaunchSpecification": {"ImageId": "ami-1"}}
+    found = Found(request, INSTANCE, VOLUME)
+    wanted = replace(
+        context(yes=yes), settings=settings.load(["cloudtop_renew=true", "cloudtop_image=ami-2"])
+    )
+    monkeypatch.setattr(bake, "images_of", lambda _context: [])
+    monkeypatch.setattr(Context, "find", lambda _context: found)
+    runs: list[Any] = []
+
+    def run(_context: Context, more: Any) -> set[str]:
+        runs.append(more)
+        return {"i-0abc"}
+
+    monkeypatch.setattr(converge, "run", run)
+    told: list[str] = []
+    watch.make_whole(wanted, told.append)
+    assert runs == [{"cloudtop_renew": False}]
+    assert "the machine keeps its image: " in told[0]
+    (machine.hooks / "dump").unlink()
+    watch.make_whole(wanted, told.append)
+    assert runs[1:] == [{"cloudtop_renew": True}]
+    take_back(machine)

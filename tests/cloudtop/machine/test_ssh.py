@@ -1,0 +1,87 @@
+"""ssh: the key is pinned and checked, and other programs can use the block."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+from cloudtop.machine import ssh
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssh.Target:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return ssh.Target("box", "127.77.0.5", 2222, tmp_path / "my keys" / "id", tmp_path / "my state")
+
+
+def test_openssh_reads_the_block_as_meant(target: ssh.Target, tmp_path: Path) -> None:
+    block = tmp_path / "config"
+    block.write_text(ssh.config_block(target))
+    told = subprocess.run(
+        ["ssh", "-G", "-F", str(block), "cloudtop-box"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert "hostname 127.77.0.5" in told
+    assert "port 2222" in told
+    assert "user ubuntu" in told
+    assert "stricthostkeychecking true" in told
+    assert "hostkeyalias cloudtop-box" in told
+    assert f"identityfile {target.key}" in told
+    assert f"userknownhostsfile {target.known_hosts}" in told
+
+
+def test_command_comes_after_the_options(target: ssh.Target) -> None:
+    argv = ssh.arguments(target, ["ls", "-l"])
+    assert argv[-4:] == ["cloudtop-box", "--", "ls", "-l"]
+    assert "StrictHostKeyChecking=yes" in argv
+
+
+def test_refuses_to_log_in_without_pinned_key(target: ssh.Target) -> None:
+    with pytest.raises(CloudtopError, match="not pinned"):
+        ssh.log_in(target, [])
+
+
+def test_write_keeps_other_cloudtops_and_the_owners_config(
+    target: ssh.Target, tmp_path: Path
+) -> None:
+    main = tmp_path / ".ssh" / "config"
+    main.parent.mkdir()
+    main.write_text("Host mine\n  User me\n")
+    ssh.write_config(target)
+    ssh.write_config(ssh.Target("other", "127.77.0.6", 2222, target.key, target.state))
+    ssh.write_config(ssh.Target("box", "127.77.0.9", 2222, target.key, target.state))
+    written = paths.ssh_include_file().read_text()
+    assert written.count("Host cloudtop-box") == 1
+    assert "127.77.0.9" in written
+    assert "127.77.0.5" not in written
+    assert "Host cloudtop-other" in written
+    assert main.read_text() == f"{ssh.INCLUDE}\n\nHost mine\n  User me\n"
+
+
+def test_write_goes_through_a_link_into_dotfiles(target: ssh.Target, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles-config"
+    real.write_text("")
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").symlink_to(real)
+    ssh.write_config(target)
+    assert (tmp_path / ".ssh" / "config").is_symlink()
+    assert ssh.INCLUDE in real.read_text()
+
+
+def test_a_block_that_was_written_is_renewed_with_a_new_address(target: ssh.Target) -> None:
+    moved = ssh.Target("box", "127.77.0.9", 2222, target.key, target.state)
+    other = ssh.Target("other", "127.77.0.6", 2222, target.key, target.state)
+    assert ssh.renew_config(moved) is None
+    assert not paths.ssh_include_file().exists()
+    ssh.write_config(target)
+    ssh.write_config(other)
+    assert ssh.renew_config(target) is None
+    assert ssh.renew_config(moved) == paths.ssh_include_file()
+    written = paths.ssh_include_file().read_text()
+    assert "127.77.0.5" not in written
+    assert ssh.config_block(moved) in written
+    assert ssh.config_block(other) in written

@@ -1,0 +1,70 @@
+"""What a machine told of its times away, once it can't be asked any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudtop.aws.find import Found
+from cloudtop.money.journal_cache import FILE, Journals, journals
+
+TOLD = [{"event": "back", "instance": "i-2"}]
+OTHER = [{"event": "back", "instance": "i-3"}]
+NOTHING = Journals(None, None)
+
+
+def found(
+    request: str | None = "sir-1", instance: str | None = "i-2", launched: str = "9"
+) -> Found:
+    return Found(
+        request={"SpotInstanceRequestId": request} if request else None,
+        instance={"InstanceId": instance, "LaunchTime": launched} if instance else None,
+        volume=None,
+    )
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A directory that does not exist before the machine was asked once."""
+    place = tmp_path / "state/cloudtop"
+    assert journals(place, found(), TOLD) == Journals(TOLD, TOLD)
+    return place
+
+
+def test_the_same_launch_has_the_whole_journal(kept: Path) -> None:
+    assert journals(kept, found(), None) == Journals(TOLD, TOLD)
+
+
+@pytest.mark.parametrize("now", [found(launched="10"), found(instance="i-3"), found(instance=None)])
+def test_another_launch_has_what_was_before_the_request(kept: Path, now: Found) -> None:
+    assert journals(kept, now, None) == Journals(None, TOLD)
+
+
+@pytest.mark.parametrize("now", [found(request="sir-2"), found(request=None, instance=None)])
+def test_another_request_knows_nothing(kept: Path, now: Found) -> None:
+    assert journals(kept, now, None) == NOTHING
+
+
+def test_the_newest_answer_is_kept(kept: Path) -> None:
+    journals(kept, found(), OTHER)
+    assert journals(kept, found(), None) == Journals(OTHER, OTHER)
+    # No answer is none
+    journals(kept, found(), {"trouble": "torn"})
+    assert journals(kept, found(), None) == Journals(OTHER, OTHER)
+
+
+def test_nothing_was_kept_yet(tmp_path: Path) -> None:
+    assert journals(tmp_path, found(), None) == NOTHING
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"request": "sir-1"}', '{"journal": 7}', "\0"])
+def test_a_damaged_file_is_no_file(kept: Path, text: str) -> None:
+    (kept / FILE).write_text(text)
+    assert journals(kept, found(), None) == NOTHING
+
+
+def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the directory should be")
+    assert journals(tmp_path / "state", found(), TOLD) == Journals(TOLD, TOLD)
+    assert journals(tmp_path / "state", found(), None) == NOTHING

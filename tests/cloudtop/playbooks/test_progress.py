@@ -1,0 +1,117 @@
+"""What a person sees of a run, and which sentence a failure becomes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import count
+
+from cloudtop.playbooks.progress import Progress, failure_message
+
+
+def clock() -> Iterator[float]:
+    yield from (float(second) for second in count())
+
+
+def progress() -> tuple[Progress, io.StringIO]:
+    stream, seconds = io.StringIO(), clock()
+    return Progress(stream, clock=lambda: next(seconds)), stream
+
+
+def task(role: str, name: str) -> dict[str, object]:
+    return {"event": "playbook_on_task_start", "event_data": {"role": role, "task": name}}
+
+
+def test_one_line_a_role_with_seconds_and_changes() -> None:
+    shown, stream = progress()
+    shown.event(task("access", "Ensure the key"))
+    shown.event(
+        {
+            "event": "runner_on_ok",
+            "event_data": {"task": "Ensure the key", "res": {"changed": True}},
+        }
+    )
+    shown.event(task("docker", "Ensure docker"))
+    shown.event({"event": "runner_on_ok", "event_data": {"task": "x", "res": {"changed": False}}})
+    shown.finish()
+    assert [line.split() for line in stream.getvalue().splitlines()] == [
+        ["✓", "access", "1.0", "s", "1", "changed"],
+        ["·", "Ensure", "the", "key"],
+        ["✓", "docker", "1.0", "s", "no", "change"],
+    ]
+
+
+def test_counts_changes_of_every_host() -> None:
+    shown, _ = progress()
+    shown.event(
+        {
+            "event": "playbook_on_stats",
+            "event_data": {"processed": {"localhost": 1, "i-1": 1}, "changed": {"i-1": 3}},
+        }
+    )
+    assert shown.changed == {"localhost": 0, "i-1": 3}
+
+
+def test_first_failure_is_kept_in_the_tasks_own_words() -> None:
+    shown, stream = progress()
+    shown.event(task("spot_request", "Ensure one request"))
+    for message in ("the first", "a later one"):
+        shown.event(
+            {"event": "runner_on_failed", "event_data": {"task": "t", "res": {"msg": message}}}
+        )
+    shown.finish()
+    assert shown.failure and shown.failure.message == "the first"
+    assert "✗ spot_request" in stream.getvalue()
+
+
+def test_ignored_failure_is_no_failure() -> None:
+    shown, _ = progress()
+    shown.event({"event": "runner_on_failed", "event_data": {"ignore_errors": True, "res": {}}})
+    assert shown.failure is None
+
+
+def test_failure_message_never_shows_a_traceback() -> None:
+    text = "It went wrong.\nTraceback (most recent call last):\n  File x"
+    assert failure_message({"msg": text}) == "It went wrong."
+
+
+def test_failure_message_takes_the_failed_item() -> None:
+    result = {
+        "msg": "All items completed",
+        "results": [{"msg": "fine"}, {"failed": True, "msg": "b"}],
+    }
+    assert failure_message(result) == "b"
+
+
+def test_what_a_role_tells_is_shown() -> None:
+    shown, stream = progress()
+    shown.event(task("spot_request", "Compare"))
+    told = {"task_action": "ansible.builtin.debug", "res": {"msg": "its bid is 0.2, not 0.3"}}
+    shown.event({"event": "runner_item_on_ok", "event_data": told})
+    shown.finish()
+    assert "! its bid is 0.2, not 0.3" in stream.getvalue()
+
+
+def test_a_loop_is_one_change() -> None:
+    shown, stream = progress()
+    shown.event(task("access", "Ensure the pairs are gone"))
+    data = {"task": "Ensure the pairs are gone", "res": {"changed": True}}
+    shown.event({"event": "runner_item_on_ok", "event_data": data})
+    shown.event({"event": "runner_on_ok", "event_data": data})
+    shown.finish()
+    assert stream.getvalue().count("Ensure the pairs are gone") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_a_snapshot_is() -> None:
+    stream = Terminal()
+    shown = Progress(stream)
+    shown.event(task("volume_snapshot", "Ensure all bytes are there"))
+    res = {"snapshots": [{"progress": "40%"}]}
+    data = {"task": "Ensure all bytes are there", "res": res}
+    shown.event({"event": "runner_retry", "event_data": data})
+    assert stream.getvalue().endswith("volume_snapshot: Ensure all bytes are there 40%")

@@ -1,0 +1,101 @@
+"""Running playbooks: no secret in the artifacts, host keys checked, logs kept."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+from cloudtop.playbooks import run as playbooks
+from cloudtop.playbooks.progress import Progress
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-the-test"}
+
+
+def run(tmp_path: Path, tasks: str) -> Progress:
+    """Run a play of these tasks on localhost."""
+    play = tmp_path / "play.yml"
+    play.write_text(f"- hosts: localhost\n  connection: local\n  tasks:\n{tasks}")
+    facts = tmp_path / "facts.yml"
+    facts.write_text("{}")
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {hosts: {localhost: {ansible_python_interpreter: python3}}}")
+    progress = Progress(io.StringIO())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "INVENTORY", inventory)
+        playbooks.run(playbooks.Run(play, facts, {"given": "by-us"}), tmp_path / "box", progress)
+    return progress
+
+
+def test_environment_for_ansible_holds_no_secret() -> None:
+    environ = {**KEYS, "PATH": "p", "AWS_REGION": "r", "GITHUB_TOKEN": "t", "LC_ALL": "C"}
+    assert playbooks.safe_environment(environ) == {"PATH": "p", "AWS_REGION": "r", "LC_ALL": "C"}
+
+
+def test_keys_reach_children_through_memory_and_go_with_us() -> None:
+    with playbooks.credentials_in_memory(KEYS) as found:
+        path = Path(found["AWS_SHARED_CREDENTIALS_FILE"])
+        assert "aws_secret_access_key = s3cr3t-of-the-test" in path.read_text()
+    assert not path.exists()
+
+
+def test_no_keys_means_no_credentials_file() -> None:
+    with playbooks.credentials_in_memory({}) as found:
+        assert found == {}
+
+
+def test_run_checks_host_keys_keeps_its_log_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in KEYS.items():
+        monkeypatch.setenv(key, value)
+    seen = tmp_path / "seen"
+    progress = run(
+        tmp_path,
+        f"""
+    - ansible.builtin.copy:
+        dest: {seen}
+        mode: "0600"
+        content: "{{{{ lookup('env', 'ANSIBLE_HOST_KEY_CHECKING') }}}} {{{{ given }}}}
+          {{{{ lookup('file', keys) is search('s3cr3t') }}}}"
+      vars:
+        keys: "{{{{ lookup('env', 'AWS_SHARED_CREDENTIALS_FILE') }}}}"
+""",
+    )
+    assert seen.read_text() == "True by-us True"
+    assert progress.changed == {"localhost": 1}
+    (log,) = (tmp_path / "box" / "logs").iterdir()
+    assert "PLAY RECAP" in log.read_text()
+    written = [path for path in (tmp_path / "box").rglob("*") if path.is_file()]
+    assert not [path for path in written if KEYS["AWS_SECRET_ACCESS_KEY"] in path.read_text()]
+
+
+def test_failure_is_the_tasks_sentence_and_the_path_of_the_log(tmp_path: Path) -> None:
+    with pytest.raises(CloudtopError) as failed:
+        run(tmp_path, "    - ansible.builtin.fail: {msg: The disk is full.}\n")
+    assert failed.value.message == "The disk is full."
+    assert Path(failed.value.hint.removeprefix("The whole log: ")).exists()
+
+
+def test_failure_before_any_task_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CloudtopError) as failed:
+        run(tmp_path, "    - no.such.module: {}\n")
+    assert "no.such.module" in failed.value.message
+
+
+def test_second_command_is_refused_while_one_works(tmp_path: Path) -> None:
+    with (
+        playbooks.one_at_a_time(tmp_path / "box"),
+        pytest.raises(CloudtopError, match=str(os.getpid())),
+        playbooks.one_at_a_time(tmp_path / "box"),
+    ):
+        pass
+
+
+def test_another_cloudtop_is_not_in_the_way(tmp_path: Path) -> None:
+    with playbooks.one_at_a_time(tmp_path / "box"), playbooks.one_at_a_time(tmp_path / "other"):
+        assert (tmp_path / "other" / "lock").exists()

@@ -1,0 +1,145 @@
+"""The settings: what is read, what wins, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cloudtop import paths
+from cloudtop.errors import CloudtopError
+from cloudtop.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "settings_local.yml"
+    monkeypatch.setattr(paths, "OWN_SETTINGS", path)
+    return path
+
+
+def test_defaults_are_the_recipe() -> None:
+    loaded = settings.load()
+    assert (loaded.instance_type, loaded.bid, loaded.cloud) == ("i3.4xlarge", 0.20, "rehearsal")
+
+
+@pytest.mark.parametrize(
+    "given", ["[c3.xlarge, i3.8xlarge]", "c3.xlarge,i3.8xlarge", "c3.xlarge, i3.8xlarge"]
+)
+def test_further_types_are_a_list_or_a_text(given: str) -> None:
+    loaded = settings.load([f"cloudtop_instance_types={given}"])
+    assert loaded.types == ("i3.4xlarge", "c3.xlarge", "i3.8xlarge")
+
+
+def test_a_further_type_may_be_the_first_for_a_while() -> None:
+    given = ["cloudtop_instance_types=[c3.xlarge, i3.8xlarge]", "cloudtop_instance_type=c3.xlarge"]
+    assert settings.load(given).types == ("c3.xlarge", "i3.8xlarge")
+
+
+@pytest.mark.parametrize("given", ["", "[]", "c3.xlarge"])
+def test_further_types_may_be_none_or_one(given: str) -> None:
+    loaded = settings.load([f"cloudtop_instance_types={given}"])
+    assert loaded.types == ("i3.4xlarge", "c3.xlarge")[: 2 if "c3" in given else 1]
+
+
+def test_no_budget_unless_one_is_set() -> None:
+    loaded = settings.load()
+    assert (loaded.monthly_budget, loaded.budget_action) == (0, "warn")
+    loaded = settings.load(["cloudtop_monthly_budget=49.5", "cloudtop_budget_action=stop"])
+    assert (loaded.monthly_budget, loaded.budget_action) == (49.5, "stop")
+
+
+def test_own_file_wins_over_tracked_and_option_over_both(own_file: Path) -> None:
+    own_file.write_text("cloudtop_bid: 0.5\ncloudtop_name: mine\n")
+    loaded = settings.load(["cloudtop_bid=0.7"], name="other")
+    assert (loaded.bid, loaded.name) == (0.7, "other")
+
+
+def test_ansible_gets_every_value_that_differs(own_file: Path) -> None:
+    own_file.write_text("cloudtop_volume_size: 7\n")
+    overrides = settings.load(["cloudtop_bid=0.7"]).overrides
+    assert overrides["cloudtop_volume_size"] == 7
+    assert overrides["cloudtop_bid"] == 0.7
+    assert overrides["cloudtop_owner"] == settings.login_name()
+
+
+def test_variables_of_roles_pass_unchecked() -> None:
+    assert settings.load(["tmux_packages=[tmux]"]).overrides["tmux_packages"] == ["tmux"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("cloudtop_bid=0", "'0'"),
+        ("cloudtop_bid=-1", "'-1'"),
+        ("cloudtop_bid=cheap", "'cheap'"),
+        ("cloudtop_bid=.nan", "'nan'"),
+        ("cloudtop_bid=.inf", "'inf'"),
+        ("cloudtop_bid=true", "'True'"),
+        ("cloudtop_monthly_budget=-1", "'-1'"),
+        ("cloudtop_monthly_budget=much", "'much'"),
+        ("cloudtop_monthly_budget=.inf", "'inf'"),
+        ("cloudtop_monthly_budget=.nan", "'nan'"),
+        ("cloudtop_monthly_budget=false", "'False'"),
+        ("cloudtop_budget_action=pray", "'pray'"),
+        ("cloudtop_name=Not a name", "'Not a name'"),
+        ("cloudtop_name=-x", "'-x'"),
+        ("cloudtop_name=" + "x" * 41, "'" + "x" * 41 + "'"),
+        ("cloudtop_owner=a b", "'a b'"),
+        ("cloudtop_region=virginia", "'virginia'"),
+        ("cloudtop_zone=us-east-1", "'us-east-1'"),
+        ("cloudtop_zone=eu-west-1a", "'eu-west-1a'"),
+        ("cloudtop_instance_type=big", "'big'"),
+        ("cloudtop_instance_types=[i3.8xlarge, big]", "every type in it has to look like"),
+        ("cloudtop_instance_types=big", "'big'"),
+        ("cloudtop_instance_types=7", "it has to be a list of types"),
+        ("cloudtop_instance_types={i3.8xlarge: 1}", "it has to be a list of types"),
+        ("cloudtop_instance_types=c3.large,c3.large", "c3.large is named twice"),
+        ("cloudtop_interruption=explode", "'explode'"),
+        ("cloudtop_idle_stop_minutes=-1", "'-1'"),
+        ("cloudtop_idle_stop_minutes=half an hour", "'half an hour'"),
+        ("cloudtop_idle_stop_minutes=5", "less than the 5 of cloudtop_idle_stop_minutes"),
+        ("cloudtop_idle_action=sleep", "'sleep'"),
+        ("cloudtop_idle_cpus=few", "'few'"),
+        ("cloudtop_cloud=azure", "'azure'"),
+        ("cloudtop_volume_size=0", "'0'"),
+        ("cloudtop_volume_size=ten", "'ten'"),
+        ("cloudtop_root_size=1", "'1'"),
+        ("cloudtop_ephemeral_filesystem=ntfs", "'ntfs'"),
+        ("cloudtop_force_bid=perhaps", "'perhaps'"),
+        ("cloudtop_snapshot_keep=-1", "'-1'"),
+        ("cloudtop_snapshot_hours=5", "one of 0, 1, 2, 3, 4, 6, 8, 12, 24"),
+        ("cloudtop_snapshot_hours=daily", "'daily'"),
+    ],
+)
+def test_refuses_bad_value_with_value_rule_and_command(given: str, said: str) -> None:
+    with pytest.raises(CloudtopError) as refused:
+        settings.load([given])
+    assert given.partition("=")[0] in refused.value.message
+    assert said in refused.value.message
+    assert refused.value.hint.startswith("Try: -e ")
+
+
+def test_refuses_unknown_setting_and_names_the_near_one() -> None:
+    with pytest.raises(CloudtopError, match="no setting cloudtop_instance_typ") as refused:
+        settings.load(["cloudtop_instance_typ=i3.large"])
+    assert "cloudtop_instance_type" in refused.value.hint
+
+
+def test_refuses_text_without_equals_sign() -> None:
+    with pytest.raises(CloudtopError, match="key=value"):
+        settings.load(["cloudtop_bid"])
+
+
+def test_refuses_own_file_that_is_not_yaml(own_file: Path) -> None:
+    own_file.write_text("cloudtop_bid: [")
+    with pytest.raises(CloudtopError, match="is not YAML"):
+        settings.load()
+
+
+@pytest.mark.parametrize("keep", ["0", "1001"])
+def test_a_schedule_keeps_a_number_of_snapshots(keep: str) -> None:
+    given = ["cloudtop_snapshot_hours=6", f"cloudtop_snapshot_keep={keep}"]
+    with pytest.raises(CloudtopError, match="keeps 1 to 1000 snapshots"):
+        settings.load(given)
+    assert settings.load(given[1:]).snapshot_keep == int(keep)
