@@ -14,6 +14,11 @@ from tests.parts.load import ROOT
 from tests.parts.volume import Volume
 
 FILES = ROOT / "roles/idle_stop/files"
+# On a machine the modules of all roles are in one place
+PYTHON_ENVIRONMENT = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPATH": str(ROOT / "roles/spot_guard/files"),
+}
 PYTHON = ("/usr/bin/python3", "-S")
 STOPPED = ["reap end", "StopInstances"]
 # What cloudtop-reap reports if all was saved
@@ -34,11 +39,7 @@ class Idle(Volume):
         super().__init__(tree, minutes=4, warning=2, action="stop", pause=1, **places)
         for place in ("lib", "tmp", "run/busy", "dev/pts", "proc/net"):
             (tree / place).mkdir()
-        for role, name in (
-            ("idle_stop", "idle-end"),
-            ("persistent_mount", "ec2.sh"),
-            ("spot_guard", "tell.sh"),
-        ):
+        for role, name in (("idle_stop", "idle-end"), ("persistent_mount", "ec2.sh")):
             shutil.copy(ROOT / "roles" / role / "files" / name, tree / "lib")
         (tree / "guard.conf").write_text(f"persistent={shlex.quote(str(self.mount_point))}\n")
         with (tree / "proc/self/mountinfo").open("a") as file:
@@ -50,7 +51,8 @@ class Idle(Volume):
         self.processes = 100
         self.stub("ss", 'cat "$TREE/connections"')
         self.stub("tmux", "exit 1")
-        self.stub("wall", 'cat >>"$TREE/wall"')
+        # Whoever tells gives nothing of its environment
+        self.stub("wall", f"cat >>{shlex.quote(str(tree / 'wall'))}")
         self.reaps("")
         self.answer("StopInstances", OK.format("StopInstances", ""))
         self.answer("TerminateInstances", OK.format("TerminateInstances", ""))
@@ -86,7 +88,7 @@ class Idle(Volume):
             env={
                 "PATH": f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
                 "TREE": str(self.tree),
-                "PYTHONDONTWRITEBYTECODE": "1",
+                **PYTHON_ENVIRONMENT,
             },
             capture_output=True,
             text=True,

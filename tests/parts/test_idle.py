@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.idle import FILES, PYTHON, STOPPED, Idle
+from tests.parts.idle import FILES, PYTHON, PYTHON_ENVIRONMENT, STOPPED, Idle
 
 Act = Callable[[Idle, int], None]
 
@@ -29,9 +30,17 @@ def a_new_login(machine: Idle, minute: int) -> None:
     machine.terminal(minute)
 
 
+def tmux_socket(machine: Idle) -> None:
+    """The socket of a tmux server of this user."""
+    place = machine.tree / f"tmp/tmux-{os.getuid()}/default"
+    if not place.exists():
+        place.parent.mkdir()
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(place))
+
+
 def input_in_tmux(machine: Idle, minute: int) -> None:
-    (machine.tree / "tmp/tmux-1000").mkdir(exist_ok=True)
-    (machine.tree / "tmp/tmux-1000/default").touch()
+    tmux_socket(machine)
     machine.stub("tmux", f'[ "$3" = list-sessions ] && echo "{1700000000 + minute} \\$0"')
 
 
@@ -96,7 +105,7 @@ def busy(machine: Idle) -> Iterator[subprocess.Popen[bytes]]:
     lock = machine.tree / "run/busy"
     with subprocess.Popen(
         [*PYTHON, str(FILES / "cloudtop-busy"), "--", "cat"],
-        env={"PATH": "/usr/bin:/bin", "CLOUDTOP_BUSY": str(lock), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PATH": "/usr/bin:/bin", "CLOUDTOP_BUSY": str(lock), **PYTHON_ENVIRONMENT},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.idle import FILES, PYTHON
+from tests.parts.idle import FILES, PYTHON, PYTHON_ENVIRONMENT
 
 # Counts its signals, and says how many of which when it has read a line
 COUNTS = """
@@ -37,7 +37,7 @@ def start(locks: Path, *words: str) -> subprocess.Popen[str]:
         env={
             "PATH": "/usr/bin:/bin",
             "CLOUDTOP_BUSY": str(locks),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **PYTHON_ENVIRONMENT,
         },
         text=True,
         stdin=subprocess.PIPE,
@@ -126,7 +126,7 @@ def test_a_key_that_interrupts_does_so_once(locks: Path) -> None:
     """The terminal sends it to both."""
     child, terminal = pty.fork()
     if child == 0:
-        os.environ |= {"CLOUDTOP_BUSY": str(locks), "PYTHONDONTWRITEBYTECODE": "1"}
+        os.environ |= {"CLOUDTOP_BUSY": str(locks), **PYTHON_ENVIRONMENT}
         words = [*PYTHON, str(FILES / "cloudtop-busy"), "--", "/usr/bin/python3", "-c", COUNTS]
         os.execv(words[0], words)
     said = b""

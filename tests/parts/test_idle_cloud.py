@@ -43,8 +43,7 @@ def end(lab: Lab, imds: Imds, tree: Path, instance: str, action: str) -> tuple[i
     imds.answers = Metadata(lab.server, instance)
     lib = tree / "lib"
     lib.mkdir()
-    for role, name in (("persistent_mount", "ec2.sh"), ("spot_guard", "tell.sh")):
-        (lib / name).write_text((ROOT / "roles" / role / "files" / name).read_text())
+    (lib / "ec2.sh").write_text((ROOT / "roles/persistent_mount/files/ec2.sh").read_text())
     config = tree / "idle-stop.conf"
     config.write_text(
         f"action={action} endpoint='{lab.endpoint}' imds='{imds.url}' lib='{lib}' pause=0\n"

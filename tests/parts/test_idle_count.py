@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.idle import FILES, PYTHON, STOPPED, Idle
+from tests.parts.idle import FILES, PYTHON, PYTHON_ENVIRONMENT, STOPPED, Idle
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_wish_to_stay_begins_the_count_anew(machine: Idle) -> None:
     machine.looks(4)
     done = subprocess.run(
         [*PYTHON, str(FILES / "cloudtop-idle"), "--stay"],
-        env={"CLOUDTOP_BUSY": str(machine.tree / "run/busy"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"CLOUDTOP_BUSY": str(machine.tree / "run/busy"), **PYTHON_ENVIRONMENT},
         capture_output=True,
         text=True,
         timeout=30,
@@ -80,7 +80,7 @@ def test_the_wish_to_stay_begins_the_count_anew(machine: Idle) -> None:
 def test_a_wish_that_nobody_can_hear_is_told(tmp_path: Path) -> None:
     done = subprocess.run(
         [*PYTHON, str(FILES / "cloudtop-idle"), "--stay"],
-        env={"CLOUDTOP_BUSY": str(tmp_path / "gone"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"CLOUDTOP_BUSY": str(tmp_path / "gone"), **PYTHON_ENVIRONMENT},
         capture_output=True,
         text=True,
         timeout=30,

@@ -59,8 +59,8 @@ def ender(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> Volume:
     machine = Volume(tree, action=action, lib=tree / "lib", guard="/dev/null", pause=0)
     real(machine, imds, cloudtop.place.endpoint)
     (tree / "lib").mkdir()
-    for role, name in (("persistent_mount", "ec2.sh"), ("spot_guard", "tell.sh")):
-        (tree / "lib" / name).write_text((ROOT / "roles" / role / "files" / name).read_text())
+    ec2 = ROOT / "roles/persistent_mount/files/ec2.sh"
+    (tree / "lib/ec2.sh").write_text(ec2.read_text())
     machine.program = ROOT / "roles/idle_stop/files/idle-end"
     machine.arguments = ("ask",)
     return machine

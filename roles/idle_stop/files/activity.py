@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import busy
+import tell
 
 # What tells of a tick of /proc/stat, a second, and a packet's headers (Ethernet, IP, TCP)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -20,6 +20,8 @@ HEADERS = 66
 # Of the CPUs' times in /proc/stat all but idle, and steal, which is other people's (proc(5)).
 # A wait for a disk is the work of somebody who waits for it.
 BUSY_TIMES = (0, 1, 2, 4, 5, 6)
+# A session of tmux: the time of the last input to it, and its number
+SESSION = re.compile(r"(\d{1,20}) (\$\d{1,10})")
 # In which the machine itself or its cloud answers: metadata (RFC 3927)
 LINK_LOCAL = "169.254."
 
@@ -31,7 +33,7 @@ class Look:
     ``marks`` are times of input, which differ after some; ``locks`` and ``present`` are sentences
     of what is activity as long as it is there. ``cpu`` is in seconds, ``interface`` in bytes, as
     ``ssh`` (sessions without a terminal) and ``apart`` (connections with a rule of their own)
-    are by connection.
+    are by connection. A mark that begins as one of ``silent`` could not be looked at.
     """
 
     uptime: float
@@ -42,10 +44,11 @@ class Look:
     interface: int = 0
     ssh: dict[str, int] = field(default_factory=dict)
     apart: dict[str, int] = field(default_factory=dict)
+    silent: list[str] = field(default_factory=list)
 
 
 def take(settings: dict[str, str]) -> Look:
-    """Look at everything. Whatever can't be looked at counts as activity."""
+    """Look at everything. Whatever can't be looked at counts as activity, but for tmux servers."""
     now = Look(uptime(settings["proc"]))
     _terminals(now, settings["dev"])
     _tmux(now, settings["tmp"])
@@ -56,6 +59,16 @@ def take(settings: dict[str, str]) -> Look:
     now.interface = _interface(settings["proc"])
     _connections(now, settings["proc"])
     return now
+
+
+def keep_silent(before: Look, now: Look) -> None:
+    """A tmux server that does not answer is stopped, or is none, and has had no input meanwhile.
+
+    Its marks stay, so that its next answer counts as input only if there was some.
+    """
+    for name, when in before.marks.items():
+        if name.startswith(tuple(now.silent)):
+            now.marks.setdefault(name, when)
 
 
 def between(before: Look, now: Look, settings: dict[str, str]) -> list[str]:
@@ -79,7 +92,8 @@ def between(before: Look, now: Look, settings: dict[str, str]) -> list[str]:
 def touched(before: Look, now: Look) -> list[str]:
     """Where there was input, and what holds a lock: what can be told after a moment, too."""
     marks = [name for name, when in now.marks.items() if before.marks.get(name) != when]
-    return [f"there was input at {name}" for name in marks] + now.locks
+    found = [f"there was input at {name}" for name in marks] + now.locks
+    return [tell.plain(sentence) for sentence in found]
 
 
 def uptime(proc: str) -> float:
@@ -102,29 +116,15 @@ def _terminals(now: Look, dev: str) -> None:
 
 
 def _tmux(now: Look, tmp: str) -> None:
-    """A tmux client does as its server says, so it is run as the server's owner."""
-    for socket in Path(tmp).glob("tmux-*/*"):
-        try:
-            owner = socket.stat().st_uid
-        except OSError:
-            continue
-        words = [
-            "tmux",
-            "-S",
-            str(socket),
-            "list-sessions",
-            "-F",
-            "#{session_activity} #{session_id}",
-        ]
-        if owner != os.getuid():
-            words = [
-                *("setpriv", "--reuid", str(owner), "--regid", str(owner)),
-                "--clear-groups",
-                *words,
-            ]
-        for line in (_said(words) or "").splitlines():
-            when, _, session = line.partition(" ")
-            now.marks[f"tmux {socket.name}{session}"] = when
+    words = ("list-sessions", "-F", "#{session_activity} #{session_id}")
+    for server, answer in tell.ask_servers(tmp, *words).items():
+        name = f"tmux {server.name} "
+        if answer is None:
+            now.silent.append(name)
+        for line in (answer or "").splitlines():
+            session = SESSION.fullmatch(line)
+            if session:
+                now.marks[name + session[2]] = session[1]
 
 
 def _stays(now: Look, directory: str) -> None:
@@ -173,11 +173,11 @@ def _interface(proc: str) -> int:
 def _connections(now: Look, proc: str) -> None:
     """A session without a terminal (a command, scp, VS Code) is at work while it has traffic; one
     with a terminal is by its input."""
-    said = _said(["ss", "-HOtinp", "state", "established"])
-    if said is None:
+    answer = _answer(["ss", "-HOtinp", "state", "established"])
+    if answer is None:
         now.present.append("the connections could not be looked at")
         return
-    for line in said.splitlines():
+    for line in answer.splitlines():
         words = line.split()
         if len(words) < 4:
             continue
@@ -202,12 +202,7 @@ def _title(proc: str, pid: str) -> str:
         return ""
 
 
-def _said(words: list[str]) -> str | None:
+def _answer(words: list[str]) -> str | None:
     """What a program prints; None where it can't be run, fails or hangs."""
-    try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    program = tell.Program(words, environment=dict(os.environ)).run(10)
+    return program.text if program.code == 0 else None
