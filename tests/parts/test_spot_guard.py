@@ -62,6 +62,10 @@ BAD: dict[str, Answer] = {
     "a time that is none": (200, '{"action": "terminate", "time": "soon; reboot        "}'),
     "a day that is none": (200, '{"action": "terminate", "time": "2099-02-31T00:00:00Z"}'),
     "a number for a time": (200, '{"action": "terminate", "time": 4102444800}'),
+    "a time of two lines": (
+        200,
+        json.dumps({"action": "stop", "time": ec2_time(100).replace("T", "\n")}),
+    ),
     "a time long past": (200, json.dumps({"action": "terminate", "time": ec2_time(-660)})),
     "bytes that are no text": (200, "\udcff\udcfe"),
     "hanging up": hang_up,
@@ -93,6 +97,14 @@ def test_a_notice_starts_the_end_once(guard: Guard, action: str, seconds: float)
     assert guard.started == ["end"]
     left = (guard.tree / "run/spot-guard.notice").read_text()
     assert left == f"action={action}\ndue={when}\ninstance=i-0abc\n"
+
+
+def test_an_instance_id_of_two_lines_is_none(guard: Guard, imds: Imds) -> None:
+    imds.answers["/latest/meta-data/instance-id"] = (200, "i-0abc\nwhy=idle")
+    guard.notice()
+    with guard:
+        guard.looks()
+    assert "why" not in (guard.tree / "run/spot-guard.notice").read_text()
 
 
 def test_its_restart_starts_nothing_again(guard: Guard) -> None:
