@@ -87,10 +87,10 @@ def _of_csv(path: Path, text: str) -> Iterator[Row]:
 
 def _of_json(path: Path, text: str) -> Iterator[Row]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise PriceFileError(f"{path} is no JSON: {error}.", HINT) from error
-    entries = found.get("SpotPriceHistory") if isinstance(found, dict) else found
+    entries = document.get("SpotPriceHistory") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise PriceFileError(f"{path} has no list SpotPriceHistory.", HINT)
     # As EC2 has it the newest comes first; of two in one second the older stays before
@@ -101,18 +101,18 @@ def _of_json(path: Path, text: str) -> Iterator[Row]:
 
 
 def _table(path: Path, rows: Iterator[Row]) -> Table:
-    found: dict[tuple[str, str], dict[str, list[tuple[int, float]]]] = {}
+    series: dict[tuple[str, str], dict[str, list[tuple[int, float]]]] = {}
     for where, when, zone, kind, price, product in rows:
         if product not in PRODUCTS:
             continue
         if not kind or not zone:
             raise PriceFileError(f"{path}, {where}: instance type or zone is missing.", HINT)
-        known = found.setdefault((kind, zone), {})
+        known = series.setdefault((kind, zone), {})
         known.setdefault(product, []).append(_point(f"{path}, {where}", when, price))
-    if not found:
+    if not series:
         raise PriceFileError(f"{path} holds no prices of {PRODUCTS[0]}.", HINT)
     table: Table = {}
-    for place, by_product in found.items():
+    for place, by_product in series.items():
         points = sorted(by_product.get(PRODUCTS[0]) or by_product[PRODUCTS[1]], key=_time)
         table[place] = Prices([time for time, _ in points], [dollars for _, dollars in points])
     return table

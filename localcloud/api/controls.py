@@ -36,8 +36,8 @@ def reap(arguments: Arguments) -> object:
 
 def reaps(arguments: Arguments) -> object:
     """GET: the timelines of all reaps that are kept, oldest first."""
-    found = [reap for backend in backends() for reap in backend.reaps]
-    return [reap.timeline() for reap in sorted(found, key=lambda reap: reap.asked)]
+    all_reaps = [reap for backend in backends() for reap in backend.reaps]
+    return [reap.timeline() for reap in sorted(all_reaps, key=lambda reap: reap.asked)]
 
 
 CONTROLS: dict[tuple[str, str], Callable[[Arguments], object]] = {
@@ -87,7 +87,7 @@ def answer(value: object, status: int = HTTPStatus.OK) -> Response:
 def _instance(ident: str) -> tuple[Reaps, Instance]:
     every = backends()
     for backend in every:
-        if found := backend.known(ident):
-            return backend, found
+        if instance := backend.known(ident):
+            return backend, instance
     live = [i.id for b in every for i in b.every_instance() if i.state == "running"]
     raise invalid(f"There is no instance '{ident}'. Running: {', '.join(live) or 'none'}.")

@@ -80,8 +80,8 @@ def replay(arguments: Arguments) -> object:
             raise invalid(f"There are two series for {place[0]} in {place[1]}.")
         every[place] = _series(one)
     if not every:
-        found = f"; it has {', '.join(left_out)}" if left_out else ""
-        raise invalid(f"There is no series for a type and zone of this cloud{found}.")
+        others = f"; it has {', '.join(left_out)}" if left_out else ""
+        raise invalid(f"There is no series for a type and zone of this cloud{others}.")
     first = min(one.times[0] for one in every.values())
     last = max(one.times[-1] for one in every.values())
     origin = arguments.get("from")

@@ -20,13 +20,13 @@ def answer(action: str, given: Mapping[str, str], machine: Machine | None) -> Re
         account = machine.instance.ec2_backend.account_id
         return _answer(action, Arn=machine.arn, UserId=machine.user_id, Account=account)
     if action == "DecodeAuthorizationMessage":
-        found = decoded(given.get("EncodedMessage", ""))
-        if found is None:
+        text = decoded(given.get("EncodedMessage", ""))
+        if text is None:
             raise Refused(
                 HTTPStatus.BAD_REQUEST, "InvalidAuthorizationMessageException",
                 "The message is none that the rehearsal cloud has encoded.",
             )  # fmt: skip
-        return _answer(action, DecodedMessage=found)
+        return _answer(action, DecodedMessage=text)
     return None
 
 

@@ -68,13 +68,13 @@ class Api:
         return response(environ, start_response)
 
     def _aws(self, request: Request, environ: Environ) -> Response:
-        found = CREDENTIAL.search(request.headers.get("Authorization", ""))
-        if not found:
+        credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
+        if not credential:
             return error(
                 "ec2", HTTPStatus.FORBIDDEN, "MissingAuthenticationToken",
                 "Request is missing an AWS Signature Version 4. Try: python -m localcloud env",
             )  # fmt: skip
-        access_key, region, service = found.groups()
+        access_key, region, service = credential.groups()
         action, dry = (
             action_of(request) if service != "dlm" else (lifecycles.action(environ), False)
         )
@@ -201,8 +201,8 @@ def error(service: str, status: int, code: str, message: str) -> Response:
     ident = secrets.token_hex(16)
     if service in ("dlm", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
-        told = {"x-amzn-ErrorType": code}
-        return Response(body, status, told, mimetype="application/x-amz-json-1.1")
+        headers = {"x-amzn-ErrorType": code}
+        return Response(body, status, headers, mimetype="application/x-amz-json-1.1")
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if service == "ec2":
         body = (

@@ -24,12 +24,12 @@ KINDS = {**EC2_PREFIX_TO_RESOURCE, "sir": "spot-instances-request", "eipalloc": 
 
 
 def _ids(given: Given, kind: str, *names: str) -> list[Resource]:
-    found: list[Resource] = []
+    resources: list[Resource] = []
     for name in names:
         value = given.get(name)
         some = value if isinstance(value, list) else [value] if value else []
-        found += [(kind, str(each)) for each in some]
-    return found
+        resources += [(kind, str(each)) for each in some]
+    return resources
 
 
 def _named(kind: str, *names: str) -> Touched:
@@ -37,21 +37,21 @@ def _named(kind: str, *names: str) -> Touched:
 
 
 def _of_attachment(backend: Backend, given: Given) -> list[Resource]:
-    found = _ids(given, "volume", "VolumeId") + _ids(given, "instance", "InstanceId")
+    resources = _ids(given, "volume", "VolumeId") + _ids(given, "instance", "InstanceId")
     volume = backend.volumes.get(given.get("VolumeId", ""))
     if not given.get("InstanceId") and volume and volume.attachment:
-        found.append(("instance", volume.attachment.instance_id))
-    return found
+        resources.append(("instance", volume.attachment.instance_id))
+    return resources
 
 
 def _of_association(backend: Backend, given: Given) -> list[Resource]:
-    found = _ids(given, "elastic-ip", "AllocationId")
-    found += _ids(given, "instance", "InstanceId")
-    found += _ids(given, "network-interface", "NetworkInterfaceId")
+    resources = _ids(given, "elastic-ip", "AllocationId")
+    resources += _ids(given, "instance", "InstanceId")
+    resources += _ids(given, "network-interface", "NetworkInterfaceId")
     for instance in backend.every_instance():
         if instance.id == given.get("InstanceId") and 0 in instance.nics:
-            found.append(("network-interface", instance.nics[0].id))
-    return found
+            resources.append(("network-interface", instance.nics[0].id))
+    return resources
 
 
 def _of_disassociation(backend: Backend, given: Given) -> list[Resource]:

@@ -93,24 +93,24 @@ def _contexts(
     asked = tags(given.get("Tags", [])) if action in ("CreateTags", "DeleteTags") else {}
     keys = {**common, **_request_tags(asked)}
     resources = action_resources(backend, action, given)
-    found = [] if resources else [Context(name, "" if resources is None else "*", keys)]
+    contexts = [] if resources else [Context(name, "" if resources is None else "*", keys)]
     for kind, ident in resources or []:
         own = {key: (value,) for key, value in keys_of(backend, kind, ident).items()}
-        found.append(Context(name, resource_arn(backend, kind, ident), {**keys, **own}))
+        contexts.append(Context(name, resource_arn(backend, kind, ident), {**keys, **own}))
     for kind, wanted in tagged_at_birth(given):
         born = {**common, **_request_tags(wanted), "ec2:createaction": (action,)}
-        found.append(Context("ec2:CreateTags", resource_arn(backend, kind, "*"), born))
+        contexts.append(Context("ec2:CreateTags", resource_arn(backend, kind, "*"), born))
     if role := passed_role(backend, given):
         to = {**common, "iam:passedtoservice": ("ec2.amazonaws.com",)}
-        found.append(Context("iam:PassRole", role, to))
-    return found
+        contexts.append(Context("iam:PassRole", role, to))
+    return contexts
 
 
 def _request_tags(wanted: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {
+    keys: dict[str, tuple[str, ...]] = {
         f"aws:requesttag/{key.lower()}": (value,) for key, value in wanted.items()
     }
-    return {**found, "aws:tagkeys": tuple(wanted)} if wanted else {}
+    return {**keys, "aws:tagkeys": tuple(wanted)} if wanted else {}
 
 
 def _require(machine: Machine, context: Context, service: str = "ec2") -> None:

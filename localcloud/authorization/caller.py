@@ -57,7 +57,7 @@ class Machine:
     def keys(self) -> dict[str, str]:
         """The condition keys of every call that it makes."""
         backend = self.instance.ec2_backend
-        found = {
+        keys = {
             "aws:userid": self.user_id,
             "aws:principaltype": "AssumedRole",
             "aws:principalaccount": backend.account_id,
@@ -67,11 +67,9 @@ class Machine:
             "ec2:roledelivery": "2.0",
         }
         if self.role:
-            found["aws:principalarn"] = self.role.arn
-            found |= {
-                f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in self._tags()
-            }
-        return found
+            keys["aws:principalarn"] = self.role.arn
+            keys |= {f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] for tag in self._tags()}
+        return keys
 
     def policies(self) -> Iterator[str]:
         """Their JSON, as they are now: the role's own and those that are attached to it."""
@@ -107,10 +105,10 @@ def machine_of(
     if not access_key.startswith(TEMPORARY) or _assumed(access_key):
         return None
     every = (instance for backend in backends for instance in backend.every_instance())
-    found = holder(access_key, token, every)
-    if not found:
+    match = holder(access_key, token, every)
+    if not match:
         raise _refused(UNKNOWN, service)
-    instance, credentials = found
+    instance, credentials = match
     backend = instance.ec2_backend
     if backend.now() >= credentials.expires:
         raise _refused(EXPIRED, service)
@@ -128,6 +126,6 @@ def _assumed(access_key: str) -> bool:
     )
 
 
-def _refused(said: dict[str, tuple[str, HTTPStatus, str]], service: str) -> Refused:
-    code, status, message = said.get(service, said[""])
+def _refused(answers: dict[str, tuple[str, HTTPStatus, str]], service: str) -> Refused:
+    code, status, message = answers.get(service, answers[""])
     return Refused(status, code, message)

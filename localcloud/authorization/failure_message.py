@@ -36,7 +36,7 @@ def encoded(context: Context, *, principal: str, user_id: str, explicit: bool) -
 def decoded(message: str) -> str | None:
     """The JSON that ``encoded`` made, or None for what it did not."""
     try:
-        found = zlib.decompress(base64.b64decode(message.encode(), altchars=b"-_", validate=True))
-        return json.dumps(json.loads(found))
+        text = zlib.decompress(base64.b64decode(message.encode(), altchars=b"-_", validate=True))
+        return json.dumps(json.loads(text))
     except (ValueError, binascii.Error, zlib.error):
         return None

@@ -110,14 +110,14 @@ OF_KIND: Mapping[str, Callable[[Backend, str], Mapping[str, Any]]] = {
 def keys_of(backend: Backend, kind: str, ident: str) -> Keys:
     of_kind = OF_KIND.get(kind)
     own = of_kind(backend, ident) if of_kind else {}
-    found = {
+    keys = {
         name.lower(): str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in own.items()
         if value not in (None, "")
     }
     for key, value in backend.tags.get(ident, {}).items():
-        found |= {f"{family}:resourcetag/{key.lower()}": value for family in ("aws", "ec2")}
-    return found
+        keys |= {f"{family}:resourcetag/{key.lower()}": value for family in ("aws", "ec2")}
+    return keys
 
 
 def resource_arn(backend: Backend, kind: str, ident: str) -> str:

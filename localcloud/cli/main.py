@@ -63,9 +63,9 @@ def start(config: Config, arguments: argparse.Namespace) -> int:
         process.serve(config, say)
         return 0
     with process.one_at_a_time(config):
-        if found := process.health(config):
+        if health := process.health(config):
             if not arguments.quiet:
-                where = f"{config.endpoint} (process {found['pid']})"
+                where = f"{config.endpoint} (process {health['pid']})"
                 say(f"The rehearsal cloud already runs at {where}.")
             return 0
         if pid := process.holder(config):
@@ -75,11 +75,11 @@ def start(config: Config, arguments: argparse.Namespace) -> int:
                 f"Its log: {config.log_file}",
             )
         prepare(config)
-        found = process.launch(config, process.foreground_argv())
+        health = process.launch(config, process.foreground_argv())
     kind = {"kvm": "with KVM", "tcg": "emulated: KVM does not work here"}
     say(
-        f"The rehearsal cloud runs at {config.endpoint} (process {found['pid']});"
-        f" machines are {kind.get(found['acceleration'], 'not real')}."
+        f"The rehearsal cloud runs at {config.endpoint} (process {health['pid']});"
+        f" machines are {kind.get(health['acceleration'], 'not real')}."
     )
     return 0
 
@@ -116,34 +116,34 @@ def _left(config: Config) -> bool:
 
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
-    found = process.health(config)
+    health = process.health(config)
     if arguments.json:
-        say(json.dumps({"running": bool(found), "endpoint": config.endpoint, **(found or {})}))
-        return 0 if found else NOT_RUNNING
-    if not found:
+        say(json.dumps({"running": bool(health), "endpoint": config.endpoint, **(health or {})}))
+        return 0 if health else NOT_RUNNING
+    if not health:
         say(f"The rehearsal cloud of {config.home} does not run.")
         say("Start it: python -m localcloud start")
         return NOT_RUNNING
-    for line in report(config, found):
+    for line in report(config, health):
         say(line)
     return 0
 
 
-def report(config: Config, found: dict[str, Any]) -> list[str]:
+def report(config: Config, health: dict[str, Any]) -> list[str]:
     """The lines of ``status``."""
 
     def counts(name: str) -> str:
-        return ", ".join(f"{number} {state}" for state, number in found[name].items()) or "none"
+        return ", ".join(f"{number} {state}" for state, number in health[name].items()) or "none"
 
     lines = [
-        f"endpoint      {config.endpoint} (process {found['pid']})",
-        f"home          {found['home']}",
-        f"acceleration  {found['acceleration']}",
+        f"endpoint      {config.endpoint} (process {health['pid']})",
+        f"home          {health['home']}",
+        f"acceleration  {health['acceleration']}",
         f"requests      {counts('requests')}",
         f"volumes       {counts('volumes')}",
         f"instances     {counts('instances')}",
     ]
-    for machine in found["machines"]:
+    for machine in health["machines"]:
         lines.append(
             f"  {machine['instance']}  {machine['type']}  {machine['state']}"
             f"  {machine['address'] or '-'}:{config.ssh_port}  {machine['request'] or 'on demand'}"

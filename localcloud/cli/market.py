@@ -58,30 +58,30 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
             "Nothing is to be set: no type, no notice.",
             "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
         )
-    found = ask(config, "price", given, HINT)
-    for row in found["prices"]:
+    answer = ask(config, "price", given, HINT)
+    for row in answer["prices"]:
         print(line(row), flush=True)
     if arguments.notice is not None:
-        told = f"{found['notice_seconds']:g} seconds"
-        print(f"What the market reaps from now on is told {told} before.", flush=True)
+        lead = f"{answer['notice_seconds']:g} seconds"
+        print(f"What the market reaps from now on is told {lead} before.", flush=True)
     return 0
 
 
 def prices(config: Config, arguments: argparse.Namespace) -> int:
     path = f"prices?type={quote(arguments.type)}" if arguments.type else "prices"
-    found = ask(config, path, hint="For example: python -m localcloud prices i3.4xlarge")
+    answer = ask(config, path, hint="For example: python -m localcloud prices i3.4xlarge")
     if arguments.json:
-        print(json.dumps(found, indent=2), flush=True)
+        print(json.dumps(answer, indent=2), flush=True)
         return 0
-    for row in found["prices"]:
+    for row in answer["prices"]:
         print(line(row))
-    if not found["prices"]:
+    if not answer["prices"]:
         print("Every price is the default one. Try: python -m localcloud prices i3.4xlarge")
     return 0
 
 
 def capacity(config: Config, arguments: argparse.Namespace) -> int:
-    found = ask(
+    answer = ask(
         config,
         "capacity",
         {
@@ -92,8 +92,8 @@ def capacity(config: Config, arguments: argparse.Namespace) -> int:
         },
         HINT,
     )
-    print(line(found["prices"][0]))
-    for one in found["reaps"]:
+    print(line(answer["prices"][0]))
+    for one in answer["reaps"]:
         print(f"{one['instance']} is taken at {clock(one['due'])} UTC ({one['id']}).")
     return 0
 

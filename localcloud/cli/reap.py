@@ -35,12 +35,12 @@ def ask(
         with process.open_url(request, timeout=DEADLINE) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as refused:
-        said = refused.read().decode(errors="replace")
+        message = refused.read().decode(errors="replace")
         try:
-            said = json.loads(said)["message"]
+            message = json.loads(message)["message"]
         except (ValueError, KeyError, TypeError):
-            said = said.strip() or str(refused)
-        raise LocalCloudError(said, hint) from refused
+            message = message.strip() or str(refused)
+        raise LocalCloudError(message, hint) from refused
 
 
 def clock(when: str | None) -> str:
@@ -50,7 +50,7 @@ def clock(when: str | None) -> str:
 
 def reap(config: Config, arguments: argparse.Namespace) -> int:
     causes = {"price": arguments.by_price, "experiment": arguments.experiment}
-    found = ask(
+    timeline = ask(
         config,
         "reap",
         {
@@ -63,25 +63,25 @@ def reap(config: Config, arguments: argparse.Namespace) -> int:
         },
     )
     if arguments.json:
-        print(json.dumps(found, indent=2), flush=True)
+        print(json.dumps(timeline, indent=2), flush=True)
         return 0
     does = {"terminate": "power is cut", "stop": "is stopped", "hibernate": "is hibernated"}
     print(
-        f"{found['instance']}: {does[found['behavior']]} at {clock(found['due'])} UTC"
-        f" ({found['id']}). Follow it: python -m localcloud reaps",
+        f"{timeline['instance']}: {does[timeline['behavior']]} at {clock(timeline['due'])} UTC"
+        f" ({timeline['id']}). Follow it: python -m localcloud reaps",
         flush=True,
     )
     return 0
 
 
 def reaps(config: Config, arguments: argparse.Namespace) -> int:
-    found = ask(config, "reaps")
+    timelines = ask(config, "reaps")
     if arguments.json:
-        print(json.dumps(found, indent=2), flush=True)
+        print(json.dumps(timelines, indent=2), flush=True)
         return 0
-    if not found:
+    if not timelines:
         print("Nothing has been reaped yet. Try: python -m localcloud reap INSTANCE")
-    for one in found:
+    for one in timelines:
         print(f"{one['asked'][:10]}  {one['instance']}  {one['behavior']}, {one['cause']}")
         for step in (
             "recommended", "notice", "request_open", "request_disabled", "gone", "relaunched",

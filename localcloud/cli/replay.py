@@ -57,7 +57,7 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
     except PriceFileError as error:
         raise LocalCloudError(error.message, error.hint) from error
     table = choose(table, arguments.type, arguments.zone)
-    found = ask(
+    answer = ask(
         config,
         "replay",
         {
@@ -72,9 +72,9 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
         },
         HINT,
     )
-    _tell(found)
-    if found["left_out"]:
-        print(f"Left out, this cloud does not have them: {', '.join(found['left_out'])}.")
+    _tell(answer)
+    if answer["left_out"]:
+        print(f"Left out, this cloud does not have them: {', '.join(answer['left_out'])}.")
     return 0
 
 
@@ -86,15 +86,15 @@ def stop(config: Config, arguments: argparse.Namespace) -> int:
             "To stop: python -m localcloud replay --stop",
         )
     kind, zone = (one.rpartition("=")[2] for one in (arguments.type, arguments.zone))
-    found = ask(config, "replay/stop", {"type": kind, "zone": zone}, HINT)
-    _tell(found)
-    if not found["prices"]:
+    answer = ask(config, "replay/stop", {"type": kind, "zone": zone}, HINT)
+    _tell(answer)
+    if not answer["prices"]:
         print("No replay runs.")
     return 0
 
 
-def _tell(found: dict[str, Any]) -> None:
-    for row in found["prices"]:
+def _tell(answer: dict[str, Any]) -> None:
+    for row in answer["prices"]:
         print(line(row))
 
 

@@ -44,8 +44,8 @@ def health(config: Config) -> dict[str, Any] | None:
     hint += f" export LOCALCLOUD_PORT={config.port + 1}"
     try:
         with open_url(f"{config.endpoint}/localcloud/health", timeout=ANSWER_DEADLINE) as answer:
-            found: dict[str, Any] = json.load(answer)
-            home = found["home"]
+            facts: dict[str, Any] = json.load(answer)
+            home = facts["home"]
     except urllib.error.URLError as error:
         if isinstance(error.reason, ConnectionRefusedError):
             return None
@@ -61,7 +61,7 @@ def health(config: Config) -> dict[str, Any] | None:
             f"Port {config.port} belongs to the rehearsal cloud of {home}; yours is {config.home}.",
             hint,
         )
-    return found
+    return facts
 
 
 def holder(config: Config) -> int | None:
@@ -117,8 +117,8 @@ def launch(config: Config, argv: list[str]) -> dict[str, Any]:
             raise LocalCloudError(
                 f"The rehearsal cloud did not start: {last_words(config.log_file, before)}"
             )
-        if (found := health(config)) and found["pid"] == child.pid:
-            return found
+        if (facts := health(config)) and facts["pid"] == child.pid:
+            return facts
         time.sleep(POLL)
     child.terminate()
     raise LocalCloudError(

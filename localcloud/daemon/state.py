@@ -91,7 +91,7 @@ def load(path: Path) -> bool:
         versions = json.loads(header)
         if versions != VERSIONS:
             raise LocalCloudError(_other(path, versions), _anew(path))
-        found = pickle.loads(body)
+        contents = pickle.loads(body)
     except LocalCloudError:
         raise
     except Exception as error:
@@ -99,12 +99,12 @@ def load(path: Path) -> bool:
             f"The rehearsal cloud's state in {path} cannot be read: {error!r}.", _anew(path)
         ) from error
     for service, kept in KEPT.items():
-        for (account, region), backend in found["backends"][service].items():
+        for (account, region), backend in contents["backends"][service].items():
             _put(kept, account, region, backend)
-    for (account, region), parameters in found["parameters"].items():
+    for (account, region), parameters in contents["parameters"].items():
         for name, versions in parameters.items():
             ssm_backends[account][region]._parameters[name].extend(versions)
-    Base.cloud.market = found["market"]
+    Base.cloud.market = contents["market"]
     return True
 
 

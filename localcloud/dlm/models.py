@@ -101,24 +101,26 @@ class Lifecycles(BaseBackend):
         return self.policies[ident]
 
     def policy_of(self, arn: str) -> Policy:
-        found = self.policies.get(arn.rpartition("/")[2])
-        if found is None or found.arn != arn:
+        policy = self.policies.get(arn.rpartition("/")[2])
+        if policy is None or policy.arn != arn:
             raise not_found(f"The resource {arn}")
-        return found
+        return policy
 
     def find(self, given: Mapping[str, Any]) -> list[Policy]:
-        found = [self.policy(ident) for ident in given.get("PolicyIds") or self.policies]
+        policies = [self.policy(ident) for ident in given.get("PolicyIds") or self.policies]
         if given.get("DefaultPolicyType"):
-            found = []
+            policies = []
         if state := given.get("State"):
-            found = [one for one in found if one.state == state]
+            policies = [one for one in policies if one.state == state]
         if kinds := given.get("ResourceTypes"):
-            found = [one for one in found if one.details["ResourceTypes"] == kinds]
+            policies = [one for one in policies if one.details["ResourceTypes"] == kinds]
         if targets := given.get("TargetTags"):
-            found = [one for one in found if {f"{k}={v}" for k, v in one.target_tags} & {*targets}]
+            policies = [
+                one for one in policies if {f"{k}={v}" for k, v in one.target_tags} & {*targets}
+            ]
         if added := given.get("TagsToAdd"):
-            found = [one for one in found if _added(one) & {*added}]
-        return found
+            policies = [one for one in policies if _added(one) & {*added}]
+        return policies
 
     def _require_role(self, arn: str) -> None:
         if not self._role_exists(arn):
@@ -182,8 +184,8 @@ def _targets(ec2: Snapshots, policy: Policy) -> list[Volume]:
 
 
 def _take(ec2: Snapshots, policy: Policy, schedule: Mapping[str, Any], volume: Volume) -> None:
-    said = f"Created for policy: {policy.id} schedule: {schedule['Name']}"
-    snapshot = ec2.new_snapshot(volume, said)
+    description = f"Created for policy: {policy.id} schedule: {schedule['Name']}"
+    snapshot = ec2.new_snapshot(volume, description)
     own = {key: value for key, value in tags_of(volume).items() if not key.startswith("aws:")}
     ec2.create_tags(
         [snapshot.id],

@@ -23,9 +23,9 @@ class Responses(BaseResponse):
 
     @property
     def backend(self) -> Lifecycles:
-        found = dlm_backends[self.current_account][self.region]
-        assert isinstance(found, Lifecycles)
-        return found
+        backend = dlm_backends[self.current_account][self.region]
+        assert isinstance(backend, Lifecycles)
+        return backend
 
     @property
     def given(self) -> dict[str, Any]:
@@ -39,8 +39,8 @@ class Responses(BaseResponse):
         return ActionResult({"PolicyId": self.backend.make(self.given).id})
 
     def get_lifecycle_policies(self) -> ActionResult:
-        found = self.backend.find(self.given)
-        return ActionResult({"Policies": [one.summary() for one in found]})
+        policies = self.backend.find(self.given)
+        return ActionResult({"Policies": [one.summary() for one in policies]})
 
     def get_lifecycle_policy(self) -> ActionResult:
         return ActionResult({"Policy": self.backend.policy(self.given["PolicyId"]).whole()})

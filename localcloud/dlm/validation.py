@@ -23,10 +23,10 @@ KINDS: dict[str, type] = {
 def require_valid(action: str, given: dict[str, Any]) -> None:
     """Raises InvalidRequestException with all that is wrong."""
     shape = get_service_model("dlm").operation_model(action).input_shape
-    found = list(complaints(shape, given, "")) if shape else []
-    if found:
-        errors = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected"
-        raise invalid(f"{errors}: {'; '.join(found)}")
+    problems = list(complaints(shape, given, "")) if shape else []
+    if problems:
+        errors = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected"
+        raise invalid(f"{errors}: {'; '.join(problems)}")
 
 
 def complaints(shape: Shape, value: Any, path: str) -> Iterator[str]:

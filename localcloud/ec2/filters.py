@@ -38,8 +38,8 @@ def _texts(value: object) -> list[str]:
 
 
 def tags_of(item: Any) -> dict[str, str]:
-    found: dict[str, str] = item.ec2_backend.tags.get(item.id, {})
-    return found
+    tags: dict[str, str] = item.ec2_backend.tags.get(item.id, {})
+    return tags
 
 
 def _seen(item: Any, name: str, getters: Getters) -> list[str]:

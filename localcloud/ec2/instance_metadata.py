@@ -103,18 +103,18 @@ def _spot(instance: Instance) -> Tree:
     notice = instance.spot_notice
     if notice is None:
         return {}
-    found: Tree = {"instance-action": json.dumps(notice)}
+    branch: Tree = {"instance-action": json.dumps(notice)}
     if notice["action"] == "terminate":
-        found["termination-time"] = notice["time"]
-    return found
+        branch["termination-time"] = notice["time"]
+    return branch
 
 
 def _events(instance: Instance) -> Tree:
-    found: Tree = {"maintenance": {"history": "[]", "scheduled": "[]"}}
+    branch: Tree = {"maintenance": {"history": "[]", "scheduled": "[]"}}
     if instance.rebalance:
         notice = json.dumps({"noticeTime": instance.rebalance})
-        found["recommendations"] = {"rebalance": notice}
-    return found
+        branch["recommendations"] = {"rebalance": notice}
+    return branch
 
 
 def _document(backend: Backend, instance: Instance) -> str:

@@ -22,19 +22,19 @@ INSTANCE_STORE_SCALE, INSTANCE_STORE_LEAST = 1 / 1000, 1 << 30
 
 def facts(instance_type: str) -> dict[str, Any]:
     """What DescribeInstanceTypes says. Raises EC2's error for an unknown type."""
-    found: dict[str, Any] | None = INSTANCE_TYPES.get(instance_type)
-    if found is None:
+    entry: dict[str, Any] | None = INSTANCE_TYPES.get(instance_type)
+    if entry is None:
         raise invalid(f"Invalid value '{instance_type}' for InstanceType.")
-    return found
+    return entry
 
 
 @lru_cache
 def zones_offering(region: str) -> dict[str, tuple[str, ...]]:
     """By instance type, the zones of the region that DescribeInstanceTypeOfferings names."""
-    found: dict[str, list[str]] = {}
+    by_type: dict[str, list[str]] = {}
     for offering in INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, []):
-        found.setdefault(offering["InstanceType"], []).append(offering["Location"])
-    return {kind: tuple(sorted(zones)) for kind, zones in found.items()}
+        by_type.setdefault(offering["InstanceType"], []).append(offering["Location"])
+    return {kind: tuple(sorted(zones)) for kind, zones in by_type.items()}
 
 
 @lru_cache

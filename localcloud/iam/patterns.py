@@ -26,15 +26,15 @@ def parts(text: str, version: str, context: Context) -> Parts | None:
     """
     if version != WITH_VARIABLES:
         return ((text, True),)
-    found: list[tuple[str, bool]] = []
+    pieces: list[tuple[str, bool]] = []
     end = 0
     for variable in VARIABLE.finditer(text):
         value = _value(variable[1].strip(), context)
         if value is None:
             return None
-        found += [(text[end : variable.start()], True), (value, False)]
+        pieces += [(text[end : variable.start()], True), (value, False)]
         end = variable.end()
-    return (*found, (text[end:], True))
+    return (*pieces, (text[end:], True))
 
 
 def _value(name: str, context: Context) -> str | None:
@@ -71,12 +71,12 @@ def like_action(text: str, action: str) -> bool:
 
 
 def _segments(pieces: Parts) -> list[Parts]:
-    found: list[list[tuple[str, bool]]] = [[]]
+    segments: list[list[tuple[str, bool]]] = [[]]
     for text, wild in pieces:
-        first, *rest = text.split(":", 6 - len(found))
-        found[-1].append((first, wild))
-        found += [[(each, wild)] for each in rest]
-    return [tuple(each) for each in found]
+        first, *rest = text.split(":", 6 - len(segments))
+        segments[-1].append((first, wild))
+        segments += [[(each, wild)] for each in rest]
+    return [tuple(each) for each in segments]
 
 
 @lru_cache(maxsize=1024)

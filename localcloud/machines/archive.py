@@ -52,9 +52,9 @@ def parse_targets(text: str) -> Archive:
         site, release, component, origin, _label = line.split("|")
         pocket = release.partition("-")[2]
         if origin in KERNELS and pocket in ("", "updates", "security"):
-            found = components.setdefault((origin, site, release), [])
-            if component not in found:
-                found.append(component)
+            names = components.setdefault((origin, site, release), [])
+            if component not in names:
+                names.append(component)
     suites = {(origin, release) for origin, _, release in components if "-" not in release}
     if len(suites) != 1:
         seen = ", ".join(sorted(f"{origin} {release}" for origin, release in suites)) or "none"
@@ -91,8 +91,8 @@ def host_archive() -> Archive:
 
     Raises LocalCloudError where apt is missing or knows no archive of its own.
     """
-    found = parse_targets(
+    archive = parse_targets(
         run(["apt-get", "indextargets", "--format", TARGET_FORMAT, "Identifier: Packages"])
     )
     options = reaching_options(run(["apt-config", "dump"]).splitlines())
-    return Archive(found.distribution, found.suite, found.sources, options)
+    return Archive(archive.distribution, archive.suite, archive.sources, options)

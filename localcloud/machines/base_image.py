@@ -56,12 +56,12 @@ def load(directory: Path) -> MachineImage | None:
     facts = directory / "image.json"
     if not facts.exists():
         return None
-    found = json.loads(facts.read_text())
-    kernel, initrd = found["kernel"], found["initrd"]
+    contents = json.loads(facts.read_text())
+    kernel, initrd = contents["kernel"], contents["initrd"]
     return MachineImage(
         root=directory / "root.qcow2",
         kernel=directory / kernel if kernel else None,
-        cmdline=found["cmdline"],
+        cmdline=contents["cmdline"],
         initrd=directory / initrd if initrd else None,
     )
 
@@ -76,9 +76,9 @@ def publish(work: Path, target: Path, *, kernel: bool, initrd: bool, cmdline: st
     (work / "image.json").write_text(json.dumps(facts))
     work.chmod(0o755)
     work.rename(target)
-    found = load(target)
-    assert found is not None
-    return found
+    image = load(target)
+    assert image is not None
+    return image
 
 
 @contextmanager
@@ -151,12 +151,12 @@ def make(recipe: Recipe, target: Path) -> MachineImage:
 def from_archive(recipe: Recipe, cache: Path) -> MachineImage:
     """The recipe's image below ``cache``, made now unless it is there."""
     target = cache / recipe.digest
-    if found := load(target):
-        return found
+    if image := load(target):
+        return image
     with exclusive(cache / "lock"):
-        if found := load(target):
-            return found
+        if image := load(target):
+            return image
         started = time.monotonic()
-        made = make(recipe, target)
+        image = make(recipe, target)
         log.info("base image: done after %.0f s", time.monotonic() - started)
-        return made
+        return image

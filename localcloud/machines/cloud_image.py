@@ -52,8 +52,8 @@ def _identity(name: str) -> str:
     path = Path(name).expanduser()
     if not path.is_file():
         raise LocalCloudError(f"The base image {name} is neither a file nor a URL.", HINT)
-    found = path.stat()
-    return f"{path.resolve()} {found.st_size} {found.st_mtime_ns}"
+    stat = path.stat()
+    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def from_name(name: str, cache: Path) -> MachineImage:
@@ -62,12 +62,12 @@ def from_name(name: str, cache: Path) -> MachineImage:
     It boots by its own boot loader. Raises LocalCloudError when it cannot be had.
     """
     target = cache / hashlib.sha256(_identity(name).encode()).hexdigest()
-    if found := load(target):
-        return found
+    if image := load(target):
+        return image
     require(["qemu-img"])
     with exclusive(cache / "lock"):
-        if found := load(target):
-            return found
+        if image := load(target):
+            return image
         require_space(cache, NEEDED, "A cloud image")
         with workspace(target) as work:
             source = Path(name).expanduser()

@@ -18,8 +18,8 @@ GIB = 1 << 30
 
 def virtual_size(path: Path) -> int:
     """Bytes that a machine sees. Also of a file that a machine has open."""
-    found = json.loads(run(["qemu-img", "info", "--force-share", "--output=json", path]))
-    return int(found["virtual-size"])
+    info = json.loads(run(["qemu-img", "info", "--force-share", "--output=json", path]))
+    return int(info["virtual-size"])
 
 
 class DiskStore:

@@ -31,12 +31,12 @@ def move(monitor: Monitor, wanted: Place) -> None:
 
 def listening(monitor: Monitor) -> list[Place]:
     """Addresses and ports of this computer that lead into the guest."""
-    told = str(monitor.execute("human-monitor-command", **{"command-line": "info usernet"}))
-    return [(address, int(port)) for address, port in LISTENING.findall(told)]
+    table = str(monitor.execute("human-monitor-command", **{"command-line": "info usernet"}))
+    return [(address, int(port)) for address, port in LISTENING.findall(table)]
 
 
 def _say(monitor: Monitor, line: str, good: str) -> None:
     """The user network's commands have no QMP form, and report a failure in words only."""
-    told = str(monitor.execute("human-monitor-command", **{"command-line": line})).strip()
-    if told.rpartition(" ")[2] != good:
-        raise LocalCloudError(f"QEMU refused '{line}': {told.rstrip('.')}.")
+    reply = str(monitor.execute("human-monitor-command", **{"command-line": line})).strip()
+    if reply.rpartition(" ")[2] != good:
+        raise LocalCloudError(f"QEMU refused '{line}': {reply.rstrip('.')}.")

@@ -86,16 +86,16 @@ def listing(tree: MetadataTree, path: tuple[str, ...]) -> str:
 
 def lookup(tree: MetadataTree, path: tuple[str, ...]) -> MetadataTree | str | None:
     """What stands at ``path``, or None. Keys of public-keys are asked for by their number."""
-    found: MetadataTree | str = tree
+    node: MetadataTree | str = tree
     for depth, name in enumerate(path):
-        if not isinstance(found, Mapping):
+        if not isinstance(node, Mapping):
             return None
         if depth and path[depth - 1] == "public-keys":
-            found = {key.partition("=")[0]: child for key, child in found.items()}
-        if name not in found:
+            node = {key.partition("=")[0]: child for key, child in node.items()}
+        if name not in node:
             return None
-        found = found[name]
-    return found
+        node = node[name]
+    return node
 
 
 def answer(tree: MetadataTree, url_path: str) -> str | None:
@@ -107,10 +107,10 @@ def answer(tree: MetadataTree, url_path: str) -> str | None:
         return None
     directory_asked = bool(parts) and parts[-1] == ""
     path = tuple(parts[:-1] if directory_asked else parts)
-    found = lookup(tree, path)
-    if isinstance(found, Mapping):
-        return listing(found, path)
-    return None if directory_asked else found
+    node = lookup(tree, path)
+    if isinstance(node, Mapping):
+        return listing(node, path)
+    return None if directory_asked else node
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -59,15 +59,15 @@ def run(argv: Sequence[str | Path], *, log: Path | None = None) -> str:
     command = [program(name), *map(str, argv[1:])]
     if log is None:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        said = done.stderr
+        output = done.stderr
     else:
         with log.open("ab") as sink:
             done = subprocess.run(
                 command, stdout=sink, stderr=sink, text=True, stdin=subprocess.DEVNULL
             )
-        said = log.read_text(errors="replace")
+        output = log.read_text(errors="replace")
     if done.returncode != 0:
-        last = " / ".join(said.strip().splitlines()[-3:]) or "it said nothing"
+        last = " / ".join(output.strip().splitlines()[-3:]) or "it said nothing"
         where = f" The whole log: {log}" if log else ""
         raise LocalCloudError(
             f"{name} failed with status {done.returncode}: {last}.{where}",

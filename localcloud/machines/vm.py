@@ -45,10 +45,10 @@ class VirtualMachine:
         for left in (POWERED_OFF, process.PID_FILE, qemu.QMP_SOCKET):
             (self._directory / left).unlink(missing_ok=True)
         log = self._directory / QEMU_LOG
-        with log.open("wb") as said:
+        with log.open("wb") as sink:
             # A session of its own: what ends this server does not end the machine
             child = subprocess.Popen(
-                command, cwd=self._directory, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                command, cwd=self._directory, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
                 start_new_session=True,
             )  # fmt: skip
         self._child = child
@@ -93,8 +93,8 @@ class VirtualMachine:
             self._child.poll()
 
     def _explained(self, log: Path, error: LocalCloudError) -> LocalCloudError:
-        said = log.read_text(errors="replace").strip()
-        for line in said.splitlines():
+        output = log.read_text(errors="replace").strip()
+        for line in output.splitlines():
             if "host forwarding rule" in line:
                 address = line.partition("'tcp:")[2].partition("-:")[0]
                 return LocalCloudError(
@@ -102,5 +102,5 @@ class VirtualMachine:
                     " is in use by another program or is not an address of this computer.",
                     f"See who has it: ss -ltnp 'sport = :{address.rpartition(':')[2]}'",
                 )
-        last = said.splitlines()[-1] if said else error.message
+        last = output.splitlines()[-1] if output else error.message
         return LocalCloudError(f"QEMU could not start {self._instance_id}: {last}", f"Log: {log}")

@@ -52,11 +52,11 @@ def machine_spec(cloud: Cloud, backend: Backend, instance: Instance) -> MachineS
 
 def power_on(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
     spec = machine_spec(cloud, backend, instance)
-    blank = [v for v in (backend.volumes[i] for i in spec.volumes) if not v.made]
+    blank = [v for v in (backend.volumes[i] for i in spec.volumes) if not v.has_disk]
     root = backend.volumes[spec.root_volume]
 
     def work() -> None:
-        if not root.made:
+        if not root.has_disk:
             cloud.host.create_root_volume(root.id, root.size, spec.image)
         for volume in blank:
             cloud.host.create_volume(volume.id, volume.size, volume.snapshot_id or None)
@@ -64,7 +64,7 @@ def power_on(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
 
     def done(_: object) -> None:
         for volume in (root, *blank):
-            volume.made = True
+            volume.has_disk = True
         for attachment in backend.attached_to(instance):
             if attachment.state == "attaching":
                 attachment.state = "attached"

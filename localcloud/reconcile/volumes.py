@@ -16,7 +16,7 @@ DETACH_DEADLINE = 5.0
 def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
     for volume in list(backend.volumes.values()):
         attachment = volume.attachment
-        if not volume.made and not volume.failure and attachment is None:
+        if not volume.has_disk and not volume.failure and attachment is None:
             yield create(cloud, backend, volume)
         if attachment and attachment.state == "attaching":
             yield from attach(cloud, backend, attachment)
@@ -38,7 +38,7 @@ def _keys(volume: Volume) -> frozenset[str]:
 
 def create(cloud: Cloud, backend: Backend, volume: Volume) -> Job:
     def done(_: object) -> None:
-        volume.made = True
+        volume.has_disk = True
         backend.touch()
 
     def failed(reason: str) -> None:
@@ -118,7 +118,7 @@ def grow(
     if change.modification_state == "optimizing":
         change.modification_state, change.end_time = "completed", backend.now()
         backend.touch()
-    elif change.modification_state == "modifying" and volume.made:
+    elif change.modification_state == "modifying" and volume.has_disk:
         size: int = change.target_size  # type: ignore[attr-defined]
         machine = _machine(volume)
         yield Job(

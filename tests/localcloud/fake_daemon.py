@@ -15,7 +15,7 @@ from localcloud.machines.fake import FakeHost
 def main() -> None:
     port = os.environ.pop("LOCALCLOUD_PORT")
     config = replace(from_environment(), port=int(port))
-    serve(config, lambda said: print(said.split()[-1].rstrip("."), flush=True), FakeHost())
+    serve(config, lambda line: print(line.split()[-1].rstrip("."), flush=True), FakeHost())
 
 
 if __name__ == "__main__":

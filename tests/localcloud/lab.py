@@ -27,8 +27,8 @@ def until(what: str, check: Callable[[], Any]) -> Any:
     """The first true answer of ``check``."""
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
-        if found := check():
-            return found
+        if outcome := check():
+            return outcome
         time.sleep(0.02)
     raise AssertionError(f"not within {DEADLINE} s: {what}")
 
@@ -95,8 +95,8 @@ class Lab:
         for number, policy in enumerate(policies):
             document = json.dumps(policy)
             iam.put_role_policy(RoleName=name, PolicyName=f"p{number}", PolicyDocument=document)
-        found = iam.get_instance_profile(InstanceProfileName=name)
-        return str(found["InstanceProfile"]["Arn"])
+        profile = iam.get_instance_profile(InstanceProfileName=name)
+        return str(profile["InstanceProfile"]["Arn"])
 
     def client(self, service: str) -> Any:
         return client(self.endpoint, service)
@@ -124,26 +124,28 @@ class Lab:
         return str(answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
 
     def request(self, sir: str) -> dict[str, Any]:
-        found = self.ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[sir])
-        return dict(found["SpotInstanceRequests"][0])
+        answer = self.ec2.describe_spot_instance_requests(SpotInstanceRequestIds=[sir])
+        return dict(answer["SpotInstanceRequests"][0])
 
     def reaches(self, sir: str, state: str, code: str) -> dict[str, Any]:
         """The request once it is there."""
 
         def there() -> dict[str, Any] | None:
-            found = self.request(sir)
-            return found if (found["State"], found["Status"]["Code"]) == (state, code) else None
+            request = self.request(sir)
+            return (
+                request if (request["State"], request["Status"]["Code"]) == (state, code) else None
+            )
 
         return dict(until(f"{sir} {state}/{code}, is {self.request(sir)['Status']}", there))
 
     def instance(self, ident: str) -> dict[str, Any]:
-        found = self.ec2.describe_instances(InstanceIds=[ident])
-        return dict(found["Reservations"][0]["Instances"][0])
+        answer = self.ec2.describe_instances(InstanceIds=[ident])
+        return dict(answer["Reservations"][0]["Instances"][0])
 
     def becomes(self, ident: str, state: str) -> dict[str, Any]:
         def there() -> dict[str, Any] | None:
-            found = self.instance(ident)
-            return found if found["State"]["Name"] == state else None
+            instance = self.instance(ident)
+            return instance if instance["State"]["Name"] == state else None
 
         return dict(until(f"{ident} {state}", there))
 
@@ -175,10 +177,10 @@ class Lab:
 
     def volume_becomes(self, ident: str, state: str, attachment: str = "") -> dict[str, Any]:
         def there() -> dict[str, Any] | None:
-            found = self.volume_of(ident)
-            attached = [one["State"] for one in found["Attachments"]]
-            right = found["State"] == state and attached == ([attachment] if attachment else [])
-            return found if right else None
+            volume = self.volume_of(ident)
+            attached = [one["State"] for one in volume["Attachments"]]
+            right = volume["State"] == state and attached == ([attachment] if attachment else [])
+            return volume if right else None
 
         return dict(until(f"{ident} {state} {attachment}, is {self.volume_of(ident)}", there))
 
@@ -190,8 +192,8 @@ class Lab:
 
     def snapshot_becomes(self, ident: str, state: str) -> None:
         def there() -> bool:
-            found = self.ec2.describe_snapshots(SnapshotIds=[ident])["Snapshots"]
-            return bool(found[0]["State"] == state)
+            snapshots = self.ec2.describe_snapshots(SnapshotIds=[ident])["Snapshots"]
+            return bool(snapshots[0]["State"] == state)
 
         until(f"{ident} {state}", there)
 
@@ -200,8 +202,8 @@ class Lab:
 
     def image_becomes(self, ident: str, state: str) -> dict[str, Any]:
         def there() -> dict[str, Any] | None:
-            found = self.image_of(ident)
-            return found if found["State"] == state else None
+            image = self.image_of(ident)
+            return image if image["State"] == state else None
 
         return dict(until(f"{ident} {state}", there))
 

@@ -50,7 +50,7 @@ def changed(given: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return given
 
 
-def made(lab: Lab, **changes: Any) -> str:
+def create_policy(lab: Lab, **changes: Any) -> str:
     """The id of a new policy."""
     given: dict[str, Any] = {
         "ExecutionRoleArn": role(lab),

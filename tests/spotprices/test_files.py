@@ -28,13 +28,13 @@ def entry(when: str, price: str, product: str = "Linux/UNIX") -> dict[str, str]:
 
 
 def test_real_prices_of_2015() -> None:
-    found = read(REAL)
-    assert sorted(found) == [("c3.xlarge", f"us-east-1{letter}") for letter in "abe"]
-    assert sum(len(one.times) for one in found.values()) == 4015
-    for one in found.values():
+    table = read(REAL)
+    assert sorted(table) == [("c3.xlarge", f"us-east-1{letter}") for letter in "abe"]
+    assert sum(len(one.times) for one in table.values()) == 4015
+    for one in table.values():
         assert one.times == sorted(one.times)
-    assert found["c3.xlarge", "us-east-1a"].dollars[:2] == [0.0545, 0.0518]
-    assert max(found["c3.xlarge", "us-east-1a"].dollars) == 1
+    assert table["c3.xlarge", "us-east-1a"].dollars[:2] == [0.0545, 0.0518]
+    assert max(table["c3.xlarge", "us-east-1a"].dollars) == 1
 
 
 def test_csv_in_any_order_of_columns_and_rows(tmp_path: Path) -> None:
@@ -92,13 +92,13 @@ BAD: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("content", "said"), BAD)
-def test_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+@pytest.mark.parametrize(("content", "message"), BAD)
+def test_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "prices"
     path.write_bytes(content)
     with pytest.raises(PriceFileError) as caught:
         read(path)
-    assert said in caught.value.message
+    assert message in caught.value.message
     assert caught.value.message.startswith(str(path))
     assert "describe-spot-price-history" in caught.value.hint
 

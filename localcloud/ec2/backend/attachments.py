@@ -12,8 +12,8 @@ from localcloud.ec2.records.volume import Volume, VolumeAttachment
 class Attachments(Volumes):
     def attached_to(self, instance: Instance) -> list[VolumeAttachment]:
         """The instance's attachments, the root volume's first."""
-        found = [v.attachment for v in self.volumes.values() if v.attachment]
-        mine = [a for a in found if a.instance is instance]
+        attachments = [v.attachment for v in self.volumes.values() if v.attachment]
+        mine = [a for a in attachments if a.instance is instance]
         return sorted(mine, key=lambda a: a.device != instance.root_device_name)
 
     def attach(self, volume_id: str, instance_id: str, device: str | None) -> VolumeAttachment:

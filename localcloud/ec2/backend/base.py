@@ -116,20 +116,20 @@ class Base(EC2Backend):
                 "InvalidParameterValue",
                 f"Client token '{token}' is invalid. It may have up to 64 ASCII characters.",
             )
-        fingerprint, made = self.tokens.get((action, token), ("", []))
-        if made and fingerprint != _fingerprint(params):
+        fingerprint, ids = self.tokens.get((action, token), ("", []))
+        if ids and fingerprint != _fingerprint(params):
             raise refusal(
                 "IdempotentParameterMismatch",
                 f"Arguments on this idempotent request are inconsistent with arguments used in"
                 f" previous request(s). The client token is '{token}'.",
             )
-        return made
+        return ids
 
     def remember(
-        self, action: str, token: str | None, params: Mapping[str, Any], made: list[str]
+        self, action: str, token: str | None, params: Mapping[str, Any], ids: list[str]
     ) -> None:
         if token:
-            self.tokens[action, token] = (_fingerprint(params), made)
+            self.tokens[action, token] = (_fingerprint(params), ids)
 
     def _create_default_encryption_key(self) -> str:
         # moto would make one in its KMS, whose state cannot be kept
@@ -154,15 +154,15 @@ def require_taggable(tags: Mapping[str, str]) -> None:
 
 def tags_for(params: Mapping[str, Any], *, allowed: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Tags of a call by resource type; raises EC2's error for a type it cannot tag."""
-    found: dict[str, dict[str, str]] = {kind: {} for kind in allowed}
+    tags: dict[str, dict[str, str]] = {kind: {} for kind in allowed}
     for given in params.get("TagSpecifications", []):
         kind = given.get("ResourceType")
         if kind is None:
             raise missing("TagSpecification.ResourceType")
-        if kind not in found:
+        if kind not in tags:
             raise refusal(
                 "InvalidParameterValue",
                 f"'{kind}' is not a valid taggable resource type for this operation.",
             )
-        found[kind].update({tag["Key"]: tag.get("Value", "") for tag in given.get("Tags", [])})
-    return found
+        tags[kind].update({tag["Key"]: tag.get("Value", "") for tag in given.get("Tags", [])})
+    return tags

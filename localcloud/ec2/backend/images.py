@@ -89,21 +89,21 @@ class Images(Base):
         absent = [i for i in ids if i not in self.amis and i not in self.deleted_amis]
         if absent:
             raise unknown(absent)
-        found = [self.amis[i] for i in dict.fromkeys(ids or self.amis) if i in self.amis]
+        images = [self.amis[i] for i in dict.fromkeys(ids or self.amis) if i in self.amis]
         owners, users = (
             {self.account_id if one == "self" else one for one in params.get(name, [])}
             for name in ("Owners", "ExecutableUsers")
         )
         if owners:
-            found = [image for image in found if image.owner_id in owners]
+            images = [image for image in images if image.owner_id in owners]
         if users:
-            found = [
+            images = [
                 image
-                for image in found
+                for image in images
                 if ("all" in users and image.public)
                 or any(one.get("UserId") in users for one in image.launch_permissions)
             ]
-        return select(found, params.get("Filters", []), FILTERS)
+        return select(images, params.get("Filters", []), FILTERS)
 
 
 def require_id(ami_id: str) -> None:

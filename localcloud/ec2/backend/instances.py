@@ -34,9 +34,9 @@ class Instances(ElasticIps, Attachments, Images):
     def run(self, params: Mapping[str, Any]) -> Reservation:
         """RunInstances, on demand only."""
         token = params.get("ClientToken")
-        for made in self.made_before("RunInstances", token, params):
-            if made in self.reservations:
-                return self.reservations[made]
+        for ident in self.made_before("RunInstances", token, params):
+            if ident in self.reservations:
+                return self.reservations[ident]
         for name in ("LaunchTemplate", "HibernationOptions"):
             if params.get(name, {}).get("Configured", name == "LaunchTemplate" and name in params):
                 raise not_rehearsed(f"{name} in RunInstances")
@@ -89,8 +89,8 @@ class Instances(ElasticIps, Attachments, Images):
                     )
         except EC2ClientError:
             # All or none: no address was left for a later one
-            for made in reservation.instances:
-                self.gone(made)  # type: ignore[arg-type]
+            for pending in reservation.instances:
+                self.gone(pending)  # type: ignore[arg-type]
             self.reservations.pop(reservation.id, None)
             raise
         return reservation

@@ -39,8 +39,8 @@ class Reaps(SpotRequests):
 
     def reap_of(self, instance: Instance) -> Reap | None:
         """The reap of this instance that is under way."""
-        found = [r for r in self.reaps if r.instance_id == instance.id and r.under_way]
-        return found[-1] if found else None
+        reaps = [r for r in self.reaps if r.instance_id == instance.id and r.under_way]
+        return reaps[-1] if reaps else None
 
     def step_reaps(self) -> None:
         """Whatever is due by now."""
@@ -83,14 +83,14 @@ class Reaps(SpotRequests):
         # One that its owner ends meanwhile is gone by `gone` or `went_off`
         if instance is None or instance.state != "running":
             return
-        if not reap.told and self.now() >= reap.tell_at:
+        if not reap.announced and self.now() >= reap.tell_at:
             self._tell(reap, instance, warned=reap.terms.notice is not None)
-        if reap.told and self.now() >= reap.due:
+        if reap.announced and self.now() >= reap.due:
             self._take(reap, instance)
 
     def _tell(self, reap: Reap, instance: Instance, *, warned: bool) -> None:
         """The guest by its metadata, the owner by the request's status, both at once."""
-        reap.told = True
+        reap.announced = True
         now = self.now()
         if warned:
             reap.notice = now
@@ -151,7 +151,7 @@ class Reaps(SpotRequests):
             instance.become("stopped", BY_HOST)
             return
         reap = self.reap_of(instance) or self._begin(instance, Terms(notice=None))
-        if not reap.told:
+        if not reap.announced:
             self._tell(reap, instance, warned=False)
         reap.due = min(reap.due, self.now())
         self._step(reap)

@@ -54,17 +54,17 @@ class Snapshots(Volumes):
 
     def find_snapshots(self, params: Mapping[str, Any]) -> list[Snapshot]:
         ids = params.get("SnapshotIds", [])
-        found = by_ids(self.snapshots, ids, "InvalidSnapshot.NotFound", "snapshot")
+        snapshots = by_ids(self.snapshots, ids, "InvalidSnapshot.NotFound", "snapshot")
         owners = {self.account_id if o == "self" else o for o in params.get("OwnerIds", [])}
         if owners:
-            found = [snapshot for snapshot in found if snapshot.owner_id in owners]
-        return select(found, params.get("Filters", []), SNAPSHOT_FILTERS)
+            snapshots = [snapshot for snapshot in snapshots if snapshot.owner_id in owners]
+        return select(snapshots, params.get("Filters", []), SNAPSHOT_FILTERS)
 
     def user_of_snapshot(self, snapshot_id: str) -> str:
         """Id of an image that has it, or of a volume that is not made of it yet, or empty."""
         images = [i.id for i in self.amis.values() if snapshot_id in i.snapshot_ids]
         unmade = [
-            v.id for v in self.volumes.values() if v.snapshot_id == snapshot_id and not v.made
+            v.id for v in self.volumes.values() if v.snapshot_id == snapshot_id and not v.has_disk
         ]
         return next(iter([*images, *unmade]), "")
 
@@ -112,6 +112,6 @@ class Snapshots(Volumes):
 
     def find_changes(self, params: Mapping[str, Any]) -> list[Any]:
         ids = params.get("VolumeIds", [])
-        found = by_ids(self.volumes, ids, "InvalidVolume.NotFound", "volume")
-        changes = [volume.modifications[-1] for volume in found if volume.modifications]
+        volumes = by_ids(self.volumes, ids, "InvalidVolume.NotFound", "volume")
+        changes = [volume.modifications[-1] for volume in volumes if volume.modifications]
         return select(changes, params.get("Filters", []), CHANGE_FILTERS)

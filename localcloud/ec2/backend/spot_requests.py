@@ -29,8 +29,8 @@ class SpotRequests(Instances):
     def ask(self, params: Mapping[str, Any]) -> list[SpotRequest]:
         """RequestSpotInstances."""
         token = params.get("ClientToken")
-        made = self.made_before("RequestSpotInstances", token, params)
-        known = [self.spot_instance_requests[i] for i in made if i in self.spot_instance_requests]
+        ids = self.made_before("RequestSpotInstances", token, params)
+        known = [self.spot_instance_requests[i] for i in ids if i in self.spot_instance_requests]
         if known:
             return known
         spec = params.get("LaunchSpecification")
@@ -89,8 +89,10 @@ class SpotRequests(Instances):
 
     def spot_requests(self, params: Mapping[str, Any]) -> list[SpotRequest]:
         ids = params.get("SpotInstanceRequestIds", [])
-        found = by_ids(self.spot_instance_requests, ids, UNKNOWN_CODE, "spot instance request ID")
-        return select(found, params.get("Filters", []), FILTERS)
+        requests = by_ids(
+            self.spot_instance_requests, ids, UNKNOWN_CODE, "spot instance request ID"
+        )
+        return select(requests, params.get("Filters", []), FILTERS)
 
     def cancel(self, ids: Sequence[str]) -> list[SpotRequest]:
         """CancelSpotInstanceRequests: the record stays, and so does a running instance."""

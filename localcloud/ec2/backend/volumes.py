@@ -70,8 +70,8 @@ class Volumes(Base):
 
     def find_volumes(self, params: Mapping[str, Any]) -> list[Volume]:
         ids = params.get("VolumeIds", [])
-        found = by_ids(self.volumes, ids, "InvalidVolume.NotFound", "volume")
-        return select(found, params.get("Filters", []), FILTERS)
+        volumes = by_ids(self.volumes, ids, "InvalidVolume.NotFound", "volume")
+        return select(volumes, params.get("Filters", []), FILTERS)
 
     def volume_facts(self, ebs: Mapping[str, Any]) -> dict[str, Any]:
         """``ebs`` has the names of EbsBlockDevice or CreateVolume. Raises EC2's errors."""
@@ -127,17 +127,17 @@ class Volumes(Base):
         return volume
 
     def zone(self, name: str) -> Any:
-        found = self.get_zone_by_name(name)
-        if found is None:
+        zone = self.get_zone_by_name(name)
+        if zone is None:
             raise invalid(f"Invalid availability zone: [{name}]")
-        return found
+        return zone
 
     def make_volume(self, params: Mapping[str, Any]) -> Volume:
         """CreateVolume."""
         token = params.get("ClientToken")
-        for made in self.made_before("CreateVolume", token, params):
-            if made in self.volumes:
-                return self.volumes[made]
+        for ident in self.made_before("CreateVolume", token, params):
+            if ident in self.volumes:
+                return self.volumes[ident]
         tags = tags_for(params, allowed=("volume",))["volume"]
         volume = self.new_volume(params, params.get("AvailabilityZone") or _no_zone())
         self.set_tags(volume.id, tags)
@@ -152,7 +152,7 @@ class Volumes(Base):
                 "VolumeInUse",
                 f"Volume {volume_id} is currently attached to {volume.attachment.instance_id}",
             )
-        if not volume.made and not volume.failure:
+        if not volume.has_disk and not volume.failure:
             raise refusal("IncorrectState", f"The volume '{volume_id}' is 'creating'")
         del self.volumes[volume_id]
         self.discard(volume_id)

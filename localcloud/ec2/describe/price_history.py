@@ -100,12 +100,12 @@ class History:
 
     def page(self) -> tuple[list[dict[str, Any]], str | None]:
         """The prices of this page, and the token of the next or None."""
-        found = list(islice(self._prices(), self._size + 1))
+        prices = list(islice(self._prices(), self._size + 1))
         token = None
-        if len(found) > self._size:
-            last = found[self._size - 1]
+        if len(prices) > self._size:
+            last = prices[self._size - 1]
             token = as_token(f"{self._now}/{last.when}/{last.kind}/{last.zone}")
-        return [price.shown for price in found[: self._size]], token
+        return [price.shown for price in prices[: self._size]], token
 
     def _prices(self) -> Iterator[Price]:
         if self._end < self._now - HISTORY:

@@ -57,10 +57,10 @@ def private_address(subnet: Any, asked: str | None) -> str:
         if asked in taken:
             raise refusal("InvalidIPAddress.InUse", f"Address {asked} is in use.")
         return asked
-    found = _free(subnet.cidr, taken, 4)
-    if found is None:
+    address = _free(subnet.cidr, taken, 4)
+    if address is None:
         raise refusal(
             "InsufficientFreeAddressesInSubnet",
             f"Not enough free addresses in subnet '{subnet.id}'",
         )
-    return found
+    return address

@@ -24,15 +24,15 @@ def bad_mapping(message: str) -> Exception:
 
 def named(given: Iterable[Mapped]) -> dict[str, Mapped]:
     """The entries by device name. Raises EC2's error for a name that is none, or is twice."""
-    found: dict[str, Mapped] = {}
+    entries: dict[str, Mapped] = {}
     for entry in given:
         name = entry.get("DeviceName") or ""
         if not DEVICE.fullmatch(name):
             raise bad_mapping(f"Invalid device name '{name}'")
-        if name in found:
+        if name in entries:
             raise bad_mapping(f"Duplicate device name '{name}'")
-        found[name] = entry
-    return found
+        entries[name] = entry
+    return entries
 
 
 def require_room(size: int | None, snapshot_id: str, least: int) -> None:
@@ -50,7 +50,7 @@ def at_launch(
 
     They are the image's mapping with the launch's entries laid over it.
     """
-    found: dict[str, Mapped] = {
+    devices: dict[str, Mapped] = {
         entry["DeviceName"]: dict(entry["Ebs"])
         for entry in image.block_device_mappings
         if "Ebs" in entry
@@ -60,22 +60,22 @@ def at_launch(
         if "NoDevice" in entry:
             if name == root:
                 raise bad_mapping("The root device cannot be left out")
-            found.pop(name, None)
+            devices.pop(name, None)
         elif "Ebs" in entry:
             if name == root and entry["Ebs"].get("SnapshotId", origin) != origin:
                 raise bad_mapping("snapshotId cannot be modified on root device")
             # Only what was mapped by the image, or by the launch, is deleted by default
-            kept = _kept(found.get(name, {}), entry["Ebs"])
-            found[name] = {"DeleteOnTermination": True, **kept, **entry["Ebs"]}
+            kept = _kept(devices.get(name, {}), entry["Ebs"])
+            devices[name] = {"DeleteOnTermination": True, **kept, **entry["Ebs"]}
         # Else a VirtualName: NVMe instance store comes with the type, entries have no effect
-    for ebs in found.values():
+    for ebs in devices.values():
         ident = ebs.get("SnapshotId") or ""
         if ident in snapshots:
             require_room(ebs.get("VolumeSize"), ident, snapshots[ident].volume_size)
         elif ident and ident == origin:
             # A base image's: its snapshot is Canonical's and not to be seen
             require_room(ebs.get("VolumeSize"), ident, ROOT_GIB)
-    return dict(sorted(found.items(), key=lambda device: device[0] != root))
+    return dict(sorted(devices.items(), key=lambda device: device[0] != root))
 
 
 def _kept(mapped: Mapped, given: Mapped) -> Mapped:

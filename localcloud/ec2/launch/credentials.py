@@ -67,9 +67,9 @@ def holder(
         return None
     for instance in instances:
         if instance.id.encode() == ident:
-            found = _of(instance, number)
+            credentials = _of(instance, number)
             right = hmac.compare_digest(
-                (found.access_key + found.token).encode(), (access_key + token).encode()
+                (credentials.access_key + credentials.token).encode(), (access_key + token).encode()
             )
-            return (instance, found) if right else None
+            return (instance, credentials) if right else None
     return None

@@ -120,13 +120,16 @@ class Planner:
 
     def _devices(self, image: Image) -> dict[str, Mapping[str, Any]]:
         given = self.spec.get("BlockDeviceMappings", [])
-        found = at_launch(image, given, self.backend.snapshots)
+        devices = at_launch(image, given, self.backend.snapshots)
         if isinstance(image, BaseImage):
             # Its root volume is an overlay on the image's file, and its snapshot not ours
-            found[image.root_device_name] = {**found[image.root_device_name], "SnapshotId": None}
-        for ebs in found.values():
+            devices[image.root_device_name] = {
+                **devices[image.root_device_name],
+                "SnapshotId": None,
+            }
+        for ebs in devices.values():
             self.backend.volume_facts(ebs)
-        return found
+        return devices
 
     def _no_image(self) -> str:
         raise missing("ImageId")
@@ -180,7 +183,7 @@ class Planner:
         given = [one for one in self.spec.get("SecurityGroups", []) if isinstance(one, str)]
         ids = [*self.spec.get("SecurityGroupIds", []), *self.nic.get("Groups", [])]
         named = {group.name: group for group in in_vpc.values()}
-        found = []
+        groups = []
         for ident in ids:
             if ident not in in_vpc:
                 known = self.backend.get_security_group_from_id(ident)
@@ -189,15 +192,15 @@ class Planner:
                 raise refusal(
                     "InvalidGroup.NotFound", f"The security group '{ident}' does not exist"
                 )
-            found.append(in_vpc[ident])
+            groups.append(in_vpc[ident])
         for name in given:
             if name not in named:
                 raise refusal(
                     "InvalidGroup.NotFound",
                     f"The security group '{name}' does not exist in VPC '{vpc_id}'",
                 )
-            found.append(named[name])
-        return tuple(found) or (named["default"],)
+            groups.append(named[name])
+        return tuple(groups) or (named["default"],)
 
     def _profile(self) -> Any:
         given = self.spec.get("IamInstanceProfile") or {}

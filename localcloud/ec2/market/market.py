@@ -41,8 +41,8 @@ class Market:
         self.notice = NOTICE_SECONDS
 
     def pool(self, instance_type: str, zone: str) -> Pool:
-        found = self.pools.get((instance_type, zone))
-        return found or Pool(standard(instance_type, zone))
+        pool = self.pools.get((instance_type, zone))
+        return pool or Pool(standard(instance_type, zone))
 
     def price(self, instance_type: str, zone: str, when: datetime) -> float:
         """Dollars an hour."""

@@ -35,8 +35,8 @@ class BakedImage(Image):
 
     @property
     def snapshot_ids(self) -> list[str]:
-        found = [entry.get("Ebs", {}).get("SnapshotId") for entry in self._mappings]
-        return [ident for ident in dict.fromkeys(found) if ident]
+        ids = [entry.get("Ebs", {}).get("SnapshotId") for entry in self._mappings]
+        return [ident for ident in dict.fromkeys(ids) if ident]
 
     @property
     def _failures(self) -> list[str]:
@@ -59,9 +59,9 @@ class BakedImage(Image):
 
     def boots_from(self) -> MachineImage:
         try:
-            found: MachineImage = self.ec2_backend.cloud.host.image_of(self.root["SnapshotId"])
+            image: MachineImage = self.ec2_backend.cloud.host.image_of(self.root["SnapshotId"])
         except LocalCloudError as error:
             raise refusal(
                 "InvalidAMIID.Unavailable", f"AMI '{self.id}' cannot be run: {error.message}"
             ) from error
-        return found
+        return image

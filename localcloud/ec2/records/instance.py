@@ -118,8 +118,8 @@ class Instance(MotoInstance):
         if reason:
             code, message = reason
             when = self.ec2_backend.now().strftime("%Y-%m-%d %H:%M:%S GMT")
-            said = "User initiated" if code.startswith("Client.User") else code
-            self._reason = f"{said} ({when})"
+            cause = "User initiated" if code.startswith("Client.User") else code
+            self._reason = f"{cause} ({when})"
             self.state_reason = StateReason(f"{code}: {message}", code)
         if state == "terminated":
             self.ended = self.ec2_backend.now()

@@ -69,7 +69,7 @@ class Reap:
     asked: datetime
     due: datetime
     id: str = field(default_factory=lambda: f"reap-{secrets.token_hex(8)}")
-    told: bool = False
+    announced: bool = False
     recommended: datetime | None = None
     notice: datetime | None = None
     request_open: datetime | None = None

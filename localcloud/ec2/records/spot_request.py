@@ -136,8 +136,8 @@ class SpotRequest:
 
     @property
     def devices(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.spec.get("BlockDeviceMappings", [])
-        return found
+        devices: list[dict[str, Any]] = self.spec.get("BlockDeviceMappings", [])
+        return devices
 
     def ebs(self, name: str) -> list[Any]:
         return [device.get("Ebs", {}).get(name) for device in self.devices]

@@ -45,7 +45,7 @@ class Volume(MotoVolume):
         # amazon.aws reads these two without looking whether they are there
         self.snapshot_id = facts.get("snapshot_id") or ""
         self.multi_attach_enabled = False
-        self.made = False
+        self.has_disk = False
         self.failure = ""
         # Whether it is known what boots it: a root volume, or made of a snapshot of one
         self.bootable = False
@@ -56,7 +56,7 @@ class Volume(MotoVolume):
             return "error"
         if self.attachment:
             return "in-use"
-        return "available" if self.made else "creating"
+        return "available" if self.has_disk else "creating"
 
 
 class VolumeModification:

@@ -24,8 +24,8 @@ class AddressResponses(BaseResponses):
         attribute = self.one("Attribute") or "domain-name"
         if attribute != "domain-name":
             raise invalid_value("attribute", attribute, "It has to be domain-name.")
-        found = self.backend.find_addresses({"AllocationIds": self.one("AllocationIds") or []})
-        shown, token = page(found, self.given, low=1)
+        addresses = self.backend.find_addresses({"AllocationIds": self.one("AllocationIds") or []})
+        shown, token = page(addresses, self.given, low=1)
         facts = [{"PublicIp": one.public_ip, "AllocationId": one.id} for one in shown]
         return ActionResult({"Addresses": facts, "NextToken": token})
 

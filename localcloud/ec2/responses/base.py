@@ -13,9 +13,9 @@ from localcloud.ec2.backend.whole import Backend
 class BaseResponses(EC2BaseResponse):
     @property
     def backend(self) -> Backend:
-        found = ec2_backends[self.current_account][self.region]
-        assert isinstance(found, Backend)
-        return found
+        backend = ec2_backends[self.current_account][self.region]
+        assert isinstance(backend, Backend)
+        return backend
 
     @property
     def given(self) -> dict[str, Any]:

@@ -51,8 +51,8 @@ class InstanceResponses(BaseResponses):
                 shown = copy.copy(reservation)
                 shown.instances = some
                 reservations.append(shown)
-        found, token = page(reservations, given, ids="InstanceIds")
-        return ActionResult({"Reservations": found, "NextToken": token})
+        part, token = page(reservations, given, ids="InstanceIds")
+        return ActionResult({"Reservations": part, "NextToken": token})
 
     def describe_instance_status(self) -> ActionResult:
         given = self.given
@@ -61,8 +61,8 @@ class InstanceResponses(BaseResponses):
             chosen = self.backend.instances_of(given["InstanceIds"])
         if not given.get("IncludeAllInstances"):
             chosen = [i for i in chosen if i.state == "running"]
-        found = select(chosen, given.get("Filters", []), STATUS_FILTERS)
-        shown, token = page(found, given, ids="InstanceIds")
+        instances = select(chosen, given.get("Filters", []), STATUS_FILTERS)
+        shown, token = page(instances, given, ids="InstanceIds")
         return ActionResult({"InstanceStatuses": shown, "NextToken": token})
 
     def run_instances(self) -> ActionResult:
@@ -132,15 +132,15 @@ class InstanceResponses(BaseResponses):
     def describe_instance_types(self) -> ActionResult:
         filters = self._filters_from_querystring()
         wanted = self.one("InstanceTypes") or []
-        found = self.backend.describe_instance_types(wanted, filters)
-        shown, token = page(found, self.given, high=TYPES_PAGE, ids="InstanceTypes")
+        types = self.backend.describe_instance_types(wanted, filters)
+        shown, token = page(types, self.given, high=TYPES_PAGE, ids="InstanceTypes")
         return ActionResult({"InstanceTypes": shown, "NextToken": token})
 
     def describe_instance_type_offerings(self) -> ActionResult:
-        found = self.backend.describe_instance_type_offerings(
+        offerings = self.backend.describe_instance_type_offerings(
             self.one("LocationType"), self._filters_from_querystring()
         )
-        shown, token = page(found, self.given)
+        shown, token = page(offerings, self.given)
         return ActionResult({"InstanceTypeOfferings": shown, "NextToken": token})
 
 

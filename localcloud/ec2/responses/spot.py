@@ -16,8 +16,8 @@ class SpotResponses(BaseResponses):
 
     def describe_spot_instance_requests(self) -> ActionResult:
         self.error_on_dryrun()
-        found = self.backend.spot_requests(self.given)
-        shown, token = page(found, self.given, ids="SpotInstanceRequestIds")
+        requests = self.backend.spot_requests(self.given)
+        shown, token = page(requests, self.given, ids="SpotInstanceRequestIds")
         return ActionResult({"SpotInstanceRequests": shown, "NextToken": token})
 
     def cancel_spot_instance_requests(self) -> ActionResult:

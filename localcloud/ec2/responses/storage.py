@@ -34,8 +34,8 @@ class StorageResponses(BaseResponses):
 
     def describe_volumes(self) -> ActionResult:
         self.error_on_dryrun()
-        found = self.backend.find_volumes(self.given)
-        shown, token = page(found, self.given, ids="VolumeIds")
+        volumes = self.backend.find_volumes(self.given)
+        shown, token = page(volumes, self.given, ids="VolumeIds")
         return ActionResult({"Volumes": shown, "NextToken": token})
 
     def attach_volume(self) -> ActionResult:
@@ -68,8 +68,8 @@ class StorageResponses(BaseResponses):
 
     def describe_snapshots(self) -> ActionResult:
         self.error_on_dryrun()
-        found = self.backend.find_snapshots(self.given)
-        shown, token = page(found, self.given, ids="SnapshotIds")
+        snapshots = self.backend.find_snapshots(self.given)
+        shown, token = page(snapshots, self.given, ids="SnapshotIds")
         return ActionResult({"Snapshots": shown, "NextToken": token})
 
     def delete_snapshot(self) -> ActionResult:

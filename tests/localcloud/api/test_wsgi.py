@@ -37,10 +37,10 @@ def test_listens_on_loopback_only(lab: Lab) -> None:
 
 def test_health_counts(lab: Lab) -> None:
     ident = lab.run()
-    found = json.loads(get(lab, "/localcloud/health"))
-    assert found["version"]["moto"]
-    assert found["instances"]["running"] >= 1
-    assert ident in [machine["instance"] for machine in found["machines"]]
+    health = json.loads(get(lab, "/localcloud/health"))
+    assert health["version"]["moto"]
+    assert health["instances"]["running"] >= 1
+    assert ident in [machine["instance"] for machine in health["machines"]]
 
 
 def test_caller_address_is_text(lab: Lab) -> None:
@@ -52,11 +52,11 @@ def test_calls_are_counted_apart(lab: Lab) -> None:
     lab.ec2.describe_instances()
     lab.client("sts").get_caller_identity()
     lab.refused("DryRunOperation", lab.ec2.create_volume, AvailabilityZone="x", Size=1, DryRun=True)
-    found = json.loads(get(lab, "/localcloud/calls"))
-    assert (found["mutating"], found["reading"]) == (0, 3)
+    calls = json.loads(get(lab, "/localcloud/calls"))
+    assert (calls["mutating"], calls["reading"]) == (0, 3)
     lab.volume()
-    found = json.loads(get(lab, "/localcloud/calls"))
-    assert found["actions"]["mutating"] == {"ec2:CreateVolume": 1}
+    calls = json.loads(get(lab, "/localcloud/calls"))
+    assert calls["actions"]["mutating"] == {"ec2:CreateVolume": 1}
 
 
 def test_unknown_own_path_says_what_there_is(lab: Lab) -> None:
@@ -73,8 +73,8 @@ def test_only_our_image_exists(lab: Lab) -> None:
     assert (image["RootDeviceName"], image["ImdsSupport"]) == ("/dev/sda1", "v2.0")
     assert lab.ec2.describe_images(Owners=["amazon"])["Images"] == []
     names = [PATH.format(release) for release in RELEASES]
-    found = lab.client("ssm").get_parameters(Names=names)["Parameters"]
-    assert {one["Value"] for one in found} == {image["ImageId"]}
+    parameters = lab.client("ssm").get_parameters(Names=names)["Parameters"]
+    assert {one["Value"] for one in parameters} == {image["ImageId"]}
     assert lab.client("ssm").get_parameter(Name=names[1])["Parameter"]["Value"] == image["ImageId"]
     lab.refused(
         "InvalidAMIID.NotFound", lab.ec2.describe_images, ImageIds=["ami-0123456789abcdef0"]
@@ -93,13 +93,13 @@ def test_only_our_image_exists(lab: Lab) -> None:
     ],
 )
 def test_what_is_not_rehearsed_says_so(lab: Lab, verb: str, params: dict[str, Any]) -> None:
-    said = lab.refused("UnsupportedOperation", getattr(lab.ec2, verb), **params)
-    assert "rehearsal cloud" in said
+    message = lab.refused("UnsupportedOperation", getattr(lab.ec2, verb), **params)
+    assert "rehearsal cloud" in message
 
 
 def test_other_services_are_refused_in_their_own_protocol(lab: Lab) -> None:
-    said = lab.refused("UnsupportedOperation", lab.client("sns").list_topics)
-    assert "dlm, ec2, iam, ssm, sts" in said
+    message = lab.refused("UnsupportedOperation", lab.client("sns").list_topics)
+    assert "dlm, ec2, iam, ssm, sts" in message
     lab.refused("UnsupportedOperation", lab.client("kms").list_keys)
 
 
@@ -141,11 +141,11 @@ def test_tags_need_something_to_tag(lab: Lab) -> None:
 
 def test_aws_command_line_makes_and_ends_a_spot_machine(lab: Lab) -> None:
     spec = json.dumps(lab.spec())
-    made = aws(
+    answer = aws(
         lab.endpoint, "ec2", "request-spot-instances", "--spot-price", "0.2",
         "--type", "persistent", "--launch-specification", spec,
     )  # fmt: skip
-    sir = made["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    sir = answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
     ident = lab.reaches(sir, "active", "fulfilled")["InstanceId"]
     lab.becomes(ident, "running")
     console = aws(lab.endpoint, "ec2", "get-console-output", "--latest", "--instance-id", ident)

@@ -19,9 +19,9 @@ def test_the_administrator_may_do_everything(lab: Lab) -> None:
 def test_a_policy_counts_from_the_moment_it_is_written(roles: Roles) -> None:
     ident = roles.machine()
     ec2 = roles.of(ident)
-    said = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
+    message = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
     session = f"assumed-role/{roles.name}/{ident}"
-    assert said == (
+    assert message == (
         "You are not authorized to perform this operation. User:"
         f" arn:aws:sts::123456789012:{session} is not authorized to perform: ec2:DescribeVolumes"
         " because no identity-based policy allows the ec2:DescribeVolumes action"
@@ -29,8 +29,8 @@ def test_a_policy_counts_from_the_moment_it_is_written(roles: Roles) -> None:
     roles.may(allow("ec2:Describe*"))
     assert ec2.describe_volumes()["Volumes"]
     roles.may(allow("*"), {**allow("ec2:DescribeVolumes"), "Effect": "Deny"})
-    said = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
-    assert said.endswith("with an explicit deny in an identity-based policy")
+    message = roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
+    assert message.endswith("with an explicit deny in an identity-based policy")
     roles.iam.remove_role_from_instance_profile(InstanceProfileName=roles.name, RoleName=roles.name)
     roles.lab.refused("UnauthorizedOperation", ec2.describe_volumes)
 
@@ -56,8 +56,10 @@ def test_each_resource_of_a_call_has_to_be_permitted(roles: Roles) -> None:
     attach = {"VolumeId": volume, "InstanceId": ident, "Device": "/dev/xvdj"}
     for missing, given in (("instance/" + ident, "volume/*"), ("volume/" + volume, "instance/*")):
         roles.may(allow("ec2:AttachVolume", f"{here}:{given}"))
-        said = roles.lab.refused("UnauthorizedOperation", roles.of(ident).attach_volume, **attach)
-        assert f"on resource: {here}:{missing} because" in said
+        message = roles.lab.refused(
+            "UnauthorizedOperation", roles.of(ident).attach_volume, **attach
+        )
+        assert f"on resource: {here}:{missing} because" in message
         assert roles.lab.volume_of(volume)["State"] == "available"
     own = {
         "ArnEquals": {"ec2:InstanceProfile": roles.lab.instance(ident)["IamInstanceProfile"]["Arn"]}
@@ -123,8 +125,8 @@ def test_what_is_tagged_when_it_is_made_needs_the_permission_to_tag(roles: Roles
     ident = roles.machine(allow("ec2:CreateVolume"))
     tag = {"ResourceType": "volume", "Tags": [{"Key": "a", "Value": "b"}]}
     wanted = {"AvailabilityZone": ZONE, "Size": 1, "TagSpecifications": [tag]}
-    said = roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_volume, **wanted)
-    assert "ec2:CreateTags on resource: arn:aws:ec2:us-east-1:123456789012:volume/*" in said
+    message = roles.lab.refused("UnauthorizedOperation", roles.of(ident).create_volume, **wanted)
+    assert "ec2:CreateTags on resource: arn:aws:ec2:us-east-1:123456789012:volume/*" in message
     born = {"StringEquals": {"ec2:CreateAction": "CreateVolume"}}
     roles.may(allow("ec2:CreateVolume"), allow("ec2:CreateTags", Condition=born))
     volume = roles.of(ident).create_volume(**wanted)["VolumeId"]
@@ -147,8 +149,8 @@ def test_a_role_is_given_to_a_machine_by_who_may_pass_it_on(roles: Roles) -> Non
     start = {**roles.lab.spec(**profile), "MinCount": 1, "MaxCount": 1}
     ec2 = roles.of(ident)
     for call, given in ((ec2.run_instances, start), (ec2.request_spot_instances, spec)):
-        said = roles.lab.refused("UnauthorizedOperation", call, **given)
-        assert f"not authorized to perform: iam:PassRole on resource: {role} because" in said
+        message = roles.lab.refused("UnauthorizedOperation", call, **given)
+        assert f"not authorized to perform: iam:PassRole on resource: {role} because" in message
     to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     roles.may(allow("ec2:*"), allow("iam:PassRole", role, Condition=to_ec2))
     assert ec2.run_instances(**start)["Instances"]
@@ -165,15 +167,17 @@ def test_another_region_is_another_place(roles: Roles) -> None:
 
 def test_what_was_refused_can_be_decoded(roles: Roles) -> None:
     ident = roles.machine()
-    said = roles.lab.refused(
+    refusal = roles.lab.refused(
         "UnauthorizedOperation", roles.of(ident).reboot_instances, InstanceIds=[ident]
     )
-    said, _, message = said.partition(". Encoded authorization failure message: ")
-    assert said.endswith("because no identity-based policy allows the ec2:RebootInstances action")
+    refusal, _, message = refusal.partition(". Encoded authorization failure message: ")
+    assert refusal.endswith(
+        "because no identity-based policy allows the ec2:RebootInstances action"
+    )
     decode = roles.lab.client("sts").decode_authorization_message
-    found = json.loads(decode(EncodedMessage=message)["DecodedMessage"])
-    assert (found["allowed"], found["explicitDeny"]) == (False, False)
-    context = found["context"]
+    decision = json.loads(decode(EncodedMessage=message)["DecodedMessage"])
+    assert (decision["allowed"], decision["explicitDeny"]) == (False, False)
+    context = decision["context"]
     assert context["action"] == "ec2:RebootInstances"
     assert context["resource"].endswith(f":instance/{ident}")
     values = {each["key"]: each["values"]["items"] for each in context["conditions"]["items"]}

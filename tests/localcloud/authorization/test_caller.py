@@ -69,6 +69,6 @@ def test_credentials_expire_when_the_metadata_says(roles: Roles, clock: Clock) -
 def test_a_machine_is_told_who_it_is_whatever_it_may(roles: Roles) -> None:
     ident = roles.machine({**allow("*"), "Effect": "Deny"})
     role = roles.iam.get_role(RoleName=roles.name)["Role"]
-    found = roles.of(ident, "sts").get_caller_identity()
-    assert found["UserId"] == f"{role['RoleId']}:{ident}"
-    assert found["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{roles.name}/{ident}"
+    identity = roles.of(ident, "sts").get_caller_identity()
+    assert identity["UserId"] == f"{role['RoleId']}:{ident}"
+    assert identity["Arn"] == f"arn:aws:sts::123456789012:assumed-role/{roles.name}/{ident}"

@@ -25,34 +25,34 @@ from tests.cloud import client
 ROOT = Path(__file__).parents[3]
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def output(capsys: pytest.CaptureFixture[str]) -> str:
     out, err = capsys.readouterr()
     return str(out) + str(err)
 
 
 def test_start_status_stop(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["status"]) == main.NOT_RUNNING
-    assert "python -m localcloud start" in said(capsys)
+    assert "python -m localcloud start" in output(capsys)
     assert main.main(["start"]) == 0
-    assert config.endpoint in said(capsys)
+    assert config.endpoint in output(capsys)
     assert main.main(["start"]) == 0
-    assert "already runs" in said(capsys)
-    made = client(config.endpoint).create_volume(AvailabilityZone="us-east-1a", Size=1)
+    assert "already runs" in output(capsys)
+    volume = client(config.endpoint).create_volume(AvailabilityZone="us-east-1a", Size=1)
     assert main.main(["status"]) == 0
-    assert str(config.home) in said(capsys)
+    assert str(config.home) in output(capsys)
     assert main.main(["status", "--json"]) == 0
-    found = json.loads(said(capsys))
-    assert (found["running"], found["home"]) == (True, str(config.home))
-    assert os.getsid(found["pid"]) == found["pid"]
+    health = json.loads(output(capsys))
+    assert (health["running"], health["home"]) == (True, str(config.home))
+    assert os.getsid(health["pid"]) == health["pid"]
     assert config.home.stat().st_mode & 0o777 == 0o700
     assert main.main(["stop"]) == 0
-    assert "has stopped" in said(capsys)
+    assert "has stopped" in output(capsys)
     assert process.holder(config) is None
     assert main.main(["stop"]) == 0
-    assert "does not run" in said(capsys)
+    assert "does not run" in output(capsys)
     assert main.main(["start"]) == 0
     volumes = client(config.endpoint).describe_volumes()["Volumes"]
-    assert [one["VolumeId"] for one in volumes] == [made["VolumeId"]]
+    assert [one["VolumeId"] for one in volumes] == [volume["VolumeId"]]
 
 
 def test_killed_server_is_started_again(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +87,7 @@ def test_port_of_another_program(config: Config, capsys: pytest.CaptureFixture[s
                 assert main.main([verb]) == 1
             finally:
                 process.ANSWER_DEADLINE = daemon_deadline
-            text = said(capsys)
+            text = output(capsys)
             assert f"Port {config.port}" in text
             assert f"LOCALCLOUD_PORT={config.port + 1}" in text
 
@@ -99,11 +99,11 @@ def test_cloud_of_another_home_or_at_another_port(
         with monkeypatch.context() as other:
             other.setenv("LOCALCLOUD_HOME", str(config.home.parent / "other"))
             assert main.main(["start"]) == 1
-            assert str(config.home) in said(capsys)
+            assert str(config.home) in output(capsys)
         with monkeypatch.context() as other:
             other.setenv("LOCALCLOUD_PORT", str(config.port - 1))
             assert main.main(["start"]) == 1
-            assert str(config.home) in said(capsys)
+            assert str(config.home) in output(capsys)
 
 
 def test_failing_start_tells_the_logs_last_words(
@@ -112,7 +112,7 @@ def test_failing_start_tells_the_logs_last_words(
     config.home.mkdir(parents=True)
     config.state_file.write_bytes(b"garbage")
     assert main.main(["start"]) == 1
-    text = said(capsys)
+    text = output(capsys)
     assert str(config.state_file) in text
     assert config.state_file.read_bytes() == b"garbage"
 
@@ -123,7 +123,7 @@ def test_home_that_cannot_be_written(
     config.home.parent.mkdir(exist_ok=True)
     config.home.write_text("a file")
     assert main.main(["start"]) == 1
-    assert "LOCALCLOUD_HOME" in said(capsys)
+    assert "LOCALCLOUD_HOME" in output(capsys)
 
 
 def test_value_that_cannot_be_meant(
@@ -131,7 +131,7 @@ def test_value_that_cannot_be_meant(
 ) -> None:
     monkeypatch.setenv("LOCALCLOUD_PORT", "ssh")
     assert main.main(["env"]) == 1
-    assert "LOCALCLOUD_PORT is 'ssh'" in said(capsys)
+    assert "LOCALCLOUD_PORT is 'ssh'" in output(capsys)
 
 
 def test_env_is_shell_that_makes_clients_work(
@@ -140,7 +140,7 @@ def test_env_is_shell_that_makes_clients_work(
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
     monkeypatch.setenv("NO_PROXY", "intranet")
     assert main.main(["env"]) == 0
-    lines = said(capsys)
+    lines = output(capsys)
     done = subprocess.run(
         ["sh", "-c", f"{lines}\nenv -0"],
         env={"AWS_PROFILE": "mine", "PATH": os.environ["PATH"]},
@@ -182,8 +182,8 @@ def test_stop_powers_every_machine_off(config: Config) -> None:
     assert main.main(["start"]) == 0
     ec2 = client(config.endpoint)
     image = ec2.describe_images()["Images"][0]["ImageId"]
-    made = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
-    ident = made["Instances"][0]["InstanceId"]
+    answer = ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    ident = answer["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(InstanceIds=[ident], WaiterConfig={"Delay": 1})
     assert main.main(["stop"]) == 0
     assert "power off" not in config.log_file.read_text().splitlines()[-1]

@@ -15,7 +15,7 @@ from localcloud.config import Config
 from localcloud.daemon import process
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
-from tests.localcloud.cli.test_reap import said
+from tests.localcloud.cli.test_reap import output
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import TYPE, ZONE, until
 
@@ -30,55 +30,55 @@ def clock(config: Config) -> Iterator[Clock]:
 
 
 def shown(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(said(capsys, "prices", *argv, "--json"))["prices"]
-    return found
+    rows: list[dict[str, Any]] = json.loads(output(capsys, "prices", *argv, "--json"))["prices"]
+    return rows
 
 
 def test_price_is_set_shown_and_given_back(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "Every price is the default one" in said(capsys, "prices")
-    text = said(capsys, "price", TYPE, ZONE, "0.35")
+    assert "Every price is the default one" in output(capsys, "prices")
+    text = output(capsys, "price", TYPE, ZONE, "0.35")
     assert text == f"{TYPE}  {ZONE}  $0.3500/h  set by hand\n"
-    assert said(capsys, "prices") == text
+    assert output(capsys, "prices") == text
     rows = shown(capsys, TYPE)
     assert [row["price"] for row in rows if row["zone"] != ZONE] == [
         row["default"] for row in rows if row["zone"] != ZONE
     ]
     assert (len(rows), [row["price"] for row in rows if row["zone"] == ZONE]) == (6, [0.35])
-    assert "default" in said(capsys, "price", TYPE, ZONE, "--default")
+    assert "default" in output(capsys, "price", TYPE, ZONE, "--default")
     assert shown(capsys) == []
 
 
 def test_notice_alone_and_with_a_price(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "told 5 seconds before" in said(capsys, "price", "--notice", "5")
-    assert "told 6 seconds before" in said(capsys, "price", TYPE, ZONE, "1", "--notice", "6")
-    assert json.loads(said(capsys, "prices", "--json"))["notice_seconds"] == 6
+    assert "told 5 seconds before" in output(capsys, "price", "--notice", "5")
+    assert "told 6 seconds before" in output(capsys, "price", TYPE, ZONE, "1", "--notice", "6")
+    assert json.loads(output(capsys, "prices", "--json"))["notice_seconds"] == 6
 
 
 def test_capacity(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "default; no capacity" in said(capsys, "capacity", TYPE, ZONE, "none", "--reap")
+    assert "default; no capacity" in output(capsys, "capacity", TYPE, ZONE, "none", "--reap")
     assert [row["capacity"] for row in shown(capsys)] == ["none"]
-    assert "no capacity" not in said(capsys, "capacity", TYPE, ZONE, "some")
+    assert "no capacity" not in output(capsys, "capacity", TYPE, ZONE, "some")
     assert shown(capsys) == []
 
 
 def test_replay_of_a_whole_file(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "replay", FILE, "--speed", "60", "--from", "2015-06-02")
+    text = output(capsys, "replay", FILE, "--speed", "60", "--from", "2015-06-02")
     assert [line.split()[:2] for line in text.splitlines()] == [
         ["c3.xlarge", f"us-east-1{letter}"] for letter in "abe"
     ]
     assert "replay at 2015-06-02 00:00:00, 60 times as fast, until" in text
     clock.skip(hours=1)
-    assert "at 2015-06-04 12:00:00" in said(capsys, "prices")
-    assert "set by hand" in said(capsys, "replay", "--stop", "--zone", "us-east-1e")
-    assert len(said(capsys, "replay", "--stop").splitlines()) == 2
-    assert "No replay runs." in said(capsys, "replay", "--stop")
+    assert "at 2015-06-04 12:00:00" in output(capsys, "prices")
+    assert "set by hand" in output(capsys, "replay", "--stop", "--zone", "us-east-1e")
+    assert len(output(capsys, "replay", "--stop").splitlines()) == 2
+    assert "No replay runs." in output(capsys, "replay", "--stop")
 
 
 def test_replay_for_another_type_and_zone(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ("--type", f"c3.xlarge={TYPE}", "--zone", f"us-east-1a={ZONE}")
-    said(capsys, "replay", FILE, *chosen)
+    output(capsys, "replay", FILE, *chosen)
     (row,) = shown(capsys)
     assert (row["type"], row["zone"], row["price"]) == (TYPE, ZONE, 0.0545)
     assert row["replay"]["speed"] == 1
@@ -91,10 +91,10 @@ def test_series_that_the_cloud_does_not_have_are_left_out_unless_named(
     row = "2015-06-01T00:00:00Z,us-east-1a,{},0.05\n"
     head = "timestamp,availability_zone,instance_type,spot_price\n"
     path.write_text(head + row.format("hi1.4xlarge") + row.format("c3.xlarge"))
-    text = said(capsys, "replay", str(path))
+    text = output(capsys, "replay", str(path))
     assert "Left out, this cloud does not have them: hi1.4xlarge us-east-1a." in text
     assert [one["type"] for one in shown(capsys)] == ["c3.xlarge"]
-    refused = said(capsys, "replay", str(path), "--type", "hi1.4xlarge", code=1)
+    refused = output(capsys, "replay", str(path), "--type", "hi1.4xlarge", code=1)
     assert "'hi1.4xlarge'" in refused
 
 
@@ -131,24 +131,26 @@ REFUSED: list[tuple[str, str]] = [
 def test_refuses_in_a_sentence_and_changes_nothing(
     clock: Clock, capsys: pytest.CaptureFixture[str], command: str, sentence: str
 ) -> None:
-    said(capsys, "price", "r3.large", ZONE, "0.5")
-    before = said(capsys, "prices", "--json")
-    text = said(capsys, *command.split(), code=1)
+    output(capsys, "price", "r3.large", ZONE, "0.5")
+    before = output(capsys, "prices", "--json")
+    text = output(capsys, *command.split(), code=1)
     assert sentence in text
     assert len(text.splitlines()) == 2, text
-    assert said(capsys, "prices", "--json") == before
+    assert output(capsys, "prices", "--json") == before
 
 
 def test_market_survives_kill_9(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    said(capsys, "start")
-    said(capsys, "price", TYPE, ZONE, "0.35", "--notice", "4")
-    said(capsys, "capacity", TYPE, "us-east-1c", "none")
-    said(capsys, "replay", FILE, "--type", "c3.xlarge", "--zone", "us-east-1a", "--speed", "100000")
-    before = json.loads(said(capsys, "prices", "--json"))
+    output(capsys, "start")
+    output(capsys, "price", TYPE, ZONE, "0.35", "--notice", "4")
+    output(capsys, "capacity", TYPE, "us-east-1c", "none")
+    output(
+        capsys, "replay", FILE, "--type", "c3.xlarge", "--zone", "us-east-1a", "--speed", "100000"
+    )
+    before = json.loads(output(capsys, "prices", "--json"))
     os.kill(process.holder(config) or 0, signal.SIGKILL)
     until("the end of the process", lambda: process.holder(config) is None)
-    said(capsys, "start")
-    after = json.loads(said(capsys, "prices", "--json"))
+    output(capsys, "start")
+    after = json.loads(output(capsys, "prices", "--json"))
     for row in (*before["prices"], *after["prices"]):
         if row["replay"]:
             # These go on

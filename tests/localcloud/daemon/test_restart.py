@@ -210,10 +210,10 @@ def test_state_that_cannot_be_written_is_told_and_tried_again(
 
         with monkeypatch.context() as patched:
             patched.setattr(lab.server.cloud, "save", full)
-            said = lab.refused(
+            message = lab.refused(
                 "InternalError", lab.ec2.create_volume, AvailabilityZone="us-east-1a", Size=1
             )
-            assert "No space left" in said
+            assert "No space left" in message
             path = lab.server.config.state_file
             before = path.read_bytes()
         until("the state", lambda: path.read_bytes() != before)
@@ -236,8 +236,8 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
             assert set(answered) <= known, f"lost after kill {round_number}"
             end = time.monotonic() + 0.3 + 0.1 * round_number
             while time.monotonic() < end:
-                made = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, VolumeType="gp3")
-                answered.append(made["VolumeId"])
+                volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1, VolumeType="gp3")
+                answered.append(volume["VolumeId"])
         finally:
             child.send_signal(signal.SIGKILL)
             child.wait()

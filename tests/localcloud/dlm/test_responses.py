@@ -12,7 +12,7 @@ import pytest
 from localcloud.dlm.policy import last_due
 from tests.cloud import aws
 from tests.localcloud.lab import Lab
-from tests.localcloud.lifecycle import changed, details, made, role
+from tests.localcloud.lifecycle import changed, create_policy, details, role
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def dlm(lab: Lab) -> Any:
 
 def test_a_policy_is_shown_as_it_was_made(lab: Lab, dlm: Any) -> None:
     arn = role(lab)
-    ident = made(lab, Tags={"cloudtop:name": "box"})
+    ident = create_policy(lab, Tags={"cloudtop:name": "box"})
     (short,) = dlm.get_lifecycle_policies()["Policies"]
     assert short == {
         "PolicyId": ident,
@@ -46,8 +46,8 @@ def test_a_policy_is_shown_as_it_was_made(lab: Lab, dlm: Any) -> None:
 
 
 def test_policies_are_found_by_what_they_target(lab: Lab, dlm: Any) -> None:
-    one = made(lab)
-    other = made(lab, State="DISABLED", PolicyDetails=details(tag="other"))
+    one = create_policy(lab)
+    other = create_policy(lab, State="DISABLED", PolicyDetails=details(tag="other"))
     both = dlm.get_lifecycle_policies
 
     def ids(**asked: Any) -> set[str]:
@@ -61,11 +61,11 @@ def test_policies_are_found_by_what_they_target(lab: Lab, dlm: Any) -> None:
 
 
 def test_a_policy_changes_and_goes(lab: Lab, dlm: Any) -> None:
-    ident = made(lab)
+    ident = create_policy(lab)
     dlm.update_lifecycle_policy(PolicyId=ident, State="DISABLED", PolicyDetails=details(hours=12))
-    found = dlm.get_lifecycle_policy(PolicyId=ident)["Policy"]
-    assert (found["State"], found["Description"]) == ("DISABLED", "every few hours")
-    assert found["PolicyDetails"]["Schedules"][0]["CreateRule"]["Interval"] == 12
+    policy = dlm.get_lifecycle_policy(PolicyId=ident)["Policy"]
+    assert (policy["State"], policy["Description"]) == ("DISABLED", "every few hours")
+    assert policy["PolicyDetails"]["Schedules"][0]["CreateRule"]["Interval"] == 12
     dlm.delete_lifecycle_policy(PolicyId=ident)
     for call in (dlm.get_lifecycle_policy, dlm.delete_lifecycle_policy):
         assert ident in lab.refused("ResourceNotFoundException", call, PolicyId=ident)
@@ -73,7 +73,7 @@ def test_a_policy_changes_and_goes(lab: Lab, dlm: Any) -> None:
 
 
 def test_tags_of_a_policy(lab: Lab, dlm: Any) -> None:
-    ident = made(lab, Tags={"a": "1"})
+    ident = create_policy(lab, Tags={"a": "1"})
     arn = dlm.get_lifecycle_policy(PolicyId=ident)["Policy"]["PolicyArn"]
     dlm.tag_resource(ResourceArn=arn, Tags={"b": "2"})
     assert dlm.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"a": "1", "b": "2"}
@@ -86,7 +86,7 @@ def test_tags_of_a_policy(lab: Lab, dlm: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "message"),
     [
         ("CreateRule.Interval", 5, "it has to be one of 1, 2, 3, 4, 6, 8, 12, 24"),
         ("CreateRule.IntervalUnit", "DAYS", "has to be one of [HOURS]"),
@@ -108,14 +108,14 @@ def test_tags_of_a_policy(lab: Lab, dlm: Any) -> None:
         ("FastRestoreRule", {"AvailabilityZones": ["us-east-1a"]}, "does not support FastRestore"),
     ],
 )
-def test_refuses_a_schedule(lab: Lab, dlm: Any, path: str, value: Any, said: str) -> None:
+def test_refuses_a_schedule(lab: Lab, dlm: Any, path: str, value: Any, message: str) -> None:
     wanted = details()
     changed(wanted["Schedules"][0], path, value)
-    assert said in _refused(lab, dlm, PolicyDetails=wanted)
+    assert message in _refused(lab, dlm, PolicyDetails=wanted)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("TargetTags", None, "missing: {TargetTags}"),
         ("TargetTags", [], "at least 1"),
@@ -128,8 +128,8 @@ def test_refuses_a_schedule(lab: Lab, dlm: Any, path: str, value: Any, said: str
         ("Parameters", {"ExcludeBootVolume": True}, "target instances"),
     ],
 )
-def test_refuses_details(lab: Lab, dlm: Any, name: str, value: Any, said: str) -> None:
-    assert said in _refused(lab, dlm, PolicyDetails=changed(details(), name, value))
+def test_refuses_details(lab: Lab, dlm: Any, name: str, value: Any, message: str) -> None:
+    assert message in _refused(lab, dlm, PolicyDetails=changed(details(), name, value))
 
 
 def test_refuses_what_is_round_the_details(lab: Lab, dlm: Any) -> None:
@@ -145,36 +145,36 @@ def test_refuses_what_is_round_the_details(lab: Lab, dlm: Any) -> None:
 
 
 def test_a_target_tag_is_one_policys(lab: Lab, dlm: Any) -> None:
-    first = made(lab)
+    first = create_policy(lab)
     assert f"in use by the policy {first}" in _refused(lab, dlm)
-    second = made(lab, PolicyDetails=details(tag="other"))
+    second = create_policy(lab, PolicyDetails=details(tag="other"))
     update = dlm.update_lifecycle_policy
     lab.refused("InvalidRequestException", update, PolicyId=second, PolicyDetails=details())
     update(PolicyId=first, PolicyDetails=details(keep=3))
 
 
 def test_a_policy_keeps_its_kind(lab: Lab, dlm: Any) -> None:
-    ident = made(lab)
+    ident = create_policy(lab)
     for name, value in (("ResourceTypes", ["INSTANCE"]), ("PolicyType", "IMAGE_MANAGEMENT")):
-        said = lab.refused(
+        message = lab.refused(
             "InvalidRequestException",
             dlm.update_lifecycle_policy,
             PolicyId=ident,
             PolicyDetails={name: value},
         )
-        assert f"{name} of a policy cannot be changed" in said
+        assert f"{name} of a policy cannot be changed" in message
 
 
 def test_a_region_has_a_hundred_policies(lab: Lab, dlm: Any) -> None:
     for number in range(100):
-        made(lab, PolicyDetails=details(tag=f"number-{number}"))
-    lab.refused("LimitExceededException", made, lab=lab, PolicyDetails=details(tag="more"))
+        create_policy(lab, PolicyDetails=details(tag=f"number-{number}"))
+    lab.refused("LimitExceededException", create_policy, lab=lab, PolicyDetails=details(tag="more"))
 
 
 def _refused(lab: Lab, dlm: Any, **changes: Any) -> str:
-    said = lab.refused("InvalidRequestException", made, lab=lab, **changes)
-    assert "InvalidRequest" not in said
-    return said
+    message = lab.refused("InvalidRequestException", create_policy, lab=lab, **changes)
+    assert "InvalidRequest" not in message
+    return message
 
 
 def test_the_aws_command_line_reaches_it(lab: Lab, dlm: Any, tmp_path: Path) -> None:
@@ -185,17 +185,17 @@ def test_the_aws_command_line_reaches_it(lab: Lab, dlm: Any, tmp_path: Path) -> 
         lab.endpoint, "dlm", "create-lifecycle-policy", "--description", "mine", "--state",
         "ENABLED", "--execution-role-arn", arn, "--policy-details", f"file://{given}",
     )  # fmt: skip
-    (found,) = aws(lab.endpoint, "dlm", "get-lifecycle-policies")["Policies"]
-    assert found["PolicyId"] == answer["PolicyId"]
+    (policy,) = aws(lab.endpoint, "dlm", "get-lifecycle-policies")["Policies"]
+    assert policy["PolicyId"] == answer["PolicyId"]
 
 
 def test_calls_are_counted_apart(lab: Lab, dlm: Any) -> None:
     lab.own("calls/reset", {})
-    made(lab)
+    create_policy(lab)
     dlm.get_lifecycle_policies()
-    found = lab.own("calls")["actions"]
-    assert found["mutating"]["dlm:CreateLifecyclePolicy"] == 1
-    assert found["reading"]["dlm:GetLifecyclePolicies"] == 1
+    actions = lab.own("calls")["actions"]
+    assert actions["mutating"]["dlm:CreateLifecyclePolicy"] == 1
+    assert actions["reading"]["dlm:GetLifecyclePolicies"] == 1
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from pathlib import Path
 from localcloud.machines.fake import FakeHost
 from tests.cloud import fake_cloud
 from tests.localcloud.lab import Lab
-from tests.localcloud.lifecycle import made
+from tests.localcloud.lifecycle import create_policy
 
 
 def test_a_policy_survives_a_restart(tmp_path: Path) -> None:
     host = FakeHost()
     with fake_cloud(tmp_path, host) as running:
         lab = Lab(*running)
-        before = lab.client("dlm").get_lifecycle_policy(PolicyId=made(lab))["Policy"]
+        before = lab.client("dlm").get_lifecycle_policy(PolicyId=create_policy(lab))["Policy"]
     with fake_cloud(tmp_path, host) as running:
         dlm = Lab(*running).client("dlm")
         assert dlm.get_lifecycle_policy(PolicyId=before["PolicyId"])["Policy"] == before

@@ -10,7 +10,7 @@ import pytest
 from localcloud.dlm.models import POLICY_TAG, SCHEDULE_TAG
 from tests.localcloud.clock import Clock
 from tests.localcloud.lab import Lab, until
-from tests.localcloud.lifecycle import details, made
+from tests.localcloud.lifecycle import create_policy, details
 
 SAVED = [{"ResourceType": "volume", "Tags": [{"Key": "saved", "Value": "yes"}]}]
 
@@ -30,19 +30,19 @@ def taken(lab: Lab, volume: str) -> list[dict[str, Any]]:
 
     def whole() -> list[dict[str, Any]] | None:
         by_volume = [{"Name": "volume-id", "Values": [volume]}]
-        found = lab.ec2.describe_snapshots(Filters=by_volume)["Snapshots"]
-        return [found] if all(each["State"] == "completed" for each in found) else None
+        snapshots = lab.ec2.describe_snapshots(Filters=by_volume)["Snapshots"]
+        return [snapshots] if all(each["State"] == "completed" for each in snapshots) else None
 
-    (found,) = until("whole snapshots", whole)
-    for each in found:
+    (snapshots,) = until("whole snapshots", whole)
+    for each in snapshots:
         each["Tags"] = {tag["Key"]: tag["Value"] for tag in each["Tags"]}
-    return sorted(found, key=lambda each: str(each["StartTime"]), reverse=True)
+    return sorted(snapshots, key=lambda each: str(each["StartTime"]), reverse=True)
 
 
 def test_takes_one_at_each_time_and_keeps_the_newest(lab: Lab, clock: Clock) -> None:
     volume, other = lab.volume(TagSpecifications=SAVED), lab.volume()
     by_hand = lab.snapshot(volume)
-    policy = made(lab)
+    policy = create_policy(lab)
     clock.skip(minutes=29)
     assert len(taken(lab, volume)) == 1
     clock.skip(minutes=1)
@@ -67,14 +67,14 @@ def test_takes_one_at_each_time_and_keeps_the_newest(lab: Lab, clock: Clock) -> 
 
 def test_what_was_missed_is_not_made_up_for(lab: Lab, clock: Clock) -> None:
     volume = lab.volume(TagSpecifications=SAVED)
-    made(lab, PolicyDetails=details(keep=9))
+    create_policy(lab, PolicyDetails=details(keep=9))
     clock.skip(days=2)
     assert len(taken(lab, volume)) == 1
 
 
 def test_a_disabled_policy_and_a_volume_without_the_tag_rest(lab: Lab, clock: Clock) -> None:
     volume = lab.volume(TagSpecifications=SAVED)
-    policy = made(lab, State="DISABLED")
+    policy = create_policy(lab, State="DISABLED")
     clock.skip(hours=8)
     assert taken(lab, volume) == []
     lab.client("dlm").update_lifecycle_policy(PolicyId=policy, State="ENABLED")
@@ -89,7 +89,7 @@ def test_a_disabled_policy_and_a_volume_without_the_tag_rest(lab: Lab, clock: Cl
 
 def test_a_deleted_policy_leaves_its_snapshots(lab: Lab, clock: Clock) -> None:
     volume = lab.volume(TagSpecifications=SAVED)
-    policy = made(lab)
+    policy = create_policy(lab)
     clock.skip(hours=1)
     lab.client("dlm").delete_lifecycle_policy(PolicyId=policy)
     clock.skip(hours=8)
@@ -100,12 +100,12 @@ def test_without_its_role_a_policy_is_in_error_until_it_is_enabled_again(
     lab: Lab, clock: Clock
 ) -> None:
     volume = lab.volume(TagSpecifications=SAVED)
-    policy, dlm, iam = made(lab), lab.client("dlm"), lab.client("iam")
+    policy, dlm, iam = create_policy(lab), lab.client("dlm"), lab.client("iam")
     iam.delete_role(RoleName="for-dlm")
     clock.skip(hours=1)
-    found = dlm.get_lifecycle_policy(PolicyId=policy)["Policy"]
-    assert found["State"] == "ERROR"
-    assert "cannot be assumed" in found["StatusMessage"]
+    facts = dlm.get_lifecycle_policy(PolicyId=policy)["Policy"]
+    assert facts["State"] == "ERROR"
+    assert "cannot be assumed" in facts["StatusMessage"]
     assert taken(lab, volume) == []
     lab.refused(
         "InvalidRequestException", dlm.update_lifecycle_policy, PolicyId=policy, State="ENABLED"
@@ -115,7 +115,7 @@ def test_without_its_role_a_policy_is_in_error_until_it_is_enabled_again(
 def test_one_that_an_image_is_made_of_stays(lab: Lab, clock: Clock) -> None:
     root = lab.root(lab.run())
     lab.ec2.create_tags(Resources=[root], Tags=SAVED[0]["Tags"])
-    made(lab, PolicyDetails=details(keep=1))
+    create_policy(lab, PolicyDetails=details(keep=1))
     clock.skip(hours=1)
     used = taken(lab, root)[0]["SnapshotId"]
     lab.baked("of a schedule", snapshot=used)

@@ -24,14 +24,14 @@ def test_user_data_is_handed_out_as_given(lab: Lab) -> None:
 
 
 def leaves(tree: Mapping[str, Any], path: str = "") -> dict[str, str]:
-    found = {}
+    texts = {}
     for name, child in tree.items():
         if isinstance(child, Mapping):
             assert child, f"{path}/{name} lists nothing"
-            found.update(leaves(child, f"{path}/{name}"))
+            texts.update(leaves(child, f"{path}/{name}"))
         else:
-            found[f"{path}/{name}"] = child
-    return found
+            texts[f"{path}/{name}"] = child
+    return texts
 
 
 def test_metadata_tells_the_machine_who_it_is(lab: Lab) -> None:

@@ -139,5 +139,5 @@ def test_more_statements_never_undo_a_deny(
 @given(some.text(alphabet="ab:*?/", max_size=12))
 def test_a_text_without_wildcards_is_like_itself_alone(text: str) -> None:
     plain = text.replace("*", "").replace("?", "")
-    found = verdict(statement(Resource=plain), resource=text or "x")
-    assert (found is ALLOWED) is (plain == (text or "x"))
+    decision = verdict(statement(Resource=plain), resource=text or "x")
+    assert (decision is ALLOWED) is (plain == (text or "x"))

@@ -29,10 +29,10 @@ def verdict(
     **keys: Any,
 ) -> Decision:
     """``keys`` by names with __ for a colon and _ for a slash."""
-    found = {
+    context_keys = {
         name.replace("__", ":").replace("_", "/").lower(): (
             (value,) if isinstance(value, str) else value
         )
         for name, value in keys.items()
     }
-    return decide([document(*statements, version=version)], Context(action, resource, found))
+    return decide([document(*statements, version=version)], Context(action, resource, context_keys))

@@ -34,10 +34,10 @@ ARCHIVE = Archive("Debian", "bookworm", ("deb http://a.example/debian bookworm m
 
 def test_only_the_distributions_own_repositories_are_taken() -> None:
     key = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-    found = parse_targets(DEBIAN)
-    assert found.suite == "bookworm"
-    assert found.kernel_package == "linux-image-cloud-amd64"
-    assert found.sources == (
+    archive = parse_targets(DEBIAN)
+    assert archive.suite == "bookworm"
+    assert archive.kernel_package == "linux-image-cloud-amd64"
+    assert archive.sources == (
         f"deb {key} http://a.example/debian bookworm main contrib",
         f"deb {key} http://a.example/debian bookworm-updates main",
         f"deb {key} http://a.example/security bookworm-security main",
@@ -45,10 +45,10 @@ def test_only_the_distributions_own_repositories_are_taken() -> None:
 
 
 def test_ubuntu_has_its_own_kernel_and_no_backports() -> None:
-    found = parse_targets(UBUNTU)
-    assert (found.distribution, found.suite) == ("Ubuntu", "noble")
-    assert found.kernel_package == "linux-image-aws"
-    assert not any("backports" in line for line in found.sources)
+    archive = parse_targets(UBUNTU)
+    assert (archive.distribution, archive.suite) == ("Ubuntu", "noble")
+    assert archive.kernel_package == "linux-image-aws"
+    assert not any("backports" in line for line in archive.sources)
 
 
 @pytest.mark.parametrize("text", ["", DEBIAN + UBUNTU])
@@ -116,9 +116,9 @@ def test_finished_image_is_found_and_an_unfinished_one_vanishes(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
     assert base_image.load(target) is None
     with base_image.workspace(target) as work:
-        made = base_image.publish(work, target, kernel=True, initrd=False, cmdline="root=x")
-    assert base_image.load(target) == made
-    assert (made.kernel, made.initrd, made.cmdline) == (target / "kernel", None, "root=x")
+        image = base_image.publish(work, target, kernel=True, initrd=False, cmdline="root=x")
+    assert base_image.load(target) == image
+    assert (image.kernel, image.initrd, image.cmdline) == (target / "kernel", None, "root=x")
 
 
 def test_leftovers_of_a_killed_builder_are_removed(tmp_path: Path) -> None:
@@ -156,14 +156,14 @@ def raw_image(path: Path) -> Path:
 @pytest.mark.parametrize("prefix", ["", "file://"])
 def test_cloud_image_is_converted_once(tmp_path: Path, prefix: str) -> None:
     source = raw_image(tmp_path / "image.raw")
-    made = cloud_image.from_name(f"{prefix}{source}", tmp_path / "cache")
-    assert made.kernel is None
-    info = json.loads(tools.run(["qemu-img", "info", "--output=json", made.root]))
+    image = cloud_image.from_name(f"{prefix}{source}", tmp_path / "cache")
+    assert image.kernel is None
+    info = json.loads(tools.run(["qemu-img", "info", "--output=json", image.root]))
     assert info["format"] == "qcow2"
-    assert sorted(path.name for path in made.root.parent.iterdir()) == ["image.json", "root.qcow2"]
-    stamp = made.root.stat().st_mtime_ns
-    assert cloud_image.from_name(f"{prefix}{source}", tmp_path / "cache").root == made.root
-    assert made.root.stat().st_mtime_ns == stamp
+    assert sorted(path.name for path in image.root.parent.iterdir()) == ["image.json", "root.qcow2"]
+    stamp = image.root.stat().st_mtime_ns
+    assert cloud_image.from_name(f"{prefix}{source}", tmp_path / "cache").root == image.root
+    assert image.root.stat().st_mtime_ns == stamp
 
 
 def test_changed_cloud_image_is_another_one(tmp_path: Path) -> None:

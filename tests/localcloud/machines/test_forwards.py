@@ -24,12 +24,12 @@ class Qemu:
     def __init__(self, *places: forwards.Place) -> None:
         self.places = list(places)
         self.taken: forwards.Place | None = None
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def execute(self, command: str, **arguments: Any) -> str:
         assert command == "human-monitor-command"
         line = arguments["command-line"]
-        self.said.append(line)
+        self.lines.append(line)
         verb, _, rest = line.partition(" net0 tcp:")
         if verb == "info usernet":
             return HEAD + "".join(LISTENING.format(*place) for place in self.places) + CONNECTED
@@ -55,7 +55,7 @@ def test_the_new_way_is_opened_before_the_old_one_is_closed() -> None:
     qemu = Qemu(OLD)
     move(qemu, NEW)
     assert qemu.places == [NEW]
-    assert qemu.said == [
+    assert qemu.lines == [
         "info usernet",
         "hostfwd_add net0 tcp:127.77.3.4:2222-:22",
         "hostfwd_remove net0 tcp:127.77.1.2:2222",
@@ -65,7 +65,7 @@ def test_the_new_way_is_opened_before_the_old_one_is_closed() -> None:
 def test_nothing_is_done_where_it_is_so_already() -> None:
     qemu = Qemu(NEW)
     move(qemu, NEW)
-    assert qemu.said == ["info usernet"]
+    assert qemu.lines == ["info usernet"]
 
 
 def test_a_move_that_a_killed_server_left_half_done_is_finished() -> None:

@@ -64,9 +64,9 @@ class Service:
         connection.request(method, path, headers=named)
         answer = connection.getresponse()
         body = answer.read().decode(errors="surrogateescape")
-        found = Reply(answer.status, body, dict(answer.headers))
+        reply = Reply(answer.status, body, dict(answer.headers))
         connection.close()
-        return found
+        return reply
 
     def token(self, ttl: str = "60") -> Reply:
         return self.ask("PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds=ttl)
@@ -218,5 +218,5 @@ def test_key_is_the_owners_alone(service: Service) -> None:
 def test_user_data_that_is_no_text_comes_through(service: Service) -> None:
     packed = gzip.compress(b"#cloud-config\n")
     service.tree = {"user-data": packed.decode(errors="surrogateescape")}
-    told = service.get("/latest/user-data").body
-    assert told.encode(errors="surrogateescape") == packed
+    body = service.get("/latest/user-data").body
+    assert body.encode(errors="surrogateescape") == packed

@@ -22,7 +22,7 @@ class Peer:
     """Answers every command, resets the guest at Ctrl-Alt-Delete, and keeps what was said."""
 
     def __init__(self, directory: Path) -> None:
-        self.said: list[str] = []
+        self.commands: list[str] = []
         self.status = "running"
         self.hears_keys = True
         self._listener = socket.socket(socket.AF_UNIX)
@@ -45,7 +45,7 @@ class Peer:
 
     def _answer(self, connection: socket.socket, command: dict[str, Any]) -> None:
         name = command["execute"]
-        self.said.append(name)
+        self.commands.append(name)
         answer = {"status": self.status} if name == "query-status" else {}
         ident = {"id": command["id"]} if "id" in command else {}
         self._send(connection, {"return": answer, **ident})
@@ -82,8 +82,8 @@ def test_guest_is_held_at_its_reset_and_let_go_after(
 ) -> None:
     connect(monitor, tmp_path)
     with monitor.held_in_reboot(5):
-        assert peer.said[-2:] == ["send-key", "stop"]
-    assert peer.said[-1] == "cont"
+        assert peer.commands[-2:] == ["send-key", "stop"]
+    assert peer.commands[-1] == "cont"
 
 
 def test_guest_is_let_go_also_when_the_copy_fails(
@@ -92,7 +92,7 @@ def test_guest_is_let_go_also_when_the_copy_fails(
     connect(monitor, tmp_path)
     with pytest.raises(ValueError, match="no space"), monitor.held_in_reboot(5):
         raise ValueError("no space")
-    assert peer.said[-1] == "cont"
+    assert peer.commands[-1] == "cont"
 
 
 def test_guest_that_does_not_reboot_is_reset_and_held(
@@ -101,13 +101,13 @@ def test_guest_that_does_not_reboot_is_reset_and_held(
     connect(monitor, tmp_path)
     peer.hears_keys = False
     with monitor.held_in_reboot(0.1):
-        assert peer.said[-3:] == ["send-key", "system_reset", "stop"]
+        assert peer.commands[-3:] == ["send-key", "system_reset", "stop"]
 
 
 def test_plain_reboot_holds_nothing(peer: Peer, monitor: Monitor, tmp_path: Path) -> None:
     connect(monitor, tmp_path)
     monitor.reboot(5)
-    assert peer.said[-1] == "send-key"
+    assert peer.commands[-1] == "send-key"
 
 
 def test_guest_that_a_killed_server_held_is_let_go(
@@ -115,4 +115,4 @@ def test_guest_that_a_killed_server_held_is_let_go(
 ) -> None:
     peer.status = "paused"
     connect(monitor, tmp_path)
-    assert peer.said[-2:] == ["query-status", "cont"]
+    assert peer.commands[-2:] == ["query-status", "cont"]

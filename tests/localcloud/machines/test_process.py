@@ -17,9 +17,9 @@ SLEEP = "import time; print(flush=True); time.sleep(60)"
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    found = tmp_path / INSTANCE
-    found.mkdir()
-    return found
+    path = tmp_path / INSTANCE
+    path.mkdir()
+    return path
 
 
 def spawn(cwd: Path, name: str) -> subprocess.Popen[bytes]:

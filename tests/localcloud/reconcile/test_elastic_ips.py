@@ -18,9 +18,9 @@ def test_association_and_tags_are_kept(tmp_path: Path) -> None:
     with fake_cloud(tmp_path, host) as running:
         lab = Lab(*running)
         ident = lab.run()
-        made = lab.ec2.allocate_address(TagSpecifications=tags)
-        lab.ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=ident)
-        address = made["PublicIp"]
+        allocation = lab.ec2.allocate_address(TagSpecifications=tags)
+        lab.ec2.associate_address(AllocationId=allocation["AllocationId"], InstanceId=ident)
+        address = allocation["PublicIp"]
         until("the machine there", lambda: host.machines[ident].spec.address == address)
         before = lab.ec2.describe_addresses()["Addresses"]
     asked = host.calls.count(f"forward {ident} {address}")
@@ -45,9 +45,9 @@ def test_a_forward_that_was_promised_and_not_made_is_made_by_the_next_start(
         with monkeypatch.context() as patched:
             # As if the cloud were killed before it came to that
             patched.setattr(machines, "forward", lambda *_: iter(()))
-            made = lab.ec2.allocate_address()
-            lab.ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=ident)
+            allocation = lab.ec2.allocate_address()
+            lab.ec2.associate_address(AllocationId=allocation["AllocationId"], InstanceId=ident)
             lab.server.close()
-    assert host.machines[ident].spec.address != made["PublicIp"]
+    assert host.machines[ident].spec.address != allocation["PublicIp"]
     with fake_cloud(tmp_path, host):
-        until("the forward", lambda: host.machines[ident].spec.address == made["PublicIp"])
+        until("the forward", lambda: host.machines[ident].spec.address == allocation["PublicIp"])

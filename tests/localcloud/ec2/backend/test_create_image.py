@@ -85,8 +85,8 @@ def test_base_image_is_still_booted_and_names_no_snapshot(lab: Lab) -> None:
 
 
 def test_lineage_goes_through_volumes_made_from_snapshots(lab: Lab) -> None:
-    made = lab.volume(SnapshotId=lab.snapshot(lab.root(lab.run())), Size=None)
-    ident = lab.baked("grandchild", snapshot=lab.snapshot(made))
+    volume = lab.volume(SnapshotId=lab.snapshot(lab.root(lab.run())), Size=None)
+    ident = lab.baked("grandchild", snapshot=lab.snapshot(volume))
     assert lab.becomes(lab.run(ImageId=ident), "running")["ImageId"] == ident
 
 
@@ -98,8 +98,8 @@ def test_root_may_be_larger_and_is_as_encrypted_as_its_snapshot(lab: Lab) -> Non
     assert mapping(lab.image_of(ident))["/dev/sda1"]["Encrypted"] is True
     larger = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 20, "VolumeType": "gp3"}}]
     root = lab.root(lab.run(ImageId=ident, BlockDeviceMappings=larger))
-    found = lab.volume_of(root)
-    assert (found["Size"], found["VolumeType"], found["Encrypted"]) == (20, "gp3", True)
+    volume = lab.volume_of(root)
+    assert (volume["Size"], volume["VolumeType"], volume["Encrypted"]) == (20, "gp3", True)
     assert lab.host.volumes[root] == 20
 
 
@@ -173,9 +173,9 @@ def test_relaunch_of_a_deregistered_image_is_bad_parameters_and_names_it(lab: La
     assert lab.instance(instance)["State"]["Name"] == "running"
     lab.ec2.terminate_instances(InstanceIds=[instance])
     request = lab.reaches(sir, "failed", "bad-parameters")
-    said = f"The image id '[{ident}]' does not exist"
-    assert said in request["Status"]["Message"]
-    assert request["Fault"] == {"Code": "InvalidAMIID.NotFound", "Message": said}
+    message = f"The image id '[{ident}]' does not exist"
+    assert message in request["Status"]["Message"]
+    assert request["Fault"] == {"Code": "InvalidAMIID.NotFound", "Message": message}
 
 
 def test_attributes_can_be_changed_and_tags_too(lab: Lab) -> None:
@@ -184,8 +184,8 @@ def test_attributes_can_be_changed_and_tags_too(lab: Lab) -> None:
     change(ImageId=ident, Attribute="description", Value="later")
     change(ImageId=ident, ImdsSupport={"Value": "v2.0"})
     change(ImageId=ident, LaunchPermission={"Add": [{"UserId": "111122223333"}]})
-    found = lab.image_of(ident)
-    assert (found["Description"], found["ImdsSupport"], found["Public"]) == ("later", "v2.0", False)
+    image = lab.image_of(ident)
+    assert (image["Description"], image["ImdsSupport"], image["Public"]) == ("later", "v2.0", False)
     shown = ask(ImageId=ident, Attribute="launchPermission")["LaunchPermissions"]
     assert shown == [{"UserId": "111122223333"}]
     group = {"Attribute": "launchPermission", "UserGroups": ["all"]}
@@ -210,7 +210,7 @@ def test_aws_command_line_makes_and_ends_images(lab: Lab, snapshot: str) -> None
         "--no-reboot", "--block-device-mappings", "DeviceName=/dev/xvdj,NoDevice=''",
     )["ImageId"]  # fmt: skip
     aws(lab.endpoint, "ec2", "wait", "image-available", "--image-ids", ident)
-    found = aws(lab.endpoint, "ec2", "describe-images", "--owners", "self")["Images"]
-    assert {ident, created} <= {one["ImageId"] for one in found}
+    images = aws(lab.endpoint, "ec2", "describe-images", "--owners", "self")["Images"]
+    assert {ident, created} <= {one["ImageId"] for one in images}
     aws(lab.endpoint, "ec2", "deregister-image", "--image-id", ident)
     assert aws(lab.endpoint, "ec2", "describe-images", "--image-ids", ident)["Images"] == []

@@ -38,12 +38,12 @@ def test_created_image_has_every_attached_volume_but_those_left_out(lab: Lab) ->
     assert mapped.keys() == {"/dev/sda1", "/dev/sdf", "/dev/sdg"}
     assert mapped["/dev/sdf"]["Encrypted"] is mapped["/dev/sdf"]["DeleteOnTermination"] is True
     ids = [mapped[name]["SnapshotId"] for name in ("/dev/sda1", "/dev/sdf")]
-    found = lab.ec2.describe_snapshots(SnapshotIds=ids, OwnerIds=["self"])["Snapshots"]
-    assert [one["VolumeId"] for one in found] == [lab.root(instance), kept]
-    for one in found:
+    snapshots = lab.ec2.describe_snapshots(SnapshotIds=ids, OwnerIds=["self"])["Snapshots"]
+    assert [one["VolumeId"] for one in snapshots] == [lab.root(instance), kept]
+    for one in snapshots:
         assert one["Tags"] == TAGS
-        said = f"Created by CreateImage({instance}) for {image['ImageId']}"
-        assert one["Description"] == said
+        description = f"Created by CreateImage({instance}) for {image['ImageId']}"
+        assert one["Description"] == description
     assert lab.becomes(lab.run(ImageId=image["ImageId"]), "running")
 
 

@@ -22,16 +22,16 @@ def test_names_are_unique_to_their_owner(lab: Lab, snapshot: str) -> None:
         (lab.baked, {"name": "taken", "snapshot": snapshot}),
         (lab.ec2.create_image, {"InstanceId": lab.run(), "Name": "taken"}),
     ):
-        said = lab.refused("InvalidAMIName.Duplicate", call, **params)
-        assert said == f"AMI name taken is already in use by AMI {ident}"
+        message = lab.refused("InvalidAMIName.Duplicate", call, **params)
+        assert message == f"AMI name taken is already in use by AMI {ident}"
     lab.ec2.deregister_image(ImageId=ident)
     lab.baked("taken", snapshot=snapshot)
 
 
 @pytest.mark.parametrize("name", ["ab", "x" * 129, "what?", "a:b:c", "tëst"])
 def test_names_have_a_form(lab: Lab, snapshot: str, name: str) -> None:
-    said = lab.refused("InvalidAMIName.Malformed", lab.baked, name=name, snapshot=snapshot)
-    assert "between 3 and 128 characters" in said
+    message = lab.refused("InvalidAMIName.Malformed", lab.baked, name=name, snapshot=snapshot)
+    assert "between 3 and 128 characters" in message
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_register_refusals(lab: Lab, snapshot: str, code: str, params: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("code", "ebs", "said"),
+    ("code", "ebs", "message"),
     [
         ("InvalidSnapshot.NotFound", {"SnapshotId": NO_SNAPSHOT}, NO_SNAPSHOT),
         ("InvalidBlockDeviceMapping", {"VolumeSize": 7}, "expect size >= 8GB"),
@@ -70,24 +70,24 @@ def test_register_refusals(lab: Lab, snapshot: str, code: str, params: dict[str,
     ],
 )
 def test_root_mapping_refusals(
-    lab: Lab, snapshot: str, code: str, ebs: dict[str, Any], said: str
+    lab: Lab, snapshot: str, code: str, ebs: dict[str, Any], message: str
 ) -> None:
     merged = {"SnapshotId": snapshot, **ebs}
     mapped = {
         "DeviceName": ROOT,
         "Ebs": {key: value for key, value in merged.items() if value is not None},
     }
-    found = lab.refused(
+    refusal = lab.refused(
         code, lab.baked, name="refused", snapshot=snapshot, BlockDeviceMappings=[mapped]
     )
-    assert said in found
+    assert message in refusal
 
 
 def test_snapshot_of_a_data_volume_boots_nothing(lab: Lab) -> None:
     snapshot = lab.snapshot(lab.volume())
-    said = lab.refused("UnsupportedOperation", lab.baked, name="data only", snapshot=snapshot)
-    assert snapshot in said
-    assert "what boots it" in said
+    message = lab.refused("UnsupportedOperation", lab.baked, name="data only", snapshot=snapshot)
+    assert snapshot in message
+    assert "what boots it" in message
 
 
 def test_snapshot_has_to_be_completed(lab: Lab) -> None:
@@ -125,10 +125,10 @@ def test_create_refusals(lab: Lab, code: str, params: dict[str, Any]) -> None:
 def test_create_needs_an_instance_that_is_there(lab: Lab) -> None:
     instance = lab.run()
     lab.ec2.terminate_instances(InstanceIds=[instance])
-    said = lab.refused(
+    message = lab.refused(
         "InvalidParameterValue", lab.ec2.create_image, InstanceId=instance, Name="late"
     )
-    assert "not in state 'running' or 'stopping' or 'stopped'" in said
+    assert "not in state 'running' or 'stopping' or 'stopped'" in message
 
 
 def test_create_needs_a_root_volume_that_boots(lab: Lab) -> None:

@@ -42,8 +42,8 @@ def test_a_pending_or_terminated_instance_takes_none(lab: Lab) -> None:
     lab.ec2.terminate_instances(InstanceIds=[ident])
     lab.becomes(ident, "terminated")
     lab.host.start_seconds = 0.5
-    made = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
-    for instance in (made["InstanceId"], ident):
+    pending = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
+    for instance in (pending["InstanceId"], ident):
         lab.refused(
             "InvalidInstanceID",
             lab.ec2.associate_address,

@@ -26,8 +26,8 @@ def released(lab: Lab) -> Iterator[None]:
 
 def allocated(lab: Lab, **params: Any) -> tuple[str, str]:
     """Allocation id and address."""
-    made = lab.ec2.allocate_address(Domain="vpc", **params)
-    return made["AllocationId"], made["PublicIp"]
+    answer = lab.ec2.allocate_address(Domain="vpc", **params)
+    return answer["AllocationId"], answer["PublicIp"]
 
 
 def associated(lab: Lab, allocation: str, instance: str, **params: Any) -> str:
@@ -47,14 +47,14 @@ def reached(lab: Lab, instance: str, address: str) -> None:
 
 
 def test_an_allocated_address_is_free_tagged_and_of_the_clouds_own_network(lab: Lab) -> None:
-    made = lab.ec2.allocate_address(TagSpecifications=TAGS)
-    ident = made["AllocationId"]
+    answer = lab.ec2.allocate_address(TagSpecifications=TAGS)
+    ident = answer["AllocationId"]
     assert ident.startswith("eipalloc-")
-    assert made["Domain"] == "vpc"
-    assert ipaddress.ip_address(made["PublicIp"]) in lab.server.config.network
+    assert answer["Domain"] == "vpc"
+    assert ipaddress.ip_address(answer["PublicIp"]) in lab.server.config.network
     assert address_of(lab, ident) == {
         "AllocationId": ident,
-        "PublicIp": made["PublicIp"],
+        "PublicIp": answer["PublicIp"],
         "Domain": "vpc",
         "PublicIpv4Pool": "amazon",
         "NetworkBorderGroup": "us-east-1",
@@ -65,7 +65,7 @@ def test_an_allocated_address_is_free_tagged_and_of_the_clouds_own_network(lab: 
     (tag,) = lab.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [ident]}])["Tags"]
     assert tag["ResourceType"] == "elastic-ip"
     shown = lab.ec2.describe_addresses_attribute(AllocationIds=[ident], Attribute="domain-name")
-    assert shown["Addresses"] == [{"AllocationId": ident, "PublicIp": made["PublicIp"]}]
+    assert shown["Addresses"] == [{"AllocationId": ident, "PublicIp": answer["PublicIp"]}]
 
 
 def test_the_instance_is_reached_at_it_and_its_first_address_is_given_back(lab: Lab) -> None:
@@ -74,11 +74,11 @@ def test_the_instance_is_reached_at_it_and_its_first_address_is_given_back(lab: 
     allocation, address = allocated(lab)
     association = associated(lab, allocation, ident)
     reached(lab, ident, address)
-    found, instance = address_of(lab, allocation), lab.instance(ident)
+    entry, instance = address_of(lab, allocation), lab.instance(ident)
     nic = instance["NetworkInterfaces"][0]
-    assert (found["AssociationId"], found["InstanceId"]) == (association, ident)
-    assert found["NetworkInterfaceId"] == nic["NetworkInterfaceId"]
-    assert found["PrivateIpAddress"] == instance["PrivateIpAddress"]
+    assert (entry["AssociationId"], entry["InstanceId"]) == (association, ident)
+    assert entry["NetworkInterfaceId"] == nic["NetworkInterfaceId"]
+    assert entry["PrivateIpAddress"] == instance["PrivateIpAddress"]
     assert nic["Association"]["PublicIp"] == address
     assert instance["PublicDnsName"].startswith(f"ec2-{address.replace('.', '-')}.")
     by_address = [{"Name": "ip-address", "Values": [first]}]
@@ -113,8 +113,8 @@ def test_an_instance_without_a_public_address_has_none_after_it(lab: Lab) -> Non
     }  # fmt: skip
     ident = lab.run(NetworkInterfaces=[nic])
     allocation, address = allocated(lab)
-    made = lab.instance(ident)["NetworkInterfaces"][0]["NetworkInterfaceId"]
-    answer = lab.ec2.associate_address(AllocationId=allocation, NetworkInterfaceId=made)
+    interface = lab.instance(ident)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    answer = lab.ec2.associate_address(AllocationId=allocation, NetworkInterfaceId=interface)
     reached(lab, ident, address)
     lab.ec2.disassociate_address(AssociationId=answer["AssociationId"])
     assert "PublicIpAddress" not in lab.instance(ident)
@@ -125,14 +125,14 @@ def test_it_moves_to_another_machine_once_the_first_one_has_let_go(lab: Lab) -> 
     allocation, address = allocated(lab)
     associated(lab, allocation, old)
     reached(lab, old, address)
-    said = lab.refused(
+    message = lab.refused(
         "Resource.AlreadyAssociated",
         lab.ec2.associate_address,
         AllocationId=allocation,
         InstanceId=new,
         AllowReassociation=False,
     )
-    assert address_of(lab, allocation)["AssociationId"] in said
+    assert address_of(lab, allocation)["AssociationId"] in message
     associated(lab, allocation, new, AllowReassociation=True)
     reached(lab, new, address)
     reached(lab, old, lab.instance(old)["PublicIpAddress"])
@@ -188,7 +188,7 @@ def test_a_relaunched_instance_gets_it_when_somebody_gives_it(lab: Lab) -> None:
 
 def test_the_aws_command_line_works_unchanged(lab: Lab) -> None:
     ident = lab.run()
-    made = aws(lab.endpoint, "ec2", "allocate-address", "--domain", "vpc")
-    chosen = ["--allocation-id", made["AllocationId"], "--instance-id", ident]
+    answer = aws(lab.endpoint, "ec2", "allocate-address", "--domain", "vpc")
+    chosen = ["--allocation-id", answer["AllocationId"], "--instance-id", ident]
     aws(lab.endpoint, "ec2", "associate-address", *chosen)
-    reached(lab, ident, made["PublicIp"])
+    reached(lab, ident, answer["PublicIp"])

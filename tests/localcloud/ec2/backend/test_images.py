@@ -15,17 +15,17 @@ ROOT = "/dev/sda1"
 def test_unknown_malformed_and_deregistered_ids(lab: Lab, snapshot: str) -> None:
     gone = lab.baked("deregistered", snapshot=snapshot)
     lab.ec2.deregister_image(ImageId=gone)
-    for code, ident, said in (
+    for code, ident, message in (
         ("InvalidAMIID.NotFound", UNKNOWN, f"The image id '[{UNKNOWN}]' does not exist"),
         ("InvalidAMIID.Malformed", "ami-mine", 'Invalid id: "ami-mine" (expecting "ami-...")'),
         ("InvalidAMIID.Unavailable", gone, f"The image id '[{gone}]' is no longer available"),
     ):
-        assert lab.refused(code, lab.ec2.deregister_image, ImageId=ident) == said
+        assert lab.refused(code, lab.ec2.deregister_image, ImageId=ident) == message
         modify = lab.ec2.modify_image_attribute
-        assert lab.refused(code, modify, ImageId=ident, Description={"Value": "x"}) == said
+        assert lab.refused(code, modify, ImageId=ident, Description={"Value": "x"}) == message
         if ident != "ami-mine":
             tag = {"Resources": [ident], "Tags": [{"Key": "a", "Value": "b"}]}
-            assert lab.refused(code, lab.ec2.create_tags, **tag) == said
+            assert lab.refused(code, lab.ec2.create_tags, **tag) == message
     lab.refused("InvalidAMIID.Malformed", lab.ec2.describe_images, ImageIds=["ami-mine"])
     for code, ident in (
         ("InvalidAMIID.NotFound", gone),
@@ -40,17 +40,17 @@ def test_snapshot_that_an_image_has_cannot_be_deleted(lab: Lab, snapshot: str) -
     for other in lab.ec2.describe_images(Owners=["self"])["Images"]:
         if other["ImageId"] != ident:
             lab.ec2.deregister_image(ImageId=other["ImageId"])
-    said = lab.refused("InvalidSnapshot.InUse", lab.ec2.delete_snapshot, SnapshotId=snapshot)
-    assert said == f"The snapshot {snapshot} is currently in use by {ident}"
+    message = lab.refused("InvalidSnapshot.InUse", lab.ec2.delete_snapshot, SnapshotId=snapshot)
+    assert message == f"The snapshot {snapshot} is currently in use by {ident}"
 
 
 def test_pending_image_cannot_be_run_or_changed(lab: Lab) -> None:
     instance = lab.run()
     lab.host.copying.clear()
     ident = lab.ec2.create_image(InstanceId=instance, Name="unfinished")["ImageId"]
-    said = f"AMI '{ident}' is pending, and cannot be run"
-    assert lab.refused("InvalidAMIID.Unavailable", lab.run, ImageId=ident) == said
-    assert lab.refused("InvalidAMIID.Unavailable", lab.ask, spec=lab.spec(ImageId=ident)) == said
+    message = f"AMI '{ident}' is pending, and cannot be run"
+    assert lab.refused("InvalidAMIID.Unavailable", lab.run, ImageId=ident) == message
+    assert lab.refused("InvalidAMIID.Unavailable", lab.ask, spec=lab.spec(ImageId=ident)) == message
     change = {"ImageId": ident, "Description": {"Value": "x"}}
     lab.refused("InvalidAMIID.Unavailable", lab.ec2.modify_image_attribute, **change)
     lab.host.copying.set()
@@ -75,8 +75,8 @@ def test_types_that_need_ena_refuse_an_image_without_it(lab: Lab, snapshot: str)
     plain = lab.baked("plain", snapshot=snapshot)
     enhanced = lab.baked("enhanced", snapshot=snapshot, EnaSupport=True)
     given = {"InstanceType": "c5.large", "Placement": {"AvailabilityZone": ZONE}}
-    said = lab.refused("InvalidParameterCombination", lab.run, ImageId=plain, **given)
-    assert "(ENA) is required for the 'c5.large'" in said
+    message = lab.refused("InvalidParameterCombination", lab.run, ImageId=plain, **given)
+    assert "(ENA) is required for the 'c5.large'" in message
     lab.run(ImageId=enhanced, **given)
 
 
@@ -93,8 +93,8 @@ def test_base_image_belongs_to_somebody_else(lab: Lab) -> None:
         (lab.ec2.modify_image_attribute, {"Description": {"Value": "mine"}}),
         (lab.ec2.describe_image_attribute, {"Attribute": "launchPermission"}),
     ):
-        said = lab.refused("AuthFailure", call, ImageId=lab.image, **params)
-        assert said == f"Not authorized for image:{lab.image}"
+        message = lab.refused("AuthFailure", call, ImageId=lab.image, **params)
+        assert message == f"Not authorized for image:{lab.image}"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_base_image_belongs_to_somebody_else(lab: Lab) -> None:
     ],
 )
 def test_modify_refusals(lab: Lab, snapshot: str, code: str, params: dict[str, Any]) -> None:
-    found = lab.ec2.describe_images(Filters=[{"Name": "name", "Values": ["modified"]}])["Images"]
-    ident = found[0]["ImageId"] if found else lab.baked("modified", snapshot=snapshot)
+    images = lab.ec2.describe_images(Filters=[{"Name": "name", "Values": ["modified"]}])["Images"]
+    ident = images[0]["ImageId"] if images else lab.baked("modified", snapshot=snapshot)
     before = lab.image_of(ident)
     lab.refused(code, lab.ec2.modify_image_attribute, ImageId=ident, **params)
     assert lab.image_of(ident) == before
@@ -119,7 +119,7 @@ def test_modify_refusals(lab: Lab, snapshot: str, code: str, params: dict[str, A
 def test_attributes_that_are_not_here_say_so(lab: Lab, snapshot: str) -> None:
     ident = lab.baked("asked", snapshot=snapshot)
     for name in ("uefiData", "blockDeviceMapping"):
-        said = lab.refused(
+        message = lab.refused(
             "UnsupportedOperation", lab.ec2.describe_image_attribute, ImageId=ident, Attribute=name
         )
-        assert name in said
+        assert name in message

@@ -13,23 +13,23 @@ from tests.localcloud.lab import ZONE, Lab, until
 
 def test_is_pending_until_its_machine_runs(lab: Lab) -> None:
     lab.host.start_seconds = 0.3
-    made = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
-    ident = made["InstanceId"]
+    launch = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
+    ident = launch["InstanceId"]
     assert lab.instance(ident)["State"]["Name"] == "pending"
-    found = lab.becomes(ident, "running")
+    instance = lab.becomes(ident, "running")
     spec = lab.host.machines[ident].spec
-    assert found["PublicIpAddress"] == spec.address
+    assert instance["PublicIpAddress"] == spec.address
     assert ipaddress.ip_address(spec.address) in lab.server.config.network
-    assert found["PublicDnsName"].startswith("ec2-127-77-")
-    assert found["PrivateIpAddress"] == spec.private_ip
-    assert found["MetadataOptions"]["HttpTokens"] == "required"
-    assert "InstanceLifecycle" not in found
+    assert instance["PublicDnsName"].startswith("ec2-127-77-")
+    assert instance["PrivateIpAddress"] == spec.private_ip
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert "InstanceLifecycle" not in instance
 
 
 def test_addresses_differ(lab: Lab) -> None:
-    made = lab.ec2.run_instances(**lab.spec(), MinCount=3, MaxCount=3)["Instances"]
+    launches = lab.ec2.run_instances(**lab.spec(), MinCount=3, MaxCount=3)["Instances"]
     for name in ("PublicIpAddress", "PrivateIpAddress"):
-        assert len({one[name] for one in made}) == 3
+        assert len({one[name] for one in launches}) == 3
 
 
 def test_terminated_one_gives_everything_back(lab: Lab) -> None:
@@ -106,10 +106,10 @@ def test_network_interface_of_the_launch_is_honoured(lab: Lab) -> None:
         "AssociatePublicIpAddress": False,
     }  # fmt: skip
     ident = lab.run(NetworkInterfaces=[nic])
-    found = lab.instance(ident)
-    assert "PublicIpAddress" not in found
-    assert found["SubnetId"] == nic["SubnetId"]
-    assert [one["GroupId"] for one in found["SecurityGroups"]] == [group]
+    instance = lab.instance(ident)
+    assert "PublicIpAddress" not in instance
+    assert instance["SubnetId"] == nic["SubnetId"]
+    assert [one["GroupId"] for one in instance["SecurityGroups"]] == [group]
 
 
 def test_security_group_in_use_stays(lab: Lab) -> None:
@@ -136,8 +136,8 @@ def test_guest_poweroff_follows_the_shutdown_behavior(lab: Lab) -> None:
     ends = lab.run(InstanceInitiatedShutdownBehavior="terminate")
     for ident, state in ((stops, "stopped"), (ends, "terminated")):
         lab.host.guest_powers_off(ident)
-        found = lab.becomes(ident, state)
-        assert found["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+        instance = lab.becomes(ident, state)
+        assert instance["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
 def test_crash_on_demand_is_a_stop_with_the_reason(lab: Lab) -> None:
@@ -148,9 +148,9 @@ def test_crash_on_demand_is_a_stop_with_the_reason(lab: Lab) -> None:
 
 def test_failed_start_is_told(lab: Lab) -> None:
     lab.host.start_failure = "The address 127.77.0.9 is in use by another program."
-    made = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
-    found = lab.becomes(made["InstanceId"], "terminated")
-    assert "127.77.0.9" in found["StateReason"]["Message"]
+    launch = lab.ec2.run_instances(**lab.spec(), MinCount=1, MaxCount=1)["Instances"][0]
+    instance = lab.becomes(launch["InstanceId"], "terminated")
+    assert "127.77.0.9" in instance["StateReason"]["Message"]
 
 
 def test_protection(lab: Lab) -> None:
@@ -174,7 +174,7 @@ def test_filters(lab: Lab) -> None:
     instance = lab.instance(ident)
     lab.run(ClientToken="filter-me")
 
-    def found(name: str, value: str) -> list[str]:
+    def matches(name: str, value: str) -> list[str]:
         wanted = [
             {"Name": name, "Values": [value]},
             {"Name": "instance-state-name", "Values": ["running"]},
@@ -187,10 +187,10 @@ def test_filters(lab: Lab) -> None:
         ("spot-instance-request-id", sir), ("instance-lifecycle", "spot"),
         ("block-device-mapping.volume-id", root), ("ip-address", instance["PublicIpAddress"]),
     ):  # fmt: skip
-        assert found(name, value) == [ident], name
-    assert len(found("client-token", "filter-me")) == 1
-    assert found("iam-instance-profile.arn", "*") == []
-    assert len(found("launch-time", "20*")) == 2
+        assert matches(name, value) == [ident], name
+    assert len(matches("client-token", "filter-me")) == 1
+    assert matches("iam-instance-profile.arn", "*") == []
+    assert len(matches("launch-time", "20*")) == 2
     lab.refused(
         "InvalidParameterValue",
         lab.ec2.describe_instances,

@@ -180,11 +180,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), REFUSED)
-def test_bad_terms_are_refused_in_words(lab: Lab, given: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("given", "message"), REFUSED)
+def test_bad_terms_are_refused_in_words(lab: Lab, given: dict[str, Any], message: str) -> None:
     _, ident = lab.spot_instance()
     terms = {"instance": ident, **given} if given else {}
-    assert said in lab.denied("reap", terms)
+    assert message in lab.denied("reap", terms)
     assert lab.request(lab.instance(ident)["SpotInstanceRequestId"])["State"] == "active"
 
 

@@ -57,9 +57,9 @@ def test_terminated_instance_of_persistent_request_is_replaced(lab: Lab) -> None
     lab.ec2.terminate_instances(InstanceIds=[first])
 
     def replaced() -> str | None:
-        found = lab.request(sir)
-        ident = found.get("InstanceId")
-        return str(ident) if found["State"] == "active" and ident != first else None
+        request = lab.request(sir)
+        ident = request.get("InstanceId")
+        return str(ident) if request["State"] == "active" and ident != first else None
 
     second = until("another instance", replaced)
     before, after = lab.instance(first), lab.becomes(second, "running")
@@ -180,8 +180,8 @@ def test_only_ec2_starts_what_ec2_stopped(lab: Lab) -> None:
     until("a failed restart", lambda: "no room" in str(lab.instance(ident).get("StateReason")))
     lab.becomes(ident, "stopped")
     lab.reaches(sir, "disabled", "instance-stopped-no-capacity")
-    said = lab.refused("IncorrectSpotRequestState", lab.ec2.start_instances, InstanceIds=[ident])
-    assert "instance-stopped-no-capacity" in said
+    message = lab.refused("IncorrectSpotRequestState", lab.ec2.start_instances, InstanceIds=[ident])
+    assert "instance-stopped-no-capacity" in message
 
 
 def test_one_time_instance_cannot_be_stopped(lab: Lab) -> None:

@@ -14,12 +14,12 @@ UNKNOWN = "vol-0123456789abcdef0"
 
 
 def test_is_creating_then_available(lab: Lab) -> None:
-    made = lab.ec2.create_volume(
+    answer = lab.ec2.create_volume(
         AvailabilityZone=ZONE, Size=5, VolumeType="gp3", Encrypted=True,
         TagSpecifications=[{"ResourceType": "volume", "Tags": [{"Key": "a", "Value": "b"}]}],
     )  # fmt: skip
-    assert made["State"] == "creating"
-    volume = lab.volume_becomes(made["VolumeId"], "available")
+    assert answer["State"] == "creating"
+    volume = lab.volume_becomes(answer["VolumeId"], "available")
     assert lab.host.volumes[volume["VolumeId"]] == 5
     assert (volume["Iops"], volume["Throughput"], volume["Encrypted"]) == (3000, 125, True)
     assert volume["KmsKeyId"].startswith("arn:aws:kms:us-east-1:")
@@ -40,9 +40,9 @@ def test_attaches_and_detaches_through_the_machine(lab: Lab) -> None:
     volume, instance = lab.volume(), lab.run()
     answer = lab.ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/xvdj")
     assert answer["State"] == "attaching"
-    found = lab.volume_becomes(volume, "in-use", "attached")
+    facts = lab.volume_becomes(volume, "in-use", "attached")
     assert volume in lab.host.machines[instance].volumes
-    attachment = found["Attachments"][0]
+    attachment = facts["Attachments"][0]
     assert attachment["InstanceId"] == instance
     assert attachment["DeleteOnTermination"] is False
     mapped = {m["DeviceName"]: m["Ebs"] for m in lab.instance(instance)["BlockDeviceMappings"]}
@@ -134,8 +134,8 @@ def test_attach_refusals(lab: Lab) -> None:
     lab.refused(
         "InvalidInstanceID.NotFound", call, **{**given, "InstanceId": "i-0123456789abcdef0"}
     )
-    said = lab.refused("InvalidVolume.ZoneMismatch", call, **{**given, "VolumeId": elsewhere})
-    assert "us-east-1c" in said
+    message = lab.refused("InvalidVolume.ZoneMismatch", call, **{**given, "VolumeId": elsewhere})
+    assert "us-east-1c" in message
     lab.refused("InvalidParameterValue", call, **{**given, "Device": "/dev/nvme1n1"})
     lab.refused("InvalidParameterValue", call, **{**given, "Device": "/dev/sda1"})
     lab.attach(volume, instance)
@@ -157,6 +157,6 @@ def test_detach_and_delete_refusals(lab: Lab) -> None:
     )
     root = lab.host.machines[instance].spec.root_volume
     lab.refused("OperationNotPermitted", lab.ec2.detach_volume, VolumeId=root)
-    said = lab.refused("VolumeInUse", lab.ec2.delete_volume, VolumeId=volume)
-    assert instance in said
+    message = lab.refused("VolumeInUse", lab.ec2.delete_volume, VolumeId=volume)
+    assert instance in message
     lab.refused("InvalidVolume.NotFound", lab.ec2.delete_volume, VolumeId=UNKNOWN)

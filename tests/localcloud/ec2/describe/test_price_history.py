@@ -35,11 +35,11 @@ def steps(lab: Lab, clock: Clock) -> datetime:
 
 def test_newest_first_with_what_ec2_says_of_each(lab: Lab, clock: Clock) -> None:
     begin = steps(lab, clock)
-    found = history(lab, StartTime=begin)
-    assert prices(found) == [0.15, 0.14, 0.13, 0.12, 0.11]
-    assert found[-1] == {
+    rows = history(lab, StartTime=begin)
+    assert prices(rows) == [0.15, 0.14, 0.13, 0.12, 0.11]
+    assert rows[-1] == {
         "AvailabilityZone": ZONE,
-        "AvailabilityZoneId": found[-1]["AvailabilityZoneId"],
+        "AvailabilityZoneId": rows[-1]["AvailabilityZoneId"],
         "InstanceType": TYPE,
         "ProductDescription": "Linux/UNIX",
         "SpotPrice": "0.110000",
@@ -64,12 +64,12 @@ def test_ninety_days_back_and_no_further(lab: Lab, clock: Clock) -> None:
     series = {"type": TYPE, "zone": ZONE, "times": [day * 86400 for day in range(200)]}
     series["prices"] = [1 + day for day in range(200)]
     lab.own("replay", {"series": [series], "from": 150 * 86400 + 3600, "speed": 1})
-    found = history(lab)
+    rows = history(lab)
     # The newest is of an hour ago, and before the 90 days the last one counts still
-    assert prices(found) == [float(day + 1) for day in range(150, 59, -1)]
+    assert prices(rows) == [float(day + 1) for day in range(150, 59, -1)]
     oldest = clock.now.replace(tzinfo=UTC) - timedelta(days=90)
-    assert found[-1]["Timestamp"] == oldest - timedelta(hours=1)
-    assert prices(history(lab, StartTime=oldest - timedelta(days=30))) == prices(found)
+    assert rows[-1]["Timestamp"] == oldest - timedelta(hours=1)
+    assert prices(history(lab, StartTime=oldest - timedelta(days=30))) == prices(rows)
     assert history(lab, EndTime=oldest - timedelta(days=1)) == []
 
 
@@ -80,10 +80,10 @@ def test_replay_shows_its_past_and_what_came_since(lab: Lab, clock: Clock) -> No
     lab.own("replay", {"series": [series], "from": 7000, "speed": 3600})
     assert prices(history(lab, StartTime=begin - timedelta(seconds=7000))) == [2, 1]
     clock.skip(seconds=2)
-    found = history(lab, StartTime=begin - timedelta(seconds=7000))
-    assert prices(found) == [4, 3, 2, 1]
-    assert found[2]["Timestamp"] == begin - timedelta(seconds=3400)
-    assert begin < found[0]["Timestamp"] <= begin + timedelta(seconds=2)
+    rows = history(lab, StartTime=begin - timedelta(seconds=7000))
+    assert prices(rows) == [4, 3, 2, 1]
+    assert rows[2]["Timestamp"] == begin - timedelta(seconds=3400)
+    assert begin < rows[0]["Timestamp"] <= begin + timedelta(seconds=2)
     # Before its first price there is what the cloud has by itself
     before = history(lab, EndTime=begin - timedelta(seconds=7001))
     assert set(prices(before)) == {0.155}

@@ -16,8 +16,8 @@ OPEN_CODES = ("instance-terminated-by-price", "price-too-low")
 
 
 def status(lab: Lab, sir: str) -> tuple[str, str]:
-    found = lab.request(sir)
-    return found["State"], found["Status"]["Code"]
+    request = lab.request(sir)
+    return request["State"], request["Status"]["Code"]
 
 
 def test_price_above_the_bid_terminates_and_at_the_bid_brings_back(lab: Lab, clock: Clock) -> None:
@@ -164,10 +164,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("lever", "given", "said"), REFUSED)
+@pytest.mark.parametrize(("lever", "given", "message"), REFUSED)
 def test_refuses_in_words_and_changes_nothing(
-    lab: Lab, clock: Clock, lever: str, given: dict[str, Any], said: str
+    lab: Lab, clock: Clock, lever: str, given: dict[str, Any], message: str
 ) -> None:
     before = lab.own("prices")
-    assert said in lab.denied(lever, {"type": TYPE, "zone": ZONE, **given})
+    assert message in lab.denied(lever, {"type": TYPE, "zone": ZONE, **given})
     assert lab.own("prices") == before

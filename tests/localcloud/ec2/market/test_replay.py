@@ -23,8 +23,8 @@ SPIKES = "us-east-1a"
 
 
 def series_of(zone: str) -> tuple[Prices, Series]:
-    found = read(FILE)[KIND, zone]
-    return found, Series(found.times, [round(one * UNIT) for one in found.dollars])
+    prices = read(FILE)[KIND, zone]
+    return prices, Series(prices.times, [round(one * UNIT) for one in prices.dollars])
 
 
 def at(text: str) -> int:
@@ -124,8 +124,8 @@ def test_prices_of_one_moment_are_told_apart_or_left_out() -> None:
     """Faster than the clock's microseconds the last of them is what held."""
     pool = Pool(0.038)
     pool.play(Replay(Series([0, 1, 1, 2], [UNIT, 3 * UNIT, 4 * UNIT, 5 * UNIT]), 0, START, 1))
-    found = list(pool.changes(START, START + timedelta(seconds=5)))
-    assert [price for _, price in found] == [5, 4, 1]
+    changes = list(pool.changes(START, START + timedelta(seconds=5)))
+    assert [price for _, price in changes] == [5, 4, 1]
 
 
 def test_price_set_by_hand_ends_the_replay_and_the_past_stays() -> None:
@@ -134,8 +134,8 @@ def test_price_set_by_hand_ends_the_replay_and_the_past_stays() -> None:
     pool.stand(0.5, START + timedelta(seconds=15))
     pool.stand(None, START + timedelta(seconds=30))
     assert pool.price(START + timedelta(seconds=25)) == 0.5
-    found = list(pool.changes(START, START + timedelta(seconds=40)))
-    assert [price for _, price in found] == [0.038, 0.5, 2, 1]
+    changes = list(pool.changes(START, START + timedelta(seconds=40)))
+    assert [price for _, price in changes] == [0.038, 0.5, 2, 1]
 
 
 def test_past_of_a_replay_takes_no_machine() -> None:
@@ -197,10 +197,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), REFUSED)
+@pytest.mark.parametrize(("given", "message"), REFUSED)
 def test_refuses_in_words_and_changes_nothing(
-    lab: Lab, clock: Clock, given: dict[str, Any], said: str
+    lab: Lab, clock: Clock, given: dict[str, Any], message: str
 ) -> None:
     before = lab.own("prices")
-    assert said in lab.denied("replay", {"series": [GOOD], **given})
+    assert message in lab.denied("replay", {"series": [GOOD], **given})
     assert lab.own("prices") == before

@@ -69,10 +69,10 @@ def test_refuses(lab: Lab, code: str, spec: dict[str, Any], params: dict[str, An
 def test_unknown_ids_are_named(lab: Lab) -> None:
     sir = "sir-0123456789abcdef0"
     for call in (lab.ec2.describe_spot_instance_requests, lab.ec2.cancel_spot_instance_requests):
-        said = lab.refused(
+        message = lab.refused(
             "InvalidSpotInstanceRequestID.NotFound", call, SpotInstanceRequestIds=[sir]
         )
-        assert sir in said
+        assert sir in message
 
 
 def test_filters(lab: Lab) -> None:
@@ -80,7 +80,7 @@ def test_filters(lab: Lab) -> None:
     sir, ident = lab.spot_instance(TagSpecifications=[tags])
     lab.ask(SpotPrice="0.0001")
 
-    def found(name: str, *values: str) -> list[str]:
+    def matches(name: str, *values: str) -> list[str]:
         answer = lab.ec2.describe_spot_instance_requests(
             Filters=[
                 {"Name": name, "Values": list(values)},
@@ -94,10 +94,10 @@ def test_filters(lab: Lab) -> None:
         ("status-code", "fulfilled"), ("launched-availability-zone", ZONE),
         ("spot-instance-request-id", sir),
     ):  # fmt: skip
-        assert found(name, value) == [sir], name
+        assert matches(name, value) == [sir], name
     for name, value in (("launch.instance-type", TYPE), ("launch.image-id", lab.image)):
-        assert len(found(name, value)) == 2, name
-    assert found("type", "one-time") == []
+        assert len(matches(name, value)) == 2, name
+    assert matches("type", "one-time") == []
     lab.refused(
         "InvalidParameterValue",
         lab.ec2.describe_spot_instance_requests,
@@ -106,12 +106,12 @@ def test_filters(lab: Lab) -> None:
 
 
 def test_pages(lab: Lab) -> None:
-    made = {lab.ask(SpotPrice="0.0001") for _ in range(7)}
+    requests = {lab.ask(SpotPrice="0.0001") for _ in range(7)}
     pager = lab.ec2.get_paginator("describe_spot_instance_requests")
     pages = list(pager.paginate(PaginationConfig={"PageSize": 5}))
     assert len(pages) > 1
     seen = [one["SpotInstanceRequestId"] for page in pages for one in page["SpotInstanceRequests"]]
-    assert made <= set(seen)
+    assert requests <= set(seen)
     assert len(seen) == len(set(seen))
     lab.refused(
         "InvalidNextToken", lab.ec2.describe_spot_instance_requests, MaxResults=5, NextToken="x"

@@ -50,21 +50,21 @@ def test_grows_also_while_attached(lab: Lab) -> None:
     assert (change["ModificationState"], change["OriginalSize"]) == ("modifying", 5)
 
     def completed() -> bool:
-        found = lab.ec2.describe_volumes_modifications(VolumeIds=[volume])
-        return bool(found["VolumesModifications"][0]["ModificationState"] == "completed")
+        changes = lab.ec2.describe_volumes_modifications(VolumeIds=[volume])
+        return bool(changes["VolumesModifications"][0]["ModificationState"] == "completed")
 
     until("the modification", completed)
-    found = lab.volume_of(volume)
-    assert (found["Size"], found["Iops"], lab.host.volumes[volume]) == (9, 4000, 9)
+    facts = lab.volume_of(volume)
+    assert (facts["Size"], facts["Iops"], lab.host.volumes[volume]) == (9, 4000, 9)
     lab.refused("InvalidParameterValue", lab.ec2.modify_volume, VolumeId=volume, Size=5)
 
 
 def test_snapshots_make_volumes(lab: Lab) -> None:
     volume = lab.volume(Encrypted=True)
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "a", "Value": "b"}]}]
-    made = lab.ec2.create_snapshot(VolumeId=volume, Description="x", TagSpecifications=tags)
-    assert (made["State"], made["VolumeSize"]) == ("pending", 5)
-    ident = made["SnapshotId"]
+    snapshot = lab.ec2.create_snapshot(VolumeId=volume, Description="x", TagSpecifications=tags)
+    assert (snapshot["State"], snapshot["VolumeSize"]) == ("pending", 5)
+    ident = snapshot["SnapshotId"]
 
     def find(**params: Any) -> list[dict[str, Any]]:
         return list(lab.ec2.describe_snapshots(**params)["Snapshots"])
@@ -91,7 +91,7 @@ def test_filters_and_pages(lab: Lab) -> None:
     for name, value in (
         ("tag:filter", "me"), ("attachment.device", "/dev/xvdj"), ("volume-id", volume),
     ):  # fmt: skip
-        found = lab.ec2.describe_volumes(
+        volumes = lab.ec2.describe_volumes(
             Filters=[
                 {"Name": name, "Values": [value]},
                 {"Name": "attachment.instance-id", "Values": [instance]},
@@ -99,7 +99,7 @@ def test_filters_and_pages(lab: Lab) -> None:
                 {"Name": "availability-zone", "Values": [ZONE]},
             ]
         )["Volumes"]
-        assert [one["VolumeId"] for one in found] == [volume], name
+        assert [one["VolumeId"] for one in volumes] == [volume], name
     for _ in range(6):
         lab.volume()
     pages = list(
