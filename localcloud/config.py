@@ -1,4 +1,4 @@
-"""Where a rehearsal cloud lives and what it may use, read from the environment.
+"""The settings of a rehearsal cloud, read from the environment: its home and its limits.
 
 Every on-disk name of the rehearsal cloud is spelled here and nowhere else.
 """
@@ -113,7 +113,7 @@ def _network(environ: Mapping[str, str]) -> ipaddress.IPv4Network:
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     """The rehearsal cloud that ``LOCALCLOUD_*`` variables name.
 
-    Raises LocalCloudError for a value that cannot be meant.
+    Raises LocalCloudError for a value that cannot work.
     """
     env = os.environ if environ is None else environ
     home = Path(env.get("HOME") or Path.home())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LocalCloudError(Exception):
-    """What happened, and the next command to try.
+    """An error, and the next command to try.
 
     ``message`` is one plain sentence with the value seen and the rule;
     ``hint`` is the next command or step, or empty.

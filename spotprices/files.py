@@ -35,12 +35,12 @@ class Prices:
 
 # By instance type and zone
 Table = dict[tuple[str, str], Prices]
-# Where it stands, then the four values of FIELDS and the product
+# Its place in the file, then the four values of FIELDS and the product
 Row = tuple[str, str, str, str, str, str]
 
 
 class PriceFileError(Exception):
-    """What is wrong with a file of prices, and what it has to be.
+    """An error in a file of prices, and the form that the file has to have.
 
     ``message`` is one plain sentence with the value seen and the rule; ``hint`` is the form.
     """
@@ -93,7 +93,7 @@ def _of_json(path: Path, text: str) -> Iterator[Row]:
     entries = document.get("SpotPriceHistory") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise PriceFileError(f"{path} has no list SpotPriceHistory.", HINT)
-    # As EC2 has it the newest comes first; of two in one second the older stays before
+    # EC2 lists the newest first; two prices of one second stay in order, the older one first
     for number, entry in reversed(list(enumerate(entries, 1))):
         when, zone, kind, price = (str(entry.get(name, "")) for name in FIELDS)
         product = str(entry.get("ProductDescription", PRODUCTS[0]))

@@ -1,4 +1,4 @@
-"""The arguments of a control, read strictly: EC2's kind of error for what cannot be meant."""
+"""The arguments of a control, read strictly: a bad value gets an error of EC2's form."""
 
 from __future__ import annotations
 

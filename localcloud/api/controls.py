@@ -1,4 +1,4 @@
-"""What EC2 does by itself and a rehearsal does by hand: HTTP paths below /localcloud/."""
+"""HTTP paths below /localcloud/: a rehearsal does by hand what EC2 does by itself."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def use(cloud: Cloud, request: Request, name: str) -> Response | None:
     except EC2ClientError as refused:
         return answer({"message": refused.message}, HTTPStatus.BAD_REQUEST)
     except ValueError as malformed:
-        return answer({"message": f"That is no JSON: {malformed}"}, HTTPStatus.BAD_REQUEST)
+        return answer({"message": f"The request is no JSON: {malformed}"}, HTTPStatus.BAD_REQUEST)
 
 
 def _no_number(name: str) -> None:

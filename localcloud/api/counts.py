@@ -1,4 +1,4 @@
-"""What there is, counted: the part of ``status`` that only the cloud itself knows."""
+"""Counts of requests, volumes and machines: the part of ``status`` that only the cloud knows."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LATEST = 2**32
 
 
 def prices(arguments: Arguments) -> object:
-    """GET: those that somebody moved or that machines pay, or all of a ``type``."""
+    """GET: the prices that somebody set or that machines pay, or all of a ``type``."""
     market, now = _market()
     regions = sorted({FIRST_REGION, *(backend.region_name for backend in backends())})
     if kind := arguments.get("type"):
@@ -98,7 +98,7 @@ def replay(arguments: Arguments) -> object:
 
 
 def stop(arguments: Arguments) -> object:
-    """POST: type, zone, or neither for all running replays; their prices of now stand."""
+    """POST: type, zone, or neither for all running replays. The current prices stay."""
     market, now = _market()
     stopped = market.stop(arguments.get("type") or "", arguments.get("zone") or "", now)
     Base.cloud.touch()
@@ -113,7 +113,7 @@ def capacity(arguments: Arguments) -> object:
     if wanted not in ("none", "some"):
         raise invalid(f"capacity is {wanted!r}; valid: none, some.")
     if reap and wanted == "some":
-        raise invalid("Machines are taken where there is no capacity; reap goes with none.")
+        raise invalid("EC2 takes machines if there is no capacity; reap goes with none.")
     market.set_room(place, room=wanted == "some")
     Base.cloud.touch()
     reaps = [one for backend in backends() if reap for one in backend.reap_all(place)]

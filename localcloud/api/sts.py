@@ -1,4 +1,4 @@
-"""What STS says where moto would not know: who a machine is, and what a refusal was about."""
+"""STS's answers that moto does not have: who a machine is, and what a refusal was about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localcloud.errors import Refused
 
 
 def answer(action: str, given: Mapping[str, str], machine: Machine | None) -> Response | None:
-    """None where moto is to answer. Raises Refused."""
+    """The answer, or None if moto has to give it. Raises Refused."""
     if action == "GetCallerIdentity" and machine:
         account = machine.instance.ec2_backend.account_id
         return _answer(action, Arn=machine.arn, UserId=machine.user_id, Account=account)
@@ -24,7 +24,7 @@ def answer(action: str, given: Mapping[str, str], machine: Machine | None) -> Re
         if text is None:
             raise Refused(
                 HTTPStatus.BAD_REQUEST, "InvalidAuthorizationMessageException",
-                "The message is none that the rehearsal cloud has encoded.",
+                "The rehearsal cloud has not encoded this message.",
             )  # fmt: skip
         return _answer(action, DecodedMessage=text)
     return None

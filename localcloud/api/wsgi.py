@@ -127,7 +127,7 @@ class Api:
         answer = Response.from_app(self._apps[service], environ, buffered=True)
         assert isinstance(answer, Response)
         if answer.mimetype == "text/html" and answer.status_code >= HTTPStatus.BAD_REQUEST:
-            # Flask's own page for a path that it does not know
+            # Flask's own page for a path that it does not have
             return error(service, answer.status_code, "InvalidAction", "There is no such call.")
         # Moto lets every web page in the owner's browser call; none has any business here
         for name in [name for name, _ in answer.headers if name.startswith("Access-Control")]:

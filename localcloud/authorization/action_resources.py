@@ -1,7 +1,8 @@
 """Which resources an action touches, each of which a policy has to permit.
 
 From the AWS Service Authorization Reference, "Actions, resources, and condition keys for Amazon
-EC2". A Describe that is not here has no resource but ``*``; of any other it is not known.
+EC2". A Describe that is not here has the one resource ``*``; the resources of any other
+are unknown.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from localcloud.ec2.backend.whole import Backend
 
 Given = Mapping[str, Any]
-# A kind as ARNs have it, and an id; the id of what is yet to be made is *
+# A kind as ARNs have it, and an id; a resource that does not exist yet has the id *
 Resource = tuple[str, str]
 Touched = Callable[[Backend, Given], list[Resource]]
 
 NEW = "*"
-# Kinds by the beginnings of ids, where moto has another name than ARNs have
+# Kinds by the beginnings of ids, if moto has another name than ARNs have
 KINDS = {**EC2_PREFIX_TO_RESOURCE, "sir": "spot-instances-request", "eipalloc": "elastic-ip"}
 
 
@@ -115,16 +116,16 @@ ACTIONS: Mapping[str, Touched] = {
 
 
 def action_resources(backend: Backend, action: str, given: Given) -> list[Resource] | None:
-    """The resources, none for an action that has none, and None where that is not known."""
+    """The resources, none for an action that has none, and None if they are unknown."""
     of = ACTIONS.get(action)
     if of:
-        # One that names nothing is refused by EC2 for that, and permitted on everything only
+        # EC2 refuses a call that names nothing; a policy has to permit it on everything
         return of(backend, given) or None
     return [] if action.startswith("Describe") else None
 
 
 def tagged_at_birth(given: Given) -> Iterable[tuple[str, dict[str, str]]]:
-    """Kinds and tags of a call that tags what it makes, for which CreateTags is needed, too."""
+    """Kinds and tags of a call that tags what it makes, which needs CreateTags too."""
     for each in given.get("TagSpecifications", []):
         yield str(each.get("ResourceType", "unknown")), tags(each.get("Tags", []))
 

@@ -36,7 +36,7 @@ FREE = "sts:GetCallerIdentity"
 def authorize(
     request: Request, *, access_key: str, region: str, service: str, action: str
 ) -> Machine | None:
-    """Returns whose call it is, None for the administrator's, where it is permitted.
+    """Returns whose call it is, None for the administrator's, if it is permitted.
 
     Raises Refused, and then nothing has looked at what it asks.
     """
@@ -47,7 +47,7 @@ def authorize(
     common = {key: (value,) for key, value in machine.keys().items()}
     common["aws:requestedregion"] = (region,)
     if service != "ec2":
-        # Which resources these touch is not known here
+        # Here nothing says which resources these touch
         _require(machine, Context(name, "", common), service)
         return machine
     common["ec2:region"] = (region,)

@@ -15,7 +15,7 @@ from localcloud.ec2.launch.credentials import TEMPORARY, holder
 from localcloud.ec2.records.instance import Instance
 from localcloud.errors import Refused
 
-# What each service says of credentials that it does not know: code, status, message
+# Each service's answer to credentials that it does not know: code, status, message
 _SAID = "The security token included in the request is"
 UNKNOWN = {
     "ec2": ("AuthFailure", HTTPStatus.UNAUTHORIZED,
@@ -34,7 +34,7 @@ EXPIRED = {
 class Machine:
     """The session of an instance: it has the instance's id for its name.
 
-    ``role`` is the profile's as it is now, None where the profile has none any more.
+    ``role`` is the profile's as it is now, None if the profile has none any more.
     """
 
     instance: Instance
@@ -118,7 +118,7 @@ def machine_of(
 
 
 def _assumed(access_key: str) -> bool:
-    """Whether STS gave it to the administrator, who may do what it is for."""
+    """Whether STS gave the key to the administrator, whose calls all pass."""
     return any(
         one.access_key_id == access_key
         for _, _, backend in sts_backends.iter_backends()

@@ -1,4 +1,4 @@
-"""What EC2 encodes of a refusal, for whoever may decode it (STS, DecodeAuthorizationMessage)."""
+"""The details of a refusal, encoded: STS decodes them (DecodeAuthorizationMessage)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encoded(context: Context, *, principal: str, user_id: str, explicit: bool) -
 
 
 def decoded(message: str) -> str | None:
-    """The JSON that ``encoded`` made, or None for what it did not."""
+    """The JSON that ``encoded`` got, or None for any other text."""
     try:
         text = zlib.decompress(base64.b64decode(message.encode(), altchars=b"-_", validate=True))
         return json.dumps(json.loads(text))

@@ -13,7 +13,7 @@ from localcloud.ec2.backend.whole import Backend
 def passed_role(backend: Backend, given: Mapping[str, Any]) -> str | None:
     """ARN of the role of the instance profile that the call names, or None.
 
-    Of a profile that is not there, or has no role, it is the ARN of no role.
+    A profile that does not exist, or has no role, gives the ARN of no role.
     """
     named = given.get("IamInstanceProfile") or given.get("LaunchSpecification", {}).get(
         "IamInstanceProfile"

@@ -43,7 +43,7 @@ class _Progress(logging.Formatter):
 
 
 def prepare(config: Config) -> None:
-    """Make what takes long while someone is looking: the base image, the KVM verdict."""
+    """Make the slow parts before the start, with progress: the base image, the KVM verdict."""
     from localcloud.machines import kvm
     from localcloud.machines.host import QEMU, base_image_of
     from localcloud.machines.tools import program, require
@@ -71,7 +71,7 @@ def start(config: Config, arguments: argparse.Namespace) -> int:
         if pid := process.holder(config):
             raise LocalCloudError(
                 f"A rehearsal cloud (process {pid}) holds {config.home}, but not at port"
-                f" {config.port}: another LOCALCLOUD_PORT, or it is just coming or going.",
+                f" {config.port}: it has another LOCALCLOUD_PORT, or it starts or stops just now.",
                 f"Its log: {config.log_file}",
             )
         prepare(config)
@@ -91,7 +91,7 @@ def stop(config: Config, arguments: argparse.Namespace) -> int:
             say("Powering the machines off; volumes, requests and images stay.")
             process.end(config, pid)
         elif _left(config):
-            say("The server is gone, its machines are not: powering them off.")
+            say("The server is gone, but its machines still run: powering them off.")
             from localcloud.daemon.server import Server
 
             Server(config).end_machines()
@@ -189,14 +189,12 @@ def parser() -> argparse.ArgumentParser:
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     start_parser = verbs.add_parser("start", help="start it, unless it runs")
     start_parser.add_argument("--foreground", action="store_true", help="stay until Ctrl-C")
-    start_parser.add_argument(
-        "--quiet", action="store_true", help="say nothing where it runs already"
-    )
+    start_parser.add_argument("--quiet", action="store_true", help="say nothing if it runs already")
     start_parser.set_defaults(run=start)
     verbs.add_parser(
         "stop", help="power every machine off and end it; nothing is deleted"
     ).set_defaults(run=stop)
-    status_parser = verbs.add_parser("status", help="what runs, and where")
+    status_parser = verbs.add_parser("status", help="show what runs, and where")
     status_parser.add_argument("--json", action="store_true", help="for programs")
     status_parser.set_defaults(run=status)
     verbs.add_parser(
@@ -220,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever reads it has enough, and what is left in the buffer has nowhere to go
+        # The reader has closed the pipe: the rest of the buffer has nowhere to go
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return code

@@ -55,7 +55,7 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
             given["price"] = number("The price", dollars, "dollars")
     elif not given:
         raise LocalCloudError(
-            "Nothing is to be set: no type, no notice.",
+            "There is nothing to set: neither a type nor a notice.",
             "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
         )
     answer = ask(config, "price", given, HINT)
@@ -63,7 +63,7 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
         print(line(row), flush=True)
     if arguments.notice is not None:
         lead = f"{answer['notice_seconds']:g} seconds"
-        print(f"What the market reaps from now on is told {lead} before.", flush=True)
+        print(f"From now on the market gives {lead} of notice before a reap.", flush=True)
     return 0
 
 
@@ -94,7 +94,7 @@ def capacity(config: Config, arguments: argparse.Namespace) -> int:
     )
     print(line(answer["prices"][0]))
     for one in answer["reaps"]:
-        print(f"{one['instance']} is taken at {clock(one['due'])} UTC ({one['id']}).")
+        print(f"EC2 takes {one['instance']} at {clock(one['due'])} UTC ({one['id']}).")
     return 0
 
 
@@ -104,19 +104,21 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("type", metavar="TYPE", nargs="?")
     one.add_argument("zone", metavar="ZONE", nargs="?")
     one.add_argument("dollars", metavar="DOLLARS", nargs="?", help="an hour")
-    one.add_argument("--default", action="store_true", help="the default price again")
+    one.add_argument("--default", action="store_true", help="set the default price again")
     one.add_argument(
         "--notice", metavar="SECONDS",
-        help="of all reaps that the market makes by itself (120); alone or with a price",
+        help="notice before each reap by the market (120); alone or with a price",
     )  # fmt: skip
     one.set_defaults(run=price)
-    every = verbs.add_parser("prices", help="those that were moved or are paid, or all of a type")
+    every = verbs.add_parser(
+        "prices", help="show prices that were set or are paid, or all of a type"
+    )
     every.add_argument("type", metavar="TYPE", nargs="?")
     every.add_argument("--json", action="store_true", help="for programs")
     every.set_defaults(run=prices)
-    room = verbs.add_parser("capacity", help="whether there is room for spot machines")
+    room = verbs.add_parser("capacity", help="set whether there is room for spot machines")
     room.add_argument("type", metavar="TYPE")
     room.add_argument("zone", metavar="ZONE")
     room.add_argument("capacity", metavar="none|some")
-    room.add_argument("--reap", action="store_true", help="with none: take the running ones too")
+    room.add_argument("--reap", action="store_true", help="with none: also take the running ones")
     room.set_defaults(run=capacity)

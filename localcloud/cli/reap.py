@@ -20,7 +20,10 @@ def ask(
     config: Config, path: str, given: dict[str, Any] | None = None,
     hint: str = "See: python -m localcloud status",
 ) -> Any:  # fmt: skip
-    """GET, or POST where something is given. Raises LocalCloudError with what was refused."""
+    """The answer to a GET, or to a POST if something is given.
+
+    Raises LocalCloudError with the reason of a refusal.
+    """
     if process.health(config) is None:
         raise LocalCloudError(
             f"The rehearsal cloud of {config.home} does not run.",
@@ -98,27 +101,31 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("instance", metavar="INSTANCE")
     how = one.add_mutually_exclusive_group()
     how.add_argument(
-        "--notice", type=float, default=120.0, metavar="SECONDS", help="tell it before (120)"
+        "--notice",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="give so much notice (120)",
     )
-    how.add_argument("--no-notice", action="store_true", help="do not tell it")
+    how.add_argument("--no-notice", action="store_true", help="give no notice")
     one.add_argument(
         "--lead", type=float, default=0.0, metavar="SECONDS",
-        help="recommend to rebalance so long before the notice (0)",
+        help="recommend rebalancing so long before the notice (0)",
     )  # fmt: skip
     one.add_argument(
         "--keep-down", type=float, default=0.0, metavar="SECONDS",
-        help="no capacity for so long after it is gone (0)",
+        help="have no capacity for so long after it is gone (0)",
     )  # fmt: skip
-    one.add_argument(
-        "--overlap", action="store_true", help="relaunch already while the old one still runs"
-    )
+    one.add_argument("--overlap", action="store_true", help="relaunch while the old one still runs")
     why = one.add_mutually_exclusive_group()
-    why.add_argument("--by-price", action="store_true", help="with the status codes of a price")
     why.add_argument(
-        "--experiment", action="store_true", help="with the status codes of an experiment (FIS)"
+        "--by-price", action="store_true", help="use the status codes of a reap by price"
+    )
+    why.add_argument(
+        "--experiment", action="store_true", help="use the status codes of a FIS experiment"
     )
     one.add_argument("--json", action="store_true", help="for programs")
     one.set_defaults(run=reap)
-    every = verbs.add_parser("reaps", help="what was reaped, and when each step happened")
+    every = verbs.add_parser("reaps", help="show the reaps, and when each step happened")
     every.add_argument("--json", action="store_true", help="for programs")
     every.set_defaults(run=reaps)

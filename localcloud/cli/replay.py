@@ -67,22 +67,22 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
             ],
             "from": _begin(arguments.begin),
             "speed": number("speed", arguments.speed, "times as fast"),
-            # What is asked for by name has to exist
+            # A type or zone that the user names has to exist
             "lenient": not (arguments.type or arguments.zone),
         },
         HINT,
     )
     _tell(answer)
     if answer["left_out"]:
-        print(f"Left out, this cloud does not have them: {', '.join(answer['left_out'])}.")
+        print(f"Left out, because this cloud does not have them: {', '.join(answer['left_out'])}.")
     return 0
 
 
 def stop(config: Config, arguments: argparse.Namespace) -> int:
-    """The names are the cloud's here, as ``prices`` shows them."""
+    """Stop replays. The names are the cloud's, as ``prices`` shows them."""
     if arguments.file:
         raise LocalCloudError(
-            "Either a file is replayed or the replay is stopped.",
+            "A file and --stop do not go together.",
             "To stop: python -m localcloud replay --stop",
         )
     kind, zone = (one.rpartition("=")[2] for one in (arguments.type, arguments.zone))
@@ -112,7 +112,7 @@ def _begin(text: str | None) -> float | None:
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The verb of this module."""
-    one = verbs.add_parser("replay", help="let prices of another time hold, faster or not")
+    one = verbs.add_parser("replay", help="replay the prices of another time, at any speed")
     one.add_argument(
         "file", metavar="FILE", nargs="?",
         help="CSV, gzipped or not, or the JSON of aws ec2 describe-spot-price-history",
@@ -127,8 +127,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     one.add_argument(
         "--from", dest="begin", metavar="TIME",
-        help="in the file, to begin with (its first); what is before becomes the history",
+        help="the file's time to begin at (its first); earlier prices become the history",
     )  # fmt: skip
-    one.add_argument("--speed", default="1", metavar="N", help="times as fast from now on (1)")
-    one.add_argument("--stop", action="store_true", help="the prices of now stand from now on")
+    one.add_argument("--speed", default="1", metavar="N", help="replay N times as fast (1)")
+    one.add_argument("--stop", action="store_true", help="stop the replay; the current prices stay")
     one.set_defaults(run=replay)

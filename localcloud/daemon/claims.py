@@ -1,4 +1,4 @@
-"""What one rehearsal cloud has to itself: its home and its port."""
+"""The home and the port, which one rehearsal cloud has to itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def claim_home(config: Config) -> IO[str]:
     """
     path = config.pid_file
     try:
-        # The disks of machines lie here: nobody else is to read them
+        # The disks of machines lie here: nobody else may read them
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = path.open("a+")
     except OSError as error:
@@ -52,7 +52,7 @@ def claim_port(config: Config) -> socket.socket:
     except OSError as error:
         listener.close()
         raise LocalCloudError(
-            f"Port {config.port} of {ADDRESS} cannot be listened at: {error.strerror}.",
+            f"The rehearsal cloud cannot listen at port {config.port}: {error.strerror}.",
             f"See who has it: ss -ltnp 'sport = :{config.port}', or take another:"
             f" export LOCALCLOUD_PORT={config.port + 1}",
         ) from error

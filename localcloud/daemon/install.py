@@ -25,5 +25,5 @@ def install(cloud: Cloud) -> None:
     ec2_backends.backend = Backend
     ssm_backends.backend = Parameters
     moto.ec2.urls.url_paths["{0}/"] = Responses.dispatch
-    # What DescribeTags calls an Elastic IP; moto has a name of its own
+    # DescribeTags calls an Elastic IP so; moto has a name of its own
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"

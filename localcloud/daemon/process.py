@@ -1,4 +1,4 @@
-"""The rehearsal cloud as a background process: is it there, make it be, make it go."""
+"""The rehearsal cloud as a background process: look for it, start it, stop it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 def health(config: Config) -> dict[str, Any] | None:
-    """What the cloud at our port says of itself; None when nothing listens there.
+    """The health that the cloud at our port reports; None if nothing listens there.
 
-    Raises LocalCloudError when something else does, or another home's cloud.
+    Raises LocalCloudError if another program listens there, or another home's cloud.
     """
     hint = f"See who has it: ss -ltnp 'sport = :{config.port}', or take another port:"
     hint += f" export LOCALCLOUD_PORT={config.port + 1}"
@@ -144,15 +144,15 @@ def end(config: Config, pid: int) -> None:
             return
         time.sleep(POLL)
     raise LocalCloudError(
-        f"The rehearsal cloud (process {pid}) still runs {STOP_DEADLINE:.0f} s after it was told"
-        " to stop.",
+        f"The rehearsal cloud (process {pid}) still runs {STOP_DEADLINE:.0f} s after the"
+        " order to stop.",
         f"Its log: {config.log_file}",
     )
 
 
 def serve(config: Config, say: Callable[[str], None], host: MachineHost | None = None) -> None:
     """Be the cloud until SIGTERM or SIGINT, which also power the machines off."""
-    # The moto it imports reads the owner's AWS configuration, which is none of its business
+    # Moto, which it imports, would read the owner's AWS configuration: hide that
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     from localcloud.daemon.server import Server

@@ -37,7 +37,7 @@ _running = threading.Lock()
 
 
 class _Handler(MotoRequestHandler):
-    # Answers are told to the client at once and to the log by the API
+    # The API sends answers to the client at once, and logs them itself
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         return
 
@@ -121,7 +121,7 @@ class Server:
         return QemuHost(self.config, self.metadata)
 
     def _acceleration(self) -> str:
-        """kvm or tcg; none where there are no real machines."""
+        """kvm or tcg; none if there are no real machines."""
         if self._given:
             return "none"
         from localcloud.machines import kvm
@@ -131,10 +131,10 @@ class Server:
         return kvm.choose(program(QEMU), self.cloud.image, self.config.cache)
 
     def _end_orphans(self) -> None:
-        """Machines of this home that no live instance stands for, after a crash."""
+        """End machines of this home that have no live instance, after a crash."""
         live = {i.id for b in backends() for i in b.every_instance() if i.live}
         for ident in self.cloud.host.running() - live:
-            log.warning("%s runs, but no instance stands for it: it is ended", ident)
+            log.warning("%s runs, but there is no instance for it: ending it", ident)
             self.cloud.host.kill(ident)
 
     def close(self, *, power_off: bool = False) -> None:
@@ -166,9 +166,9 @@ class Server:
         self.close(power_off=True)
 
     def _power_off(self) -> None:
-        """End every machine of this cloud, cleanly where the guest complies.
+        """End every machine of this cloud, cleanly if the guest complies.
 
-        What EC2 shows stays as it is until the next start, which takes these machines for
+        EC2 shows them as running until the next start, which takes these machines for
         reaped ones.
         """
         running = self.cloud.host.running()
@@ -209,10 +209,10 @@ class Server:
             self._holds_process = False
             _running.release()
 
-    # --- what is asked of it ----------------------------------------------------------
+    # --- answers for others ----------------------------------------------------------
 
     def metadata(self, instance_id: str) -> MetadataTree | None:
-        """What the instance sees of itself below /latest; None when it is not known."""
+        """The instance's own metadata below /latest; None for an unknown instance."""
         with self.cloud.lock:
             for backend in backends():
                 for instance in backend.every_instance():

@@ -75,7 +75,7 @@ def save(path: Path) -> None:
     except OSError as error:
         raise LocalCloudError(
             f"The rehearsal cloud's state cannot be written to {path}: {error.strerror}.",
-            "Make room or mend it; the cloud goes on trying.",
+            "Free some space or repair the disk; the cloud goes on trying.",
         ) from error
 
 

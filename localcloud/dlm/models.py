@@ -42,7 +42,7 @@ class Lifecycles(BaseBackend):
     def touch(self) -> None:
         Base.cloud.touch()
 
-    # --- what the API asks ------------------------------------------------------------
+    # --- the API's verbs ------------------------------------------------------------
 
     def make(self, given: Mapping[str, Any]) -> Policy:
         if given.get("DefaultPolicy") or not given.get("PolicyDetails"):
@@ -141,7 +141,7 @@ class Lifecycles(BaseBackend):
                 key, value = min(both)
                 raise invalid(f"The target tag {key}={value} is in use by the policy {other.id}.")
 
-    # --- what it does by itself -------------------------------------------------------
+    # --- steps in time -------------------------------------------------------
 
     def step(self) -> None:
         """Take and delete what is due at all enabled policies."""

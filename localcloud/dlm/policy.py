@@ -12,7 +12,7 @@ from localcloud.dlm.errors import invalid, not_rehearsed
 
 # DLM API reference, CreateRule
 INTERVALS = (1, 2, 3, 4, 6, 8, 12, 24)
-# What a schedule can have beside these needs other regions, accounts or storage tiers
+# Anything else of a schedule needs other regions, accounts or storage tiers
 REHEARSED = {"Name", "CopyTags", "TagsToAdd", "CreateRule", "RetainRule"}
 
 
@@ -65,8 +65,8 @@ class Policy:
 def last_due(rule: Mapping[str, Any], after: datetime, now: datetime) -> datetime | None:
     """The newest of the rule's times that is later than ``after`` and not later than ``now``.
 
-    Every interval divides a day, so the times are the same on all days. What was missed while
-    the cloud was off is not made up for: the bytes of then are gone.
+    Every interval divides a day, so the times are the same on all days. Snapshots that were
+    missed while the cloud was off are not taken later: the bytes of then are gone.
     """
     hour, minute = map(int, rule["Times"][0].split(":"))
     begin = now.replace(hour=hour, minute=minute, second=0, microsecond=0) - timedelta(days=1)

@@ -76,7 +76,7 @@ class Responses(BaseResponse):
 
 
 def action(environ: dict[str, Any]) -> str:
-    """The action's name, which method and path alone tell; empty where there is none."""
+    """The action's name, which only method and path tell; empty if there is none."""
     try:
         operation, _ = get_service_router("dlm").match(Request(environ))
     except NotFound:

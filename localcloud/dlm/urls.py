@@ -1,4 +1,4 @@
-"""Where moto's base classes look for a service's addresses."""
+"""A service's addresses, in the place in which moto's base classes look for them."""
 
 url_bases = [r"https?://dlm\.(.+)\.amazonaws\.com"]
 url_paths: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""What all parts of one running rehearsal cloud share: the host, the lock, the state on disk."""
+"""The host, the lock and the state on disk, which all parts of a running cloud share."""
 
 from __future__ import annotations
 

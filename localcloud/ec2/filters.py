@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from localcloud.ec2.errors import invalid, invalid_value, refusal
 
 Item = TypeVar("Item")
-# What a filter looks at: a value, or several of which one has to match
+# A filter looks at a value, or at several, one of which has to match
 Getters = Mapping[str, Callable[[Any], object]]
 
 

@@ -139,7 +139,7 @@ def _document(backend: Backend, instance: Instance) -> str:
 
 
 def tree(backend: Backend, instance: Instance) -> MetadataTree:
-    """What a machine sees below /latest."""
+    """The tree that a machine sees below /latest."""
     zone = backend.zone(instance.availability_zone or "")
     tags = backend.tags.get(instance.id, {})
     opted_in = instance.metadata_options.instance_metadata_tags == "enabled"

@@ -11,7 +11,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYP
 from localcloud.ec2.errors import invalid, refusal
 from localcloud.machines.interface import InstanceStoreDisk
 
-# What EC2 launches when no type is named (API reference, RunInstances)
+# EC2 launches this type if the call names none (API reference, RunInstances)
 DEFAULT_TYPE = "m1.small"
 GB = 10**9
 MIB = 1 << 20
@@ -21,7 +21,7 @@ INSTANCE_STORE_SCALE, INSTANCE_STORE_LEAST = 1 / 1000, 1 << 30
 
 
 def facts(instance_type: str) -> dict[str, Any]:
-    """What DescribeInstanceTypes says. Raises EC2's error for an unknown type."""
+    """The type as DescribeInstanceTypes shows it. Raises EC2's error for an unknown type."""
     entry: dict[str, Any] | None = INSTANCE_TYPES.get(instance_type)
     if entry is None:
         raise invalid(f"Invalid value '{instance_type}' for InstanceType.")

@@ -1,1 +1,1 @@
-"""What a policy permits: pure, of no cloud; IAM User Guide, "Policy evaluation logic"."""
+"""The policy language, pure and of no cloud: IAM User Guide, "Policy evaluation logic"."""

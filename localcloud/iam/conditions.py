@@ -1,6 +1,6 @@
 """The Condition of a statement (IAM User Guide, "IAM JSON policy elements: Condition operators").
 
-Whatever is not known here raises UntoldError, and the statement then decides for refusal.
+Anything unknown raises UntoldError, and the statement then decides for refusal.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Condition:
         negated = name in NEGATIONS
         compare = OPERATORS.get(NEGATIONS.get(name, name))
         if compare is None:
-            raise UntoldError(f"the condition operator {self.operator} is not known here")
+            raise UntoldError(f"the condition operator {self.operator} is unknown here")
         values = context.values(self.key)
         if not values:
             return self._missing(quantifier, if_exists, negated)
@@ -103,7 +103,7 @@ class Condition:
 
 
 def conditions(block: Mapping[str, Mapping[str, Any]], version: str) -> tuple[Condition, ...]:
-    """What a Condition asks for: all of it has to hold."""
+    """A Condition: all of its tests have to hold."""
     return tuple(
         Condition(operator, key, texts(wanted), version)
         for operator, keys in block.items()

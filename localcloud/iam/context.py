@@ -1,4 +1,4 @@
-"""What is known of a call when a policy is asked about it: condition keys and their values."""
+"""The facts of a call that a policy decides about: condition keys and their values."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ MULTIVALUED = frozenset({"aws:calledvia", "aws:tagkeys"})
 
 
 class UntoldError(Exception):
-    """What the rehearsal cloud cannot tell; the message says it for the log."""
+    """A fact that the rehearsal cloud cannot tell; the message names it for the log."""
 
 
 @dataclass(frozen=True)
 class Context:
     """One action on one resource. ``keys`` have names in lower case and lists of values.
 
-    ``resource`` is an ARN, ``*`` for an action that has no resources, and empty where it is not
-    known which resources the action touches.
+    ``resource`` is an ARN, ``*`` for an action that has no resources, and empty if nothing
+    says which resources the action touches.
     """
 
     action: str
@@ -48,10 +48,10 @@ class Context:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def values(self, key: str) -> tuple[str, ...] | None:
-        """A key's values, or None where the call has none. Raises UntoldError."""
+        """A key's values, or None if the call has none. Raises UntoldError."""
         name = key.lower()
         if name in self.keys:
             return self.keys[name]
         if name in KNOWN or name.startswith(KNOWN_FAMILIES):
             return None
-        raise UntoldError(f"the condition key {key} is not known here")
+        raise UntoldError(f"the condition key {key} is unknown here")

@@ -22,7 +22,7 @@ Parts = tuple[tuple[str, bool], ...]
 def parts(text: str, version: str, context: Context) -> Parts | None:
     """The text with its variables filled in: pieces, and whether a wildcard in them is one.
 
-    None where a variable has no value, so that nothing is like the text. Raises UntoldError.
+    None if a variable has no value, so that nothing is like the text. Raises UntoldError.
     """
     if version != WITH_VARIABLES:
         return ((text, True),)

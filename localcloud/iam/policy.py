@@ -43,7 +43,7 @@ class Statement:
     sid: str
 
     def applies(self, context: Context) -> bool:
-        """What cannot be told is taken for what refuses the call, with a line in the log."""
+        """Whether the statement applies. In doubt it refuses the call, and the log says why."""
         named = any(patterns.like_action(each, context.action) for each in self.actions)
         if named is self.not_actions:
             return False
@@ -59,7 +59,7 @@ class Statement:
 
     def _about(self, context: Context) -> bool:
         if not context.resource:
-            # Whatever it touches, that is among all there is
+            # A statement about everything applies to whatever the call touches
             everything = "*" in self.resources and not self.not_resources
             return self.denies or everything
         filled = (patterns.parts(each, self.version, context) for each in self.resources)
@@ -70,7 +70,7 @@ class Statement:
 
 
 def decide(documents: Iterable[str], context: Context) -> Decision:
-    """What the policies, as their JSON, say together."""
+    """The decision of the policies, given as their JSON, together."""
     decision = Decision.NOT_ALLOWED
     for document in documents:
         for statement in statements(document):

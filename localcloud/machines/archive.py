@@ -10,8 +10,8 @@ from localcloud.machines.tools import run
 
 TARGET_FORMAT = "$(SITE)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(LABEL)"
 
-# How the distribution's own packages are named where the two differ. Both kernels are
-# made for virtual machines in a cloud.
+# The distributions' own names of the kernel's package. Both kernels are made for virtual
+# machines in a cloud.
 KERNELS = {"Debian": "linux-image-cloud-amd64", "Ubuntu": "linux-image-aws"}
 
 # Settings of apt that say how this host reaches its archive: a guest, which reaches the
@@ -21,7 +21,7 @@ REACHING = ("Acquire::http::", "Acquire::https::", "Acquire::ftp::", "Acquire::C
 
 @dataclass(frozen=True)
 class Archive:
-    """Where packages come from: ``sources`` are lines of a sources list.
+    """The archive of the packages: ``sources`` are lines of a sources list.
 
     ``options`` are lines of an apt configuration file. ``suite`` is the code name.
     """
@@ -77,7 +77,7 @@ def parse_targets(text: str) -> Archive:
 
 
 def reaching_options(dump: Iterable[str]) -> tuple[str, ...]:
-    """Of the lines of ``apt-config dump``, those on how to reach the archive."""
+    """The lines of ``apt-config dump`` that say how to reach the archive."""
     kept = []
     for line in dump:
         value = line.partition(" ")[2]
@@ -89,7 +89,7 @@ def reaching_options(dump: Iterable[str]) -> tuple[str, ...]:
 def host_archive() -> Archive:
     """This host's archive and the apt options to reach it (proxies among them).
 
-    Raises LocalCloudError where apt is missing or knows no archive of its own.
+    Raises LocalCloudError if apt is missing or knows no archive of its own.
     """
     archive = parse_targets(
         run(["apt-get", "indextargets", "--format", TARGET_FORMAT, "Identifier: Packages"])

@@ -85,7 +85,7 @@ def publish(work: Path, target: Path, *, kernel: bool, initrd: bool, cmdline: st
 def workspace(target: Path) -> Iterator[Path]:
     """A directory beside ``target`` that vanishes unless it was published.
 
-    What a killed builder left there is removed first: the caller holds the lock.
+    The leftovers of a killed builder are removed first: the caller holds the lock.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{target.name[:16]}."

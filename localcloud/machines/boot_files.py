@@ -20,7 +20,7 @@ KERNEL, INITRD, CMDLINE = ".kernel", ".initrd", ".cmdline"
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give ``source``'s bytes a second name; a copy where that is another file system."""
+    """Give ``source``'s bytes a second name; a copy if that is on another file system."""
     fresh = target.with_name(f"{target.name}.new")
     fresh.unlink(missing_ok=True)
     try:
@@ -33,8 +33,8 @@ def link_or_copy(source: Path, target: Path) -> None:
 def keep(image: MachineImage, disk: Path) -> None:
     """Keep what boots the image beside ``disk``, which need not be there yet.
 
-    The command line is written last: where it is, the rest is whole. It is empty, and the
-    only file, where the disk's own boot loader does it.
+    The command line is written last: if it is there, the rest is whole. It is empty, and the
+    only file, if the disk's own boot loader boots the disk.
     """
     remove(disk)
     for source, suffix in ((image.kernel, KERNEL), (image.initrd, INITRD)):
@@ -46,7 +46,7 @@ def keep(image: MachineImage, disk: Path) -> None:
 
 
 def hand_on(source: Path, target: Path) -> None:
-    """What boots the disk ``source`` boots ``target`` too; nothing where nothing does."""
+    """Keep for ``target`` the files that boot the disk ``source``, if there are any."""
     if image := of(source):
         keep(image, target)
 

@@ -21,7 +21,7 @@ log = logging.getLogger("localcloud.machines")
 HINT = "Set LOCALCLOUD_BASE_IMAGE to a qcow2 or raw image, or unset it for an image made here."
 # Seconds without a byte
 STALLED = 60.0
-# What a cloud image takes, downloaded and converted
+# Room for a cloud image, downloaded and converted
 NEEDED = 3 * GIB
 
 
@@ -46,7 +46,7 @@ def _download(url: str, target: Path) -> None:
 
 
 def _identity(name: str) -> str:
-    """What tells this image from another: its URL, or its path, size and time of change."""
+    """A text that only this image has: its URL, or its path, size and time of change."""
     if is_url(name):
         return name
     path = Path(name).expanduser()

@@ -124,15 +124,15 @@ class DiskStore:
     def delete_snapshot(self, snapshot_id: str) -> None:
         target = self.snapshot(snapshot_id)
         target.unlink(missing_ok=True)
-        # What a copy that failed has left
+        # The leftovers of a copy that failed
         target.with_name(f"{target.name}.new").unlink(missing_ok=True)
         boot_files.remove(target)
 
     def image_of(self, snapshot_id: str) -> MachineImage:
-        """What boots from the snapshot of a root volume."""
+        """The image that boots from the snapshot of a root volume."""
         image = boot_files.of(self._existing(self.snapshot(snapshot_id), "snapshot", snapshot_id))
         if image is None:
-            raise LocalCloudError(f"Nothing is known that boots snapshot {snapshot_id}.")
+            raise LocalCloudError(f"There is no kernel that boots snapshot {snapshot_id}.")
         return image
 
     def blank_store(self, directory: Path, disk: InstanceStoreDisk) -> Path:

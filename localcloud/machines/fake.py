@@ -24,7 +24,7 @@ def host_key(seed: str) -> str:
 
 
 def boot_log(root_volume: str) -> str:
-    """What cloud-init prints at the end of a first boot."""
+    """The text that cloud-init prints at the end of a first boot."""
     return (
         "Cloud-init v. 22.4.2 running 'modules:final'\n"
         "-----BEGIN SSH HOST KEY KEYS-----\n"
@@ -52,7 +52,7 @@ def _set() -> threading.Event:
 
 @dataclass
 class FakeHost:
-    """Set the fields to make it slow or stubborn; ``calls`` tells what was asked, in order."""
+    """Set the fields to make it slow or stubborn; ``calls`` lists the calls, in order."""
 
     start_seconds: float = 0.0
     # Starts fail with this message while it is not empty
@@ -65,7 +65,7 @@ class FakeHost:
     # GiB by id
     volumes: dict[str, int] = field(default_factory=dict)
     snapshots: dict[str, str] = field(default_factory=dict)
-    # What boots volumes and snapshots, by their ids; a root volume's is what it was made from
+    # Images that boot volumes and snapshots, by their ids; a root volume's is its origin
     boots: dict[str, MachineImage] = field(default_factory=dict)
     # Snapshots are copied while it is set
     copying: threading.Event = field(default_factory=_set)

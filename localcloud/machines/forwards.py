@@ -1,4 +1,4 @@
-"""Where a running machine's ssh is reached, moved without the guest's noticing."""
+"""The address of a running machine's ssh, moved without the guest noticing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def move(monitor: Monitor, wanted: Place) -> None:
         _say(monitor, f"hostfwd_add {NETDEV} tcp:{wanted[0]}:{wanted[1]}-:22", "")
     for address, port in before:
         if (address, port) != wanted:
-            # What is connected stays connected
+            # Open connections stay open
             _say(monitor, f"hostfwd_remove {NETDEV} tcp:{address}:{port}", "removed")
 
 

@@ -22,7 +22,7 @@ from localcloud.machines.vm import POWERED_OFF, REBOOT_DEADLINE, VirtualMachine
 log = logging.getLogger("localcloud.machines")
 
 QEMU = "qemu-system-x86_64"
-# What GetConsoleOutput keeps (EC2 API reference)
+# GetConsoleOutput keeps so many bytes (EC2 API reference)
 CONSOLE_BYTES = 64 << 10
 
 
@@ -36,7 +36,7 @@ def base_image_of(config: Config) -> MachineImage:
 class QemuHost:
     """Implements ``localcloud.machines.interface.MachineHost``.
 
-    What is known of a machine lies in its directory, so this object may be made anew
+    All facts of a machine lie in its directory, so this object may be made anew
     at any time: machines that an earlier server left running are adopted at once.
     """
 
@@ -171,7 +171,7 @@ class QemuHost:
         monitor = self._running(instance_id).monitor
         return monitor.unplug(self._volume_disk(volume_id), deadline)
 
-    # --- what can be seen -----------------------------------------------------------
+    # --- look-ups -----------------------------------------------------------
 
     def running(self) -> frozenset[str]:
         root = self._config.machines

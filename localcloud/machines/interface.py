@@ -1,4 +1,4 @@
-"""What a machine is to the API: an interface, with QEMU behind it or a fake.
+"""The machines as the API sees them: an interface, with QEMU behind it or a fake.
 
 ``localcloud.machines.host.QemuHost`` implements it with real virtual machines,
 ``localcloud.machines.fake.FakeHost`` with none, for tests of the API alone.
@@ -25,7 +25,7 @@ class MachineImage:
     """The files that a machine boots from.
 
     ``root`` is a qcow2 image whose first partition is the root file system,
-    ``initrd`` is None where the kernel needs none, ``cmdline`` is the kernel's
+    ``initrd`` is None if the kernel needs none, ``cmdline`` is the kernel's
     command line with its ``root=``. A cloud image boots by its own boot loader:
     its ``kernel`` is None and its ``cmdline`` empty.
     """
@@ -66,7 +66,7 @@ class MachineSpec:
 
 
 class MachineHost(Protocol):
-    """Where machines and their disks live. Every method raises LocalCloudError.
+    """The host of machines and their disks. Every method raises LocalCloudError.
 
     No method is called while the API's lock is held, save the quick ones marked so.
     All methods may be called from several threads, but never two at once for one
@@ -105,7 +105,7 @@ class MachineHost(Protocol):
         """Remove the snapshot's file; no error when it is gone already."""
 
     def image_of(self, snapshot_id: str) -> MachineImage:
-        """What boots from the snapshot of a root volume. Quick: may be called under the lock."""
+        """The image that boots a root volume's snapshot. Quick: may be called under the lock."""
 
     def start(self, spec: MachineSpec) -> None:
         """Power on with *blank* instance-store disks. Returns once the process runs.
@@ -128,11 +128,11 @@ class MachineHost(Protocol):
     def forward(self, instance_id: str, address: str) -> None:
         """Have the running machine's ssh reached at this loopback address and at no other.
 
-        Nothing is done where it is so already. What is connected stays connected.
+        It does nothing if that is so already. Open connections stay open.
         """
 
     def attach(self, instance_id: str, volume_id: str) -> None:
-        """Hot-plug the volume; returns when the guest was told."""
+        """Hot-plug the volume; returns once the guest has notice of it."""
 
     def detach(self, instance_id: str, volume_id: str, deadline: float = 30.0) -> bool:
         """Hot-unplug; True when the guest let go within ``deadline`` seconds."""

@@ -1,6 +1,6 @@
-"""Does KVM really boot a Linux kernel here? Found out by trying once, then remembered.
+"""Does KVM really boot a Linux kernel here? One trial finds out, and its verdict is kept.
 
-/dev/kvm may open and still stop every stock kernel, where the host itself is a guest
+/dev/kvm may open and still stop every stock kernel, if the host itself is a guest
 whose hypervisor passes on only a part of the processor.
 """
 
@@ -24,7 +24,7 @@ log = logging.getLogger("localcloud.machines")
 
 # With KVM a kernel is through with its set-up after one second or two
 DEADLINE = 20.0
-# What a kernel says on the console once it has come that far, with no disk to be found
+# A kernel prints this on the console once it has come that far and finds no disk
 # (a kernel of ours), or on its way to its disk (a cloud image's own)
 SIGNS = (b"Unable to mount root", b"VFS: Cannot open root", b"Run /init", b"Welcome to")
 

@@ -85,7 +85,7 @@ def listing(tree: MetadataTree, path: tuple[str, ...]) -> str:
 
 
 def lookup(tree: MetadataTree, path: tuple[str, ...]) -> MetadataTree | str | None:
-    """What stands at ``path``, or None. Keys of public-keys are asked for by their number."""
+    """The node at ``path``, or None. Paths name keys of public-keys by their number."""
     node: MetadataTree | str = tree
     for depth, name in enumerate(path):
         if not isinstance(node, Mapping):
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.instance_id
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a token or a credential's path is nobody's business."""
+        """Log nothing: a path may name a token or a credential."""
 
 
 class MetadataServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

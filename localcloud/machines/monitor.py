@@ -54,7 +54,7 @@ class Monitor:
     """Commands for one QEMU. Every method raises LocalCloudError when QEMU does not comply.
 
     ``on_poweroff`` is called, in the loop's thread, once the guest has powered itself off;
-    QEMU is then told to end. That it happened while nobody was connected is noticed too.
+    QEMU then gets the order to end. A poweroff while nobody was connected counts too.
     """
 
     def __init__(self, loop: Loop, instance_id: str, on_poweroff: Callable[[], None]) -> None:
@@ -111,7 +111,7 @@ class Monitor:
             raise
 
     def release(self, disk: Disk) -> None:
-        """Close the file of a disk that is not in; nothing where it is not open."""
+        """Close the file of a disk that is not in, if it is open."""
         if self.has_node(disk.serial):
             self.execute("blockdev-del", **{"node-name": disk.serial})
 

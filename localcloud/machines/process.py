@@ -29,7 +29,7 @@ def _is_ours(pid: int, directory: Path, instance_id: str) -> bool:
 
 @contextmanager
 def _pinned(directory: Path, instance_id: str) -> Iterator[int | None]:
-    """A pidfd of the machine's process, or None where there is none.
+    """A pidfd of the machine's process, or None if there is none.
 
     The descriptor is opened before the proof is made, so that the process proven and
     the one signalled are the same, though the kernel may give a pid to a stranger.

@@ -117,7 +117,7 @@ def boot_arguments(image: MachineImage) -> list[str]:
 
 
 def smbios(instance_id: str) -> list[str]:
-    """What Nitro's firmware says of itself; cloud-init's Ec2 datasource looks at it."""
+    """The names that Nitro's firmware gives; cloud-init's Ec2 datasource looks at them."""
     ident = system_uuid(instance_id)
     return [
         "-smbios", "type=0,vendor=Amazon EC2,version=1.0",

@@ -1,4 +1,4 @@
-"""What goes into a base image: packages, our own files, sizes; and its hash."""
+"""The contents of a base image: packages, our own files, sizes; and its hash."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Recipe:
 
     @property
     def disk_arguments(self) -> tuple[str, ...]:
-        """What assemble.sh is to make: offset and size of the partition, three UUIDs."""
+        """The arguments of assemble.sh: offset and size of the partition, three UUIDs."""
         size = self.size - 2 * PARTITION_OFFSET
         return (str(PARTITION_OFFSET), str(size), DISK_UUID, PARTITION_UUID, FILESYSTEM_UUID)
 

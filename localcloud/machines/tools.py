@@ -24,7 +24,7 @@ PACKAGES = {
     "apt-config": "apt",
     "dpkg": "dpkg",
 }
-# Where a plain user's PATH does not reach
+# Folders that a plain user's PATH leaves out
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 

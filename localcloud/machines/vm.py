@@ -98,7 +98,7 @@ class VirtualMachine:
             if "host forwarding rule" in line:
                 address = line.partition("'tcp:")[2].partition("-:")[0]
                 return LocalCloudError(
-                    f"The address {address}, at which {self._instance_id} is to be reached,"
+                    f"The address {address}, which {self._instance_id} has,"
                     " is in use by another program or is not an address of this computer.",
                     f"See who has it: ss -ltnp 'sport = :{address.rpartition(':')[2]}'",
                 )

@@ -1,4 +1,4 @@
-"""What is to be done with machines: power them on and off, clear away what they leave."""
+"""The host's work on machines: power them on and off, clear away what they leave."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def power_off(
 
 
 def cut_power(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
-    """Waits for nothing that is being done with the machine: that fails, as on EC2."""
+    """Cut the power at once. Any other work on the machine fails then, as on EC2."""
     return Job(
         f"cut the power of {instance.id}",
         frozenset({f"{instance.id} power"}),
@@ -134,7 +134,7 @@ def reboot(cloud: Cloud, backend: Backend, instance: Instance) -> Job:
 
 
 def forward(cloud: Cloud, backend: Backend, instance: Instance) -> Iterator[Job]:
-    """The machine is reached where the API says; after a crash in between it is done again."""
+    """Lead the API's address to the machine, and do so again after a crash in between."""
     address = instance.loopback or ""
 
     def done(_: object) -> None:
@@ -152,7 +152,7 @@ def forward(cloud: Cloud, backend: Backend, instance: Instance) -> Iterator[Job]
 
 
 def _taken(backend: Backend, instance: Instance) -> bool:
-    """Whether the machine that had the Elastic IP before is still reached at it."""
+    """Whether the Elastic IP still leads to the machine that had it before."""
     return any(
         one.forwarded == instance.loopback and one is not instance
         for one in backend.every_instance()

@@ -1,4 +1,4 @@
-"""What is to be done for snapshots: copy a volume's bytes, of now or of a machine at rest."""
+"""The host's work on snapshots: copy a volume's bytes, live or from a machine at rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be done with volumes: make, attach, detach and grow them."""
+"""The host's work on volumes: make, attach, detach and grow them."""
 
 from __future__ import annotations
 

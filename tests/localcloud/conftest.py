@@ -43,7 +43,7 @@ def roles(lab: Lab) -> Roles:
 
 @pytest.fixture(scope="module")
 def roots() -> dict[str, str]:
-    """What the fixture below has made."""
+    """The snapshot that the next fixture keeps."""
     return {}
 
 

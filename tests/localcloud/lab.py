@@ -1,4 +1,4 @@
-"""What tests of the API say again and again."""
+"""The lab: a cloud without machines, and calls that tests of the API make often."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Lab:
         self.image = self.ec2.describe_images()["Images"][0]["ImageId"]
 
     def own(self, path: str, given: dict[str, Any] | None = None) -> Any:
-        """What the cloud's own path answers, to a POST where something is given."""
+        """The answer of the cloud's own path; with arguments, to a POST."""
         request = urllib.request.Request(
             f"{self.endpoint}/localcloud/{path}",
             data=None if given is None else json.dumps(given).encode(),
@@ -52,7 +52,7 @@ class Lab:
             return json.load(answer)
 
     def denied(self, path: str, given: dict[str, Any]) -> str:
-        """What the cloud's own path says when it refuses."""
+        """The message with which the cloud's own path refuses."""
         with pytest.raises(urllib.error.HTTPError) as caught:
             self.own(path, given)
         assert caught.value.code == 400
@@ -102,7 +102,7 @@ class Lab:
         return client(self.endpoint, service)
 
     def refused(self, code: str, call: Callable[..., Any], /, **params: Any) -> str:
-        """The call fails with this code; returns what was said."""
+        """The call fails with this code; returns the message."""
         with pytest.raises(ClientError) as caught:
             call(**params)
         error = caught.value.response["Error"]

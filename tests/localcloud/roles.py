@@ -1,4 +1,4 @@
-"""Machines with a role each, and what they may do."""
+"""Machines with a role each, and the calls that they may make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of spot prices: what is read from them, and what is said of bad ones."""
+"""Files of spot prices: the series that they hold, and the errors of bad ones."""
 
 from __future__ import annotations
 

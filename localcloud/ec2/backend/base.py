@@ -28,7 +28,7 @@ class Base(EC2Backend):
     """One region of one account. Our verbs have names of their own, so that moto's
     internal callers of its verbs can never get half of ours.
 
-    The mixins beside this file inherit it, and one another only where one uses another.
+    The mixins beside this file inherit it, and one another only if one uses another.
     """
 
     cloud: ClassVar[Cloud]

@@ -104,7 +104,7 @@ class CreateImage(Attachments, Snapshots, Images):
         return image
 
     def deregister(self, params: Mapping[str, Any]) -> list[dict[str, str]]:
-        """DeregisterImage; what became of each of its snapshots, where that was asked for."""
+        """DeregisterImage. Returns what became of its snapshots, if the call asks for that."""
         image = self.own_image(params.get("ImageId") or _no("ImageId"))
         snapshot_ids = image.snapshot_ids
         self.drop_image(image.id)
@@ -177,8 +177,8 @@ def _require_bootable(bootable: bool, what: str) -> None:
     """EC2 takes any snapshot and boots none but a root volume's; here a kernel is needed too."""
     if not bootable:
         raise not_rehearsed(
-            f"an image of {what} for it is not known what boots it: only a root volume of a"
-            " machine, or what was made from a snapshot of one, can be an image's root"
+            f"an image of {what}, which no kernel boots: an image's root has to be a snapshot of"
+            " a machine's root volume, or of a volume made from one"
         )
 
 

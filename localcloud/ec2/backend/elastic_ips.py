@@ -1,6 +1,6 @@
 """Elastic IPs: allocated, associated with an instance, moved to another, and released.
 
-What an association does to the machine, the reconciler does after.
+The reconciler then leads the machine's ssh to the new address.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class ElasticIps(Base):
     def associate(self, params: Mapping[str, Any]) -> str:
         """AssociateAddress; returns the association's id.
 
-        Where the address is associated already, AllowReassociation has to be said: accounts
-        differ in what EC2 takes its absence for.
+        If the address is associated already, the call has to say AllowReassociation: accounts
+        differ in how EC2 reads its absence.
         """
         address = self.elastic_ip(_allocation(params, "mapping an address to a VPC instance"))
         instance = self._holder(params)

@@ -82,7 +82,7 @@ class Images(Base):
         return image
 
     def images(self, params: Mapping[str, Any]) -> Sequence[Image]:
-        """Of the ids of deregistered images nothing is said: EC2 answers so for a while."""
+        """DescribeImages. It leaves out deregistered images, as EC2 does for a while."""
         ids = params.get("ImageIds", [])
         for ident in ids:
             require_id(ident)

@@ -163,7 +163,7 @@ class Instances(ElasticIps, Attachments, Images):
                 )
         super().delete_security_group(name, group_id)
 
-    # --- what the reconciler found out ----------------------------------------------
+    # --- the reconciler's verbs ----------------------------------------------
 
     def gone(self, instance: Instance) -> None:
         """The machine is off for good: give back all that it had."""

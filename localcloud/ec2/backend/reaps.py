@@ -49,7 +49,7 @@ class Reaps(SpotRequests):
                 self._step(reap)
 
     def _begin(self, instance: Instance, terms: Terms, price: float | None = None) -> Reap:
-        """``price`` is the market's that decided, where another one holds by now."""
+        """Begin a reap; ``price`` is the one that decided, if the market has another by now."""
         now = self.now()
         zone = instance.availability_zone or ""
         behavior = self._behavior(instance)
@@ -145,7 +145,7 @@ class Reaps(SpotRequests):
         self.touch()
 
     def taken(self, instance: Instance) -> None:
-        """The machine is no more, by no one's wish: as if EC2 had needed its capacity."""
+        """The machine is gone and nobody asked for it: as if EC2 had needed its capacity."""
         if instance.spot_instance_request_id is None:
             self.went_off(instance)
             instance.become("stopped", BY_HOST)
@@ -157,7 +157,7 @@ class Reaps(SpotRequests):
         self._step(reap)
 
     def opened_again(self, request: SpotRequest, instance: Instance) -> None:
-        """The request is open because its machine is lost; where not at once, then now."""
+        """Note when the request was opened for its lost machine, if not at once."""
         last = [reap for reap in self.reaps if reap.instance_id == instance.id][-1:]
         for reap in last:
             if reap.behavior == "terminate" and reap.request_open is None:

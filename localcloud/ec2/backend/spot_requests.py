@@ -17,7 +17,7 @@ from localcloud.ec2.records.spot_request import FILTERS, SpotRequest
 
 TYPES = ("one-time", "persistent")
 BEHAVIORS = ("terminate", "stop", "hibernate")
-# What a launch specification cannot carry (service model of RequestSpotInstances)
+# A launch specification cannot have these (service model of RequestSpotInstances)
 UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
 

@@ -48,7 +48,7 @@ class Backend(
         self.touch()
 
     def prepare(self) -> None:
-        """What every start brings up to date: the base image and the parameters naming it."""
+        """Bring the base image and the parameters that name it up to date, at every start."""
         self.register_base()
         parameters = ssm_backends[self.account_id][self.region_name]
         assert isinstance(parameters, Parameters)

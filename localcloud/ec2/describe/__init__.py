@@ -1,1 +1,1 @@
-"""What the Describe calls filter by and show."""
+"""The Describe calls: their filters and the attributes that they show."""

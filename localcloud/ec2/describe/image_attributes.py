@@ -32,14 +32,14 @@ def shown(image: BakedImage, attribute: str) -> dict[str, Any]:
 
 
 def change(image: BakedImage, params: Mapping[str, Any]) -> None:
-    """ModifyImageAttribute of one attribute, which is named or told by what is given for it."""
+    """ModifyImageAttribute of one attribute, which the call names or gives a value."""
     if image.state != "available":
         raise refusal(
             "InvalidAMIID.Unavailable",
             f"The AMI ID '{image.id}' is currently {image.state} and may not be used for this"
             " operation",
         )
-    name = _plain(params.get("Attribute") or _told_by(params))
+    name = _plain(params.get("Attribute") or _given_attribute(params))
     given = params.get(f"{name[0].upper()}{name[1:]}", {})
     if name == "launchPermission":
         add, remove = _permissions(params)
@@ -63,7 +63,7 @@ def _plain(attribute: str) -> str:
     return attribute[0].lower() + attribute[1:]
 
 
-def _told_by(params: Mapping[str, Any]) -> str:
+def _given_attribute(params: Mapping[str, Any]) -> str:
     for name in ("Description", "ImdsSupport", "LaunchPermission"):
         if name in params:
             return name
@@ -71,7 +71,7 @@ def _told_by(params: Mapping[str, Any]) -> str:
 
 
 def _permissions(params: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """What to add and what to remove."""
+    """The permissions to add and those to remove."""
     given = params.get("LaunchPermission", {})
     add, remove = list(given.get("Add", [])), list(given.get("Remove", []))
     if kind := params.get("OperationType"):

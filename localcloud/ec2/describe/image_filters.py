@@ -1,4 +1,4 @@
-"""What the filters of DescribeImages look at."""
+"""The filters of DescribeImages, and the values that they look at."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _reason(key: str) -> Callable[[Any], object]:
 
 
 def _nothing(_image: Any) -> object:
-    """For what no image of the rehearsal cloud has."""
+    """For a filter by something that no image of the rehearsal cloud has."""
     return None
 
 

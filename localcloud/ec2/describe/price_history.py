@@ -51,7 +51,7 @@ class Price:
         }
 
 
-# What tells one series from another, and what tells its prices apart
+# Filters that choose series, and filters that choose prices of a series
 OFFER_FILTERS = {
     "availability-zone": lambda offer: offer.zone,
     "availability-zone-id": lambda offer: offer.zone_id,

@@ -17,7 +17,7 @@ def in_use() -> set[str]:
     for _account, _region, backend in ec2_backends.iter_backends():
         for reservation in backend.reservations.values():  # type: ignore[attr-defined]
             for instance in reservation.instances:
-                # The one that it is reached at still, and the one that it is to be reached at
+                # The address at which it answers now, and the one at which it will answer
                 used |= {one for one in (instance.loopback, instance.forwarded) if one}
         used |= {address.public_ip for address in backend.addresses}  # type: ignore[attr-defined]
     return used

@@ -79,7 +79,7 @@ def at_launch(
 
 
 def _kept(mapped: Mapped, given: Mapped) -> Mapped:
-    """What of the image's entry still holds beside the launch's."""
+    """The part of the image's entry that still holds beside the launch's entry."""
     if given.get("SnapshotId", mapped.get("SnapshotId")) != mapped.get("SnapshotId"):
         return {}
     if given.get("VolumeType", mapped.get("VolumeType")) != mapped.get("VolumeType"):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Region(Protocol):
-    """What a specification is checked against: a backend, of which launch uses only this."""
+    """The part of a backend that a specification is checked against."""
 
     account_id: str
     region_name: str

@@ -1,4 +1,4 @@
-"""The spot market: what an hour of each type costs in each zone, and where there is room."""
+"""The spot market: the price of an hour of each type in each zone, and the zones with room."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Market:
         self.pools: dict[Place, Pool] = {}
         # Types and zones that have no room for another machine
         self.full: set[Place] = set()
-        # The notice of what the market itself reaps
+        # Seconds of notice before a reap that the market decides
         self.notice = NOTICE_SECONDS
 
     def pool(self, instance_type: str, zone: str) -> Pool:
@@ -60,7 +60,7 @@ class Market:
 
         return tuple(sorted(zones, key=rank))
 
-    # --- what is done to it -----------------------------------------------------------
+    # --- the controls' verbs -----------------------------------------------------------
 
     def stand(self, place: Place, price: float | None, now: datetime) -> None:
         """From now on this price, or the default one again. Raises EC2's error for a bad one."""
@@ -84,7 +84,7 @@ class Market:
             pool.play(Replay(series, origin, now, speed))
 
     def stop(self, instance_type: str, zone: str, now: datetime) -> list[Place]:
-        """End the running replays, of one type or zone where it is not empty. Prices stand."""
+        """End the running replays, only those of a type or zone that is not empty. Prices stay."""
         stopped = []
         for place, pool in sorted(self.pools.items()):
             wanted = instance_type in ("", place[0]) and zone in ("", place[1])

@@ -1,4 +1,4 @@
-"""What an hour of one instance type costs in one zone, now and back in time."""
+"""The price of an hour of one instance type in one zone, now and back in time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Change = tuple[datetime, float]
 
 
 class Segment(Protocol):
-    """Where prices come from since a moment. ``changes`` are newest first."""
+    """The source of the prices since a moment. ``changes`` are newest first."""
 
     @property
     def since(self) -> datetime: ...
@@ -51,7 +51,7 @@ class Pool:
     def __init__(self, default: float) -> None:
         self.default = default
         self.segments: list[Segment] = [Standing(default, daily=True)]
-        # What a replay has from before it began never held
+        # Prices that a replay has from before its own begin never held
         self.held_since = EPOCH
 
     @property
@@ -62,7 +62,7 @@ class Pool:
 
     @property
     def source(self) -> str:
-        """Where the price comes from: default, hand or replay."""
+        """The source of the price: default, hand or replay."""
         last = self.segments[-1]
         daily = isinstance(last, Standing) and last.daily
         return "replay" if self.replay else "default" if daily else "hand"
@@ -72,7 +72,7 @@ class Pool:
         daily = price is None
         segment = Standing(self.default if price is None else price, now, daily=daily)
         kept = [one for one in self.segments if one.since < now]
-        # Of what is older than the history, the last still says what held at its begin
+        # The last one before the history's begin says which price held at that moment
         needed = max(i for i, one in enumerate(kept) if i == 0 or one.since <= now - HISTORY)
         self.segments = [*kept[needed:], segment]
 

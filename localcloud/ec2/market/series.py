@@ -47,9 +47,9 @@ class Series:
 class Replay:
     """A series laid on the cloud's clock.
 
-    ``origin`` (seconds since 1970, in the series' time) is what happens at ``began``. What
-    lies before keeps its distance, so that the history is as long as it was; what lies after
-    comes ``speed`` times as fast. A moment once said is never said differently later.
+    ``origin`` (seconds since 1970, in the series' time) is what happens at ``began``. Earlier
+    prices keep their distance, so that the history is as long as it was; later prices come
+    ``speed`` times as fast. The price of a moment never changes once it is given.
     """
 
     def __init__(self, series: Series, origin: int, began: datetime, speed: float) -> None:

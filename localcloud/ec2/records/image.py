@@ -13,13 +13,13 @@ from localcloud.machines.interface import MachineImage
 # Canonical's account, whose images cloudtop asks for on AWS
 OWNER = "099720109477"
 ROOT_DEVICE = "/dev/sda1"
-# What the base image's file is made for; a root volume cannot be smaller
+# The size of the base image's disk; a root volume cannot be smaller
 ROOT_GIB = 8
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What an instance has from its image, and hands on to an image made of it."""
+    """Facts that an instance has from its image, and hands on to an image made of it."""
 
     root_device_name: str
     boot_mode: str | None = None

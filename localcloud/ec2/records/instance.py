@@ -66,7 +66,7 @@ class Instance(MotoInstance):
         self.platform_details, self.usage_operation = "Linux/UNIX", "RunInstances"
         self.traits = plan.image.traits
         self.ena_support = self.traits.ena_support
-        # The host reaches it there in any case; it is shown as public where one was asked for
+        # The host reaches it there in any case; EC2 shows it as public if the launch asked for one
         self.loopback: str | None = loopback
         self.wants_address = plan.public_address
         # The Elastic IP that is associated with it, and where its machine is reached by now
@@ -111,7 +111,7 @@ class Instance(MotoInstance):
         self.nics[0].public_ip = self.elastic_ip or (loopback if self.wants_address else None)
 
     def become(self, state: str, reason: tuple[str, str] | None = None) -> None:
-        """Enter a state; the reason is a code of StateReason and what is said with it."""
+        """Enter a state; the reason is a code of StateReason and its message."""
         self._state = InstanceState(state, CODES[state])
         if state in ("pending", "running"):
             self._reason, self.state_reason = "", StateReason()
@@ -137,7 +137,7 @@ class Instance(MotoInstance):
     def previous_state(self) -> InstanceState:
         return InstanceState(self._state.name, self._state.code)
 
-    # What DescribeInstances shows. A terminated instance has no network any more.
+    # As DescribeInstances shows it: a terminated instance has no network any more.
 
     @property
     def address(self) -> str | None:

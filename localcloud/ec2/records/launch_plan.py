@@ -1,4 +1,4 @@
-"""What a launch specification comes to."""
+"""A launch specification, resolved: everything that a launch needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reap: what EC2 was told to do to one machine, and when each step of it happened."""
+"""One reap: how EC2 takes one machine, and when each step of it happened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTICE_SECONDS = 120.0
 # A day: whatever is longer is a slip of the finger
 LONGEST = 86400.0
 
-# EC2 User Guide, spot-request-status: what the request says once the machine is taken
+# EC2 User Guide, spot-request-status: the request's code once the machine is taken
 TERMINATED = {
     "no-capacity": "instance-terminated-no-capacity",
     "price": "instance-terminated-by-price",
@@ -30,7 +30,7 @@ STOPPED = {
 class Terms:
     """How a machine is to be taken; all in seconds of this computer's clock.
 
-    ``notice`` is None where the machine is not told. ``lead`` lies between the rebalance
+    ``notice`` is None if the machine gets none. ``lead`` lies between the rebalance
     recommendation and the notice. ``keep_down`` is how long there is no capacity after the
     machine is gone. With ``overlap`` the request may be fulfilled again while the old machine
     still runs. ``cause`` is no-capacity, price or experiment.

@@ -1,4 +1,4 @@
-"""One spot instance request: what was asked, and where it stands."""
+"""One spot instance request: its terms and its state."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class SpotRequest:
 
     @property
     def stopped_by_ec2(self) -> bool:
-        # What an experiment of the owner's stopped, the owner starts (EC2 User Guide, FIS)
+        # The owner starts a machine that the owner's experiment stopped (EC2 User Guide, FIS)
         owners = ("instance-stopped-by-user", "instance-stopped-by-experiment")
         return self.state == "disabled" and self.code not in owners
 

@@ -47,7 +47,7 @@ class Volume(MotoVolume):
         self.multi_attach_enabled = False
         self.has_disk = False
         self.failure = ""
-        # Whether it is known what boots it: a root volume, or made of a snapshot of one
+        # Whether it has a kernel that boots it: it is a root volume, or made of a snapshot of one
         self.bootable = False
 
     @property

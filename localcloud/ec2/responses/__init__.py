@@ -1,1 +1,1 @@
-"""What the API says: EC2's actions, one file a noun, over the backend's verbs."""
+"""The API's answers: EC2's actions, one file a noun, over the backend's verbs."""

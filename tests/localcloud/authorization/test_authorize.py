@@ -1,4 +1,4 @@
-"""What the policies of a role make of a machine's calls."""
+"""A machine's calls, as the policies of its role decide them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_each_resource_of_a_call_has_to_be_permitted(roles: Roles) -> None:
     roles.lab.refused("DryRunOperation", roles.of(ident).attach_volume, **attach, DryRun=True)
     roles.of(ident).attach_volume(**attach)
     roles.lab.volume_becomes(volume, "in-use", "attached")
-    # What holds a volume is touched, also when it is not named
+    # DetachVolume touches the instance, even if the call does not name it
     roles.may(allow("ec2:DetachVolume", f"{here}:volume/*"))
     roles.lab.refused("UnauthorizedOperation", roles.of(ident).detach_volume, VolumeId=volume)
 

@@ -51,8 +51,8 @@ def test_price_is_set_shown_and_given_back(
 
 
 def test_notice_alone_and_with_a_price(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "told 5 seconds before" in output(capsys, "price", "--notice", "5")
-    assert "told 6 seconds before" in output(capsys, "price", TYPE, ZONE, "1", "--notice", "6")
+    assert "gives 5 seconds of notice" in output(capsys, "price", "--notice", "5")
+    assert "gives 6 seconds of notice" in output(capsys, "price", TYPE, ZONE, "1", "--notice", "6")
     assert json.loads(output(capsys, "prices", "--json"))["notice_seconds"] == 6
 
 
@@ -92,7 +92,7 @@ def test_series_that_the_cloud_does_not_have_are_left_out_unless_named(
     head = "timestamp,availability_zone,instance_type,spot_price\n"
     path.write_text(head + row.format("hi1.4xlarge") + row.format("c3.xlarge"))
     text = output(capsys, "replay", str(path))
-    assert "Left out, this cloud does not have them: hi1.4xlarge us-east-1a." in text
+    assert "Left out, because this cloud does not have them: hi1.4xlarge us-east-1a." in text
     assert [one["type"] for one in shown(capsys)] == ["c3.xlarge"]
     refused = output(capsys, "replay", str(path), "--type", "hi1.4xlarge", code=1)
     assert "'hi1.4xlarge'" in refused
@@ -105,7 +105,7 @@ REFUSED: list[tuple[str, str]] = [
     (f"price {TYPE} {ZONE}", "A type needs a zone, and then either dollars an hour or --default"),
     (f"price {TYPE} {ZONE} 1 --default", "either dollars"),
     (f"price {TYPE}", "A type needs a zone"),
-    ("price", "Nothing is to be set"),
+    ("price", "There is nothing to set"),
     (f"price hi1.4xlarge {ZONE} 1", "Invalid value 'hi1.4xlarge' for InstanceType."),
     (f"price {TYPE} us-east-1z 1", "There is no zone 'us-east-1z'"),
     (f"price {TYPE} {ZONE} 1 --notice soon", "notice is 'soon'; it has to be a number of seconds"),
@@ -115,7 +115,7 @@ REFUSED: list[tuple[str, str]] = [
     ("replay", "There is no file of prices to replay."),
     ("replay nowhere.csv", "nowhere.csv cannot be read: No such file or directory."),
     (f"replay {__file__}", "has no column timestamp"),
-    (f"replay {FILE} --stop", "Either a file is replayed or the replay is stopped."),
+    (f"replay {FILE} --stop", "A file and --stop do not go together."),
     (f"replay {FILE} --speed 0", "speed is 0; it has to be from 0.01 to 100000."),
     (f"replay {FILE} --speed fast", "speed is 'fast'"),
     (f"replay {FILE} --from soon", "from is 'soon'; it has to be like 2015-06-01 or"),

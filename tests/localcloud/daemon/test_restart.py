@@ -1,4 +1,4 @@
-"""What survives: kill -9 at any moment, an orderly stop, a machine that died meanwhile."""
+"""Restarts: after kill -9 at any moment, after an orderly stop, after a machine's death."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_machines_that_run_are_adopted(tmp_path: Path) -> None:
         assert machine_side.client(lab.endpoint, "ec2", credentials).describe_volumes()
         assert lab.client("ssm").get_parameter(Name="kept")["Parameter"]["Value"] == "x"
         assert host.calls.count(f"start {ident}") == 1
-        # What goes on from a state that was read back is still EC2
+        # The cloud that goes on from the state on disk is still EC2
         lab.ec2.terminate_instances(InstanceIds=[ident])
         lab.volume_becomes(volume, "available")
         until("a relaunch", lambda: lab.request(sir).get("InstanceId") not in (None, ident))

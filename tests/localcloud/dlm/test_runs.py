@@ -1,4 +1,4 @@
-"""What lifecycle policies do by themselves when their time has come, on the cloud's own clock."""
+"""Lifecycle policies act by themselves at their times, on the cloud's own clock."""
 
 from __future__ import annotations
 

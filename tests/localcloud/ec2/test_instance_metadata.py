@@ -1,4 +1,4 @@
-"""What a machine sees of itself, and what anyone sees of types and prices."""
+"""The metadata that a machine sees, and the types and prices that anyone sees."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_prices_are_those_that_decide(lab: Lab) -> None:
     assert len(latest) == 6
     since = now[0]["Timestamp"] + timedelta(hours=1)
     recent = history(InstanceTypes=["i3.4xlarge"], StartTime=since, AvailabilityZone=ZONE)
-    # Also the last change before the start, so that the price of then is known
+    # Also the last change before the start, which gives the price at the start
     assert [float(one["SpotPrice"]) for one in recent] == [latest[ZONE]]
     assert history(InstanceTypes=["hi1.4xlarge"]) == []
     assert history(InstanceTypes=["i3.4xlarge"], ProductDescriptions=["Windows"]) == []

@@ -1,4 +1,4 @@
-"""The Condition of a statement: cases of the IAM User Guide, and what is not known here."""
+"""The Condition of a statement: cases of the IAM User Guide, and unknown operators."""
 
 from __future__ import annotations
 

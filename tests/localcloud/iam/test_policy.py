@@ -1,4 +1,4 @@
-"""What policies permit: cases of the IAM User Guide, and what holds for all policies."""
+"""Policies: cases of the IAM User Guide, and laws that hold for all policies."""
 
 from __future__ import annotations
 

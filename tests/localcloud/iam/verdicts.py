@@ -1,4 +1,4 @@
-"""Policies in a few words, and what they say of a call."""
+"""Policies in a few words, and their verdict on a call."""
 
 from __future__ import annotations
 

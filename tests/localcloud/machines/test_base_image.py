@@ -1,4 +1,4 @@
-"""The base image's recipe: where packages come from, and what makes it another image."""
+"""The base image's recipe: its packages' source, and the changes that make another image."""
 
 from __future__ import annotations
 

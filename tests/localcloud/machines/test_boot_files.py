@@ -1,4 +1,4 @@
-"""What boots a root volume goes with its bytes, and stays as long as anything needs it."""
+"""The kernel of a root volume goes with its bytes, and stays as long as anything needs it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def image(tmp_path: Path) -> MachineImage:
 
 
 def boots(image: MachineImage) -> tuple[str, str, str]:
-    """What kernel, initrd and command line say."""
+    """The contents of kernel, initrd and command line."""
     assert image.kernel
     assert image.initrd
     return image.kernel.read_text(), image.initrd.read_text(), image.cmdline

@@ -1,4 +1,4 @@
-"""What is said to QEMU to have a machine reached elsewhere; it answers as net/slirp.c does."""
+"""The commands that move a machine's address; the fake QEMU answers as net/slirp.c does."""
 
 from __future__ import annotations
 

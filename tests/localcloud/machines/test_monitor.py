@@ -1,4 +1,4 @@
-"""What is said to QEMU while a guest is held in its reboot, with a peer that speaks QMP."""
+"""The commands to QEMU while a guest is held in its reboot, with a peer that speaks QMP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAMP = {"seconds": 1, "microseconds": 0}
 
 
 class Peer:
-    """Answers every command, resets the guest at Ctrl-Alt-Delete, and keeps what was said."""
+    """Answers every command, resets the guest at Ctrl-Alt-Delete, and keeps the commands."""
 
     def __init__(self, directory: Path) -> None:
         self.commands: list[str] = []

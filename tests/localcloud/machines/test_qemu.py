@@ -1,4 +1,4 @@
-"""QEMU's command line: what a machine is told to be."""
+"""QEMU's command line, which makes a machine of EC2's kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elastic IPs outlive the rehearsal cloud's own end, and machines come to be where they say."""
+"""Elastic IPs outlive the rehearsal cloud's own end, and machines come to answer at them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_association_and_tags_are_kept(tmp_path: Path) -> None:
         lab = Lab(*running)
         assert lab.ec2.describe_addresses()["Addresses"] == before
         assert lab.instance(ident)["PublicIpAddress"] == address
-        # What goes on from a state that was read back is still EC2
+        # The cloud that goes on from the state on disk is still EC2
         lab.ec2.disassociate_address(AssociationId=before[0]["AssociationId"])
         later = lab.instance(ident)["PublicIpAddress"]
         until("the machine elsewhere", lambda: host.machines[ident].spec.address == later)

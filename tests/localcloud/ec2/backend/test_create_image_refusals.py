@@ -1,4 +1,4 @@
-"""What RegisterImage and CreateImage refuse, and with which of EC2's words."""
+"""RegisterImage and CreateImage: their refusals, in EC2's words."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_snapshot_of_a_data_volume_boots_nothing(lab: Lab) -> None:
     snapshot = lab.snapshot(lab.volume())
     message = lab.refused("UnsupportedOperation", lab.baked, name="data only", snapshot=snapshot)
     assert snapshot in message
-    assert "what boots it" in message
+    assert "no kernel boots" in message
 
 
 def test_snapshot_has_to_be_completed(lab: Lab) -> None:

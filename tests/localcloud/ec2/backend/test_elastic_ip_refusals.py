@@ -1,4 +1,4 @@
-"""Elastic IPs: what EC2 refuses, and in which words."""
+"""Elastic IPs: EC2's refusals, and their words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elastic IPs: what EC2 refuses, and where a machine is reached with one and without."""
+"""Elastic IPs: EC2's refusals, and a machine's address with one and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused of images that exist, or do not any more: to launch, to change, to delete."""
+"""Refusals to launch, change or delete images that exist, or do not exist any more."""
 
 from __future__ import annotations
 

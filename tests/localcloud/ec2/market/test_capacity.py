@@ -19,7 +19,7 @@ def test_none_holds_new_requests_and_some_lets_them_go(lab: Lab, clock: Clock) -
     lab.reaches(sir, "open", "capacity-not-available")
     low = lab.ask(SpotPrice="0.0001")
     lab.reaches(low, "open", "price-too-low")
-    # What runs is left alone, and so is what is no spot machine
+    # Running machines stay, and so do machines that are not spot
     assert lab.instance(running)["State"]["Name"] == "running"
     lab.run()
     capacity(lab, "some")

@@ -1,4 +1,4 @@
-"""What the calls about spot requests refuse, filter and page."""
+"""The calls about spot requests: refusals, filters and pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls about volumes refuse, remember, filter and page; growing; snapshots."""
+"""The calls about volumes: refusals, tokens, filters and pages; growing; snapshots."""
 
 from __future__ import annotations
 
