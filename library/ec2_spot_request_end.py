@@ -7,7 +7,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible.module_utils.ec2_ours import LIVE, generation_of, instances_of, requests_of
+from ansible.module_utils.cloudtop_rules import LIVE
+from ansible.module_utils.ec2_ours import generation_of, instances_of, requests_of
+from ansible.module_utils.request_plan import marks
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     cancel_spot_instance_requests,
@@ -30,6 +32,10 @@ options:
     description: Requests and instances with these tags, with exactly these values, are ended.
     type: dict
     required: true
+  volume_tags:
+    description: The tags of the cloudtop's volume, where there is one.
+    type: dict
+    default: {}
   deadline:
     description: Seconds in which everything has to be gone.
     type: int
@@ -58,9 +64,11 @@ terminated:
   type: list
   elements: str
   returned: always
-generation:
-  description: The highest generation that a known request of ours is tagged with, or 0.
-  type: int
+mark:
+  description: >-
+    Tags for the volume, so that the next request comes with a client token that EC2 has not seen;
+    empty where it has them.
+  type: dict
   returned: always
 """
 
@@ -123,6 +131,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "tags": {"type": "dict", "required": True},
+            "volume_tags": {"type": "dict", "default": {}},
             "deadline": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
@@ -148,7 +157,7 @@ def main() -> None:
         changed=bool(ending.cancelled or ending.terminated),
         cancelled=ending.cancelled,
         terminated=ending.terminated,
-        generation=ending.generation,
+        mark=marks(module.params["volume_tags"], ending.generation),
     )
 
 

@@ -21,6 +21,7 @@ description:
     failed), so neither a token of other settings nor a new instance profile could be told.
   - Asks for exactly the same, so the client token makes it the same request, and waits while
     EC2 does not know the instance profile yet, which IAM has known for some seconds.
+  - Fails with EC2's reason and what to do where EC2 refuses it again.
 author: The cloudtop authors
 options:
   client_token:
@@ -43,6 +44,10 @@ options:
     description: As given to M(amazon.aws.ec2_spot_instance).
     type: dict
     required: true
+  volume:
+    description: Id of the volume whose tag holds the generation.
+    type: str
+    required: true
   deadline:
     description: Seconds to wait for the instance profile at most.
     type: int
@@ -53,7 +58,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Ensure EC2's reason is known
+- name: Ensure EC2 took the request
   ec2_spot_request_retry:
     client_token: cloudtop-1a2b3c4d-g1
     spot_price: "0.2"
@@ -62,19 +67,12 @@ EXAMPLES = r"""
       image_id: ami-0123456789abcdef0
     tags:
       cloudtop:name: cloudtop
+    volume: vol-0123456789abcdef0
 """
 
 RETURN = r"""
 id:
-  description: The request's id; empty if EC2 refused it again.
-  type: str
-  returned: always
-code:
-  description: EC2's error code, or empty.
-  type: str
-  returned: always
-message:
-  description: EC2's own words, or empty.
+  description: The request's id; empty in check mode.
   type: str
   returned: always
 """
@@ -102,12 +100,35 @@ def ask(client: Any, params: dict[str, Any]) -> dict[str, str]:
     try:
         answer = client.request_spot_instances(aws_retry=True, **parameters(params))
     except botocore.exceptions.ClientError as error:
-        told = error.response["Error"]
-        return {"id": "", "code": told["Code"], "message": told["Message"]}
+        reason = error.response["Error"]
+        return {"id": "", "code": reason["Code"], "message": reason["Message"]}
     except botocore.exceptions.BotoCoreError as error:
         return {"id": "", "code": type(error).__name__, "message": str(error)}
-    made = answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
-    return {"id": made, "code": "", "message": ""}
+    request_id = answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    return {"id": request_id, "code": "", "message": ""}
+
+
+def refusal(params: dict[str, Any], code: str, message: str) -> str:
+    """Why EC2 refused the request, and what to do."""
+    generation = params["tags"].get("cloudtop:generation", "1")
+    remedies = {
+        "IdempotentParameterMismatch": (
+            f"it remembers a request of other settings as generation {generation}: wait a minute"
+            " for it and run python runner.py provision, or, if it is gone for good, aws ec2"
+            f" create-tags --resources {params['volume']} --tags"
+            f" Key=cloudtop:generation,Value={int(generation) + 1}"
+        ),
+        "MaxSpotInstanceCountExceeded": (
+            "ask AWS for a larger spot quota, or run: python runner.py provision -e"
+            " cloudtop_instance_type=SMALLER"
+        ),
+        "UnauthorizedOperation": ("ask for that permission, and run: python runner.py provision"),
+    }
+    return (
+        f"EC2 refused the request for {params['launch_specification'].get('instance_type')} at"
+        f" ${float(params['spot_price']):g} an hour ({code}: {message.removesuffix('.')});"
+        f" {remedies.get(code, 'change that, and run: python runner.py provision')}"
+    )
 
 
 def main() -> None:
@@ -118,19 +139,22 @@ def main() -> None:
             "interruption": {"type": "str", "required": True},
             "launch_specification": {"type": "dict", "required": True},
             "tags": {"type": "dict", "required": True},
+            "volume": {"type": "str", "required": True},
             "deadline": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
     if module.check_mode:
-        module.exit_json(changed=True, id="", code="", message="")
+        module.exit_json(changed=True, id="")
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     end = time.monotonic() + module.params["deadline"]
-    told = ask(client, module.params)
-    while "Invalid IAM Instance Profile" in told["message"] and time.monotonic() < end:
+    answer = ask(client, module.params)
+    while "Invalid IAM Instance Profile" in answer["message"] and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
-        told = ask(client, module.params)
-    module.exit_json(changed=bool(told["id"]), **told)
+        answer = ask(client, module.params)
+    if not answer["id"]:
+        module.fail_json(msg=refusal(module.params, answer["code"], answer["message"]))
+    module.exit_json(changed=True, id=answer["id"])
 
 
 if __name__ == "__main__":

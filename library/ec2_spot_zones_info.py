@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.ec2_offers import offered_zones, subnet_zones
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -81,23 +82,6 @@ def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
     """Dollars an hour by zone, from the youngest entry of each."""
     oldest_first = sorted(history, key=lambda entry: entry["Timestamp"])
     return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
-
-
-def offered_zones(client: Any, instance_type: str) -> set[str]:
-    """Zones where the type exists at all."""
-    pages = client.get_paginator("describe_instance_type_offerings").paginate(
-        LocationType="availability-zone",
-        Filters=[{"Name": "instance-type", "Values": [instance_type]}],
-    )
-    return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
-
-
-def subnet_zones(client: Any) -> set[str]:
-    """Zones where a machine that names no subnet finds one."""
-    pages = client.get_paginator("describe_subnets").paginate(
-        Filters=[{"Name": "default-for-az", "Values": ["true"]}]
-    )
-    return {found["AvailabilityZone"] for page in pages for found in page["Subnets"]}
 
 
 def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_rules import tags_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_instances,
     describe_spot_instance_requests,
 )
 
-# States in which a request can still make or hold an instance. EC2's own list of values for
-# a filter on the state leaves out `disabled`, so states are compared here and not there.
-LIVE = ("open", "active", "disabled")
-# Of an open request: its type can't be had now, for want of room or at its bid
-LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
+
+class RefusedError(Exception):
+    """Nothing is done, for a reason in one sentence that ends with what to do."""
 
 
-def tags_of(resource: dict[str, Any]) -> dict[str, str]:
-    """The tags of an EC2 resource as a plain mapping."""
-    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+@dataclass(frozen=True)
+class Cloudtop:
+    """Whose request it is, and the volume as the role persistent_volume found it."""
+
+    name: str
+    owner: str
+    region: str
+    volume: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The tags by which everything of it is found."""
+        return {"cloudtop:name": self.name, "cloudtop:owner": self.owner}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of what is made for it."""
+        return {**self.identity, "Name": f"cloudtop-{self.name}"}
 
 
 def filters_of(tags: dict[str, str]) -> list[dict[str, Any]]:

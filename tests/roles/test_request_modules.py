@@ -9,9 +9,10 @@ import pytest
 
 from tests.parts import load
 
-info = load.module("ec2_spot_request_info")
 end = load.module("ec2_spot_request_end")
 ours = load.module("ansible.module_utils.ec2_ours")
+requests = load.module("ansible.module_utils.ec2_requests")
+rules = load.module("ansible.module_utils.cloudtop_rules")
 
 TAGS = {"cloudtop:name": "box", "cloudtop:owner": "alice"}
 
@@ -72,7 +73,7 @@ class MadeUpEC2:
             if key in self.instances:
                 self.instances[key]["State"]["Name"] = "terminated"
         for request in self.requests.values():
-            assert request["State"] not in ours.LIVE, "terminated before it was cancelled"
+            assert request["State"] not in rules.LIVE, "terminated before it was cancelled"
 
 
 @pytest.fixture
@@ -161,8 +162,8 @@ def test_a_name_with_a_star_finds_only_itself(ec2: MadeUpEC2) -> None:
     ],
 )
 def test_verdict_on_a_request(state: str, code: str, instance: str, verdict: str) -> None:
-    told = {"state": state, "code": code, "instance": {"state": instance} if instance else {}}
-    assert info.verdict_of(told) == verdict
+    request = {"State": state, "Status": {"Code": code}}
+    assert rules.verdict(request, instance) == verdict
 
 
 @pytest.mark.parametrize(
@@ -186,20 +187,20 @@ def test_which_request_wants_for_a_machine(
     ec2.request("sir-1", state, "" if state == "open" else "i-1", code=code)
     if machine:
         ec2.instance("i-1", "sir-1", machine)
-    (seen,) = info.look(None, TAGS).requests
-    assert seen["lacking"] is lacking
+    (seen,) = requests.look(None, TAGS).requests
+    assert seen.lacking is lacking
 
 
 def test_no_request_is_a_verdict_too() -> None:
-    assert info.verdict_of(None) == "none"
+    assert rules.verdict(None, "") == "none"
 
 
 def test_the_instance_that_is_reaped_hides_not_the_one_that_replaces_it(ec2: MadeUpEC2) -> None:
     ec2.request("sir-1", "active", "i-new")
     ec2.instance("i-old", "sir-1")
     ec2.instance("i-new", "sir-1")
-    seen = info.look(None, TAGS)
-    assert seen.requests[0]["instance"]["id"] == "i-new"
+    seen = requests.look(None, TAGS)
+    assert seen.requests[0].instance["id"] == "i-new"
     assert (seen.instances, seen.orphans) == (["i-old", "i-new"], [])
 
 
@@ -207,4 +208,4 @@ def test_an_instance_of_a_dead_request_is_an_orphan(ec2: MadeUpEC2) -> None:
     ec2.request("sir-1", "cancelled", "i-1")
     ec2.instance("i-1", "sir-1")
     ec2.instance("i-0", "sir-1", "terminated")
-    assert [orphan["id"] for orphan in info.look(None, TAGS).orphans] == ["i-1"]
+    assert [orphan["id"] for orphan in requests.look(None, TAGS).orphans] == ["i-1"]

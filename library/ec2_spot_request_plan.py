@@ -1,0 +1,261 @@
+#!/usr/bin/python
+"""The one next step on the way to one live spot request with its machine; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import botocore.exceptions
+from ansible.module_utils.ec2_offers import (
+    image_of,
+    offered_zones,
+    root_size,
+    usable_zones,
+)
+from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, instance_store_disks
+from ansible.module_utils.ec2_requests import look, wait
+from ansible.module_utils.request_plan import Launch, Run, Wanted, facts, passed_over, plan
+from ansible.module_utils.request_refusals import no_image, not_offered
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+
+DOCUMENTATION = r"""
+---
+module: ec2_spot_request_plan
+short_description: Look at a cloudtop's spot requests and decide what comes next
+description:
+  - Looks at the requests and their machines, at what EC2 can launch if that matters, and
+    returns one step. It changes nothing.
+  - Fails with one sentence where nothing may be done.
+  - With a O(run) that waits for a request it first waits until EC2 has had its time.
+author: The cloudtop authors
+options:
+  name:
+    description: The cloudtop's name.
+    type: str
+    required: true
+  owner:
+    description: The cloudtop's owner.
+    type: str
+    required: true
+  volume:
+    description: The persistent volume with its id, zone, tags and instance.
+    type: dict
+    required: true
+  instance_type:
+    description: The instance type, by preference.
+    type: str
+    required: true
+  instance_types:
+    description: Further types, in the order in which they are tried.
+    type: list
+    elements: str
+    default: []
+  bid:
+    description: Dollars an hour.
+    type: float
+    required: true
+  interruption:
+    description: What EC2 does to the machine when it takes it back.
+    type: str
+    default: terminate
+  image:
+    description: An AMI's id; empty for the one that the parameter names.
+    type: str
+    default: ""
+  image_parameter:
+    description: A public SSM parameter that holds an AMI's id.
+    type: str
+    required: true
+  root_size:
+    description: GiB of the root disk.
+    type: int
+    default: 16
+  key_name:
+    description: The EC2 key pair.
+    type: str
+    required: true
+  security_group:
+    description: The security group's id.
+    type: str
+    required: true
+  instance_profile:
+    description: The instance profile's name.
+    type: str
+    required: true
+  deadline:
+    description: Seconds to wait for the machine, of each type.
+    type: int
+    default: 600
+  renew:
+    description: Whether a live request with another image is ended.
+    type: bool
+    default: false
+  switch:
+    description: Whether a live request that differs in anything is ended.
+    type: bool
+    default: false
+  run:
+    description: RV(run) of the plan before, with the id of what was asked for in C(asked).
+    type: dict
+    default: {}
+  launch:
+    description: RV(launch) of the plan before.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+"""
+
+EXAMPLES = r"""
+- name: Look up what is to be done
+  ec2_spot_request_plan:
+    name: cloudtop
+    owner: alice
+    volume: "{{ persistent_volume_facts }}"
+    instance_type: i3.4xlarge
+    bid: 0.2
+    image_parameter: /aws/service/canonical/ubuntu/server/24.04/stable
+    key_name: cloudtop
+    security_group: sg-0123456789abcdef0
+    instance_profile: cloudtop
+"""
+
+RETURN = r"""
+step:
+  description: One of end, ask, wait, start, adopt and keep.
+  type: str
+  returned: always
+notes:
+  description: What people should read before the step is taken.
+  type: list
+  elements: str
+  returned: always
+request:
+  description: Options of M(amazon.aws.ec2_spot_instance), for the step ask.
+  type: dict
+  returned: always
+mark:
+  description: Tags that the volume gets before the request.
+  type: dict
+  returned: always
+unmark:
+  description: Tags that the volume loses before the request.
+  type: dict
+  returned: always
+run:
+  description: What this run has done so far, for the next plan.
+  type: dict
+  returned: always
+launch:
+  description: What EC2 can launch, for the next plan; empty while it does not matter.
+  type: dict
+  returned: always
+facts:
+  description: The kept request and its machine; empty where there is none.
+  type: dict
+  returned: always
+"""
+
+
+def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted: Wanted) -> Launch:
+    """What EC2 can launch where the volume is. Raises RefusedError where it can't."""
+    params = module.params
+    ident = wanted.image or parameter(module.client("ssm"), params["image_parameter"])
+    image = image_of(client, ident)
+    if image is None:
+        raise RefusedError(no_image(module.region, ident, params["image_parameter"]))
+    zones = usable_zones(client, list(wanted.types))
+    usable = [each for each in wanted.types if cloudtop.volume["zone"] in zones[each]]
+    if not usable:
+        offered = sorted(offered_zones(client, wanted.types[0]))
+        raise RefusedError(not_offered(cloudtop, wanted.types, offered))
+    return Launch(ident, image["RootDeviceName"], root_size(image), usable)
+
+
+def parameter(ssm: Any, name: str) -> str:
+    """The value of an SSM parameter; empty where there is none or it may not be read."""
+    try:
+        return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    except is_boto3_error_code(["ParameterNotFound", "AccessDenied", "AccessDeniedException"]):
+        return ""
+
+
+def decide(module: AnsibleAWSModule) -> dict[str, Any]:
+    """The module's result. Raises RefusedError."""
+    params = module.params
+    client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+    cloudtop = Cloudtop(params["name"], params["owner"], module.region, params["volume"])
+    kept = ("bid", "interruption", "image", "key_name", "security_group", "instance_profile")
+    wanted = Wanted(
+        types=list(dict.fromkeys([params["instance_type"], *params["instance_types"]])),
+        **{key: params[key] for key in (*kept, "root_size", "deadline", "switch", "renew")},
+    )
+    run = Run(**params["run"])
+    launch = Launch(**params["launch"]) if params["launch"] else None
+    if run.asked:
+        picture, _ = wait(client, cloudtop.identity, run.asked, run.patience)
+    else:
+        picture = look(client, cloudtop.identity)
+    following = plan(cloudtop, wanted, picture, run, launch, module.check_mode)
+    if following.step == "look":
+        launch = launchable(module, client, cloudtop, wanted)
+        following = plan(cloudtop, wanted, picture, run, launch, module.check_mode)
+        others = passed_over(cloudtop, wanted.types, launch.usable)
+        following = replace(following, notes=[*others, *following.notes])
+    request = following.kept
+    instance = request.instance if request else {}
+    disks = instance_store_disks(client, instance["type"]) if instance else -1
+    return {
+        "step": following.step,
+        "notes": following.notes,
+        "request": following.request,
+        "mark": following.mark,
+        "unmark": following.unmark,
+        "run": asdict(following.run),
+        "launch": asdict(launch) if launch else {},
+        "facts": facts(request, disks) if request else {},
+    }
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "volume": {"type": "dict", "required": True},
+            "instance_type": {"type": "str", "required": True},
+            "instance_types": {"type": "list", "elements": "str", "default": []},
+            "bid": {"type": "float", "required": True},
+            "interruption": {"type": "str", "default": "terminate"},
+            "image": {"type": "str", "default": ""},
+            "image_parameter": {"type": "str", "required": True},
+            "root_size": {"type": "int", "default": 16},
+            "key_name": {"type": "str", "required": True, "no_log": False},
+            "security_group": {"type": "str", "required": True},
+            "instance_profile": {"type": "str", "required": True},
+            "deadline": {"type": "int", "default": 600},
+            "renew": {"type": "bool", "default": False},
+            "switch": {"type": "bool", "default": False},
+            "run": {"type": "dict", "default": {}},
+            "launch": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = decide(module)
+    except RefusedError as refused:
+        module.fail_json(msg=str(refused))
+    except AnsibleEC2Error as error:
+        module.fail_json_aws_error(error)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        module.fail_json_aws(error, msg="EC2 could not be asked what it can launch")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

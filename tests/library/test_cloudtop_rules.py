@@ -1,0 +1,245 @@
+"""The rules that the command line and the roles share, each over its table of cases."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.parts.load import ROOT, module
+
+rules = module("ansible.module_utils.cloudtop_rules")
+
+LATER = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def request(state: str = "active", code: str = "fulfilled", **more: Any) -> dict[str, Any]:
+    spec = {"InstanceType": "i3.4xlarge", "ImageId": "ami-1", "KeyName": "box"}
+    return {
+        "SpotInstanceRequestId": "sir-1",
+        "State": state,
+        "Status": {"Code": code},
+        "Type": "persistent",
+        "SpotPrice": "0.200000",
+        "LaunchSpecification": spec,
+        **more,
+    }
+
+
+def volume(ident: str = "vol-1", state: str = "available", **tags: str) -> dict[str, Any]:
+    own = {"name": "box", "owner": "alice", **tags}
+    return {
+        "VolumeId": ident,
+        "State": state,
+        "AvailabilityZone": "us-east-1a",
+        "Tags": [
+            {"Key": f"cloudtop:{key.replace('_', '-')}", "Value": value}
+            for key, value in own.items()
+        ],
+    }
+
+
+def snapshot(ident: str, label: str = "", state: str = "completed", age: int = 0) -> dict[str, Any]:
+    labels = {"label": label} if label else {}
+    return {
+        "SnapshotId": ident,
+        "State": state,
+        "StartTime": LATER - timedelta(days=age),
+        "Tags": volume(role="snapshot", **labels)["Tags"],
+    }
+
+
+def test_the_command_line_can_import_them_without_ansible() -> None:
+    tree = ast.parse((ROOT / "module_utils/cloudtop_rules.py").read_text())
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "kind", "stop", "start"),
+    [
+        ("", "", "persistent", "none", "none"),
+        ("cancelled", "request-canceled-and-instance-running", "persistent", "none", "none"),
+        ("closed", "marked-for-termination", "persistent", "none", "none"),
+        ("failed", "bad-parameters", "persistent", "none", "none"),
+        ("open", "price-too-low", "persistent", "open", "open"),
+        ("open", "price-too-low", "one-time", "open", "open"),
+        ("active", "fulfilled", "persistent", "", ""),
+        ("active", "fulfilled", "one-time", "one-time", ""),
+        ("disabled", "instance-stopped-by-user", "persistent", "", ""),
+        ("disabled", "instance-stopped-no-capacity", "persistent", "by-ec2", "by-ec2"),
+        ("disabled", "instance-stopped-by-price", "persistent", "by-ec2", "by-ec2"),
+    ],
+)
+def test_who_may_stop_and_start_a_machine(
+    state: str, code: str, kind: str, stop: str, start: str
+) -> None:
+    given = request(state, code, Type=kind) if state else None
+    assert rules.stop_hindrance(given) == stop
+    assert rules.start_hindrance(given) == start
+
+
+@pytest.mark.parametrize(
+    ("wanted", "differing"),
+    [
+        ({}, []),
+        ({"bid": 0.2}, []),
+        ({"bid": 0.5}, [("bid", 0.2, 0.5)]),
+        ({"types": ["c3.xlarge"]}, [("type", "i3.4xlarge", "c3.xlarge")]),
+        # Any listed type will do
+        ({"types": ["c3.xlarge", "i3.4xlarge"]}, []),
+        ({"interruption": "stop"}, [("interruption", "terminate", "stop")]),
+        ({"image": "ami-2"}, [("image", "ami-1", "ami-2")]),
+        ({"image": ""}, []),
+        ({"key_name": "other"}, [("key pair", "box", "other")]),
+        ({"key_name": ""}, []),
+        (
+            {"image": "ami-2", "bid": 1, "types": ["c3.xlarge"]},
+            [("type", "i3.4xlarge", "c3.xlarge"), ("bid", 0.2, 1.0), ("image", "ami-1", "ami-2")],
+        ),
+    ],
+)
+def test_what_differs(wanted: dict[str, Any], differing: list[tuple[str, Any, Any]]) -> None:
+    same = {"types": ["i3.4xlarge"], "bid": 0.2, "interruption": "terminate"}
+    found = rules.differences(request(), **{**same, **wanted})
+    assert [(each.what, each.now, each.wanted) for each in found] == differing
+
+
+@pytest.mark.parametrize(
+    ("differing", "switch", "renew", "gives_way"),
+    [
+        ([], False, False, False),
+        ([], True, True, False),
+        (["bid"], False, False, False),
+        (["bid"], False, True, False),
+        (["bid"], True, False, True),
+        (["image"], False, False, False),
+        (["image"], False, True, True),
+        (["image"], True, False, True),
+        (["key pair", "image"], False, True, True),
+    ],
+)
+def test_when_a_request_gives_way(
+    differing: list[str], switch: bool, renew: bool, gives_way: bool
+) -> None:
+    given = [rules.Difference(what, 1, 2) for what in differing]
+    assert rules.gives_way(given, switch, renew) is gives_way
+
+
+@pytest.mark.parametrize(
+    ("volume_zone", "wanted", "zone", "refused"),
+    [
+        ("", "", "", False),
+        ("", "b", "b", False),
+        ("a", "", "a", False),
+        ("a", "a", "a", False),
+        ("a", "b", "a", True),
+    ],
+)
+def test_where_the_machine_will_be(volume_zone: str, wanted: str, zone: str, refused: bool) -> None:
+    assert rules.machine_zone(volume_zone, wanted) == zone
+    assert rules.is_zone_refused(volume_zone, wanted) is refused
+
+
+@pytest.mark.parametrize(
+    ("zone", "types"),
+    [("a", ["x", "z"]), ("b", ["x"]), ("c", []), ("", ["x", "z"])],
+)
+def test_which_types_are_offered(zone: str, types: list[str]) -> None:
+    zones = {"x": {"a", "b"}, "y": set[str](), "z": {"a"}}
+    assert rules.offered_types(["x", "y", "z", "unlisted"], zone, zones) == types
+
+
+def test_volumes_are_told_apart_by_their_role() -> None:
+    live, half = volume("vol-live"), volume("vol-half", role="restoring", restored_from="snap-1")
+    replaced = volume("vol-old", role="replaced", replaced_by="vol-live")
+    others = [
+        volume("vol-root", role="root"),
+        volume("vol-gone", "deleting"),
+        volume("vol-hers", owner="bob"),
+        {**volume("vol-bare"), "Tags": []},
+    ]
+    sorted_out = rules.volumes_by_role([live, half, replaced, *others], "box", "alice")
+    assert sorted_out == rules.Volumes([live], [half], [replaced])
+
+
+@pytest.mark.parametrize(
+    ("tags", "zone", "origin", "command"),
+    [
+        (None, "", "", ""),
+        ({"restored_from": "snap-1"}, "", "snap-1", "restore snap-1"),
+        (
+            {"restored_from": "snap-1", "moved_from": "us-east-1c"},
+            "us-east-1a",
+            "",
+            "switch --zone us-east-1a",
+        ),
+    ],
+)
+def test_what_is_half_done(
+    tags: dict[str, str] | None, zone: str, origin: str, command: str
+) -> None:
+    half = [] if tags is None else [volume(role="restoring", **tags)]
+    assert rules.half_moved_zone(half) == zone
+    assert rules.half_restored_from(half) == origin
+    assert rules.command_of_half(half) == command
+
+
+@pytest.mark.parametrize(
+    ("origin", "attached", "more", "done"),
+    [
+        ("snap-1", False, {}, True),
+        ("snap-2", False, {}, False),
+        ("", False, {}, False),
+        ("snap-1", True, {}, False),
+        ("snap-1", False, {"has_request": True}, False),
+        ("snap-1", False, {"half": [volume("vol-2")]}, False),
+        ("snap-1", False, {"again": True}, False),
+    ],
+)
+def test_when_a_restore_is_done(
+    origin: str, attached: bool, more: dict[str, Any], done: bool
+) -> None:
+    given = volume(**({"restored_from": origin} if origin else {}))
+    given["Attachments"] = [{"InstanceId": "i-1"}] if attached else []
+    assert rules.is_restored(given, "snap-1", **{"has_request": False, **more}) is done
+
+
+def test_no_volume_is_none_that_was_restored() -> None:
+    assert rules.is_restored(None, "snap-1", has_request=False) is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ident"),
+    [
+        ("good", "snap-3"),
+        ("snap-1", "snap-1"),
+        ("snap-2", "snap-2"),
+        ("slow", "snap-2"),
+        # Failed, and never one to restore
+        ("bad", None),
+        ("snap-4", None),
+        ("nothing", None),
+        # One that AWS took has no label
+        ("", None),
+    ],
+)
+def test_which_snapshot_is_meant(wanted: str, ident: str | None) -> None:
+    known = [
+        snapshot("snap-1", "good", age=3),
+        snapshot("snap-2", "slow", "pending", age=1),
+        snapshot("snap-3", "good", age=2),
+        snapshot("snap-4", "bad", "error"),
+        snapshot("snap-5", age=4),
+        {**snapshot("snap-6", "good"), "Tags": volume(role="copy", label="good")["Tags"]},
+        {**snapshot("snap-7", "good"), "Tags": volume(owner="bob", role="snapshot")["Tags"]},
+    ]
+    ours = rules.snapshots_of(known, "box", "alice")
+    assert [each["SnapshotId"] for each in ours] == [f"snap-{n}" for n in (4, 2, 3, 1, 5)]
+    meant = rules.which_snapshot(ours, wanted)
+    assert (meant and meant["SnapshotId"]) == ident
