@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_rules import offered_types
 from ansible.module_utils.ec2_offers import (
     image_of,
     offered_zones,
@@ -170,7 +171,7 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
     if image is None:
         raise RefusedError(no_image(module.region, ident, params["image_parameter"]))
     zones = usable_zones(client, list(wanted.types))
-    usable = [each for each in wanted.types if cloudtop.volume["zone"] in zones[each]]
+    usable = offered_types(wanted.types, cloudtop.volume["zone"], zones)
     if not usable:
         offered = sorted(offered_zones(client, wanted.types[0]))
         raise RefusedError(not_offered(cloudtop, wanted.types, offered))

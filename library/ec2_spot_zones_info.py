@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import botocore.exceptions
-from ansible.module_utils.ec2_offers import offered_zones, subnet_zones
+from ansible.module_utils.ec2_offers import (
+    by_choice,
+    latest_prices,
+    offered_zones,
+    price_history,
+    subnet_zones,
+)
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -62,36 +65,6 @@ prices:
   type: dict
   returned: always
 """
-
-# EC2 used both names for the same Linux price, the second one since VPC is all there is
-PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
-
-
-def by_price(zones: set[str], prices: dict[str, float]) -> list[str]:
-    """Zones from cheap to dear; those without a price last, equal ones by name."""
-    return sorted(zones, key=lambda zone: (prices.get(zone, float("inf")), zone))
-
-
-def by_choice(zones: set[str], further: list[set[str]], prices: dict[str, float]) -> list[str]:
-    """Zones from those with the most of the further types to those with none, cheap ones first."""
-    cheapest = by_price(zones, prices)
-    return sorted(cheapest, key=lambda zone: -sum(zone in offered for offered in further))
-
-
-def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
-    """Dollars an hour by zone, from the youngest entry of each."""
-    oldest_first = sorted(history, key=lambda entry: entry["Timestamp"])
-    return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
-
-
-def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:
-    """The price of this moment; EC2 adds the last change before the start that is asked for."""
-    pages = client.get_paginator("describe_spot_price_history").paginate(
-        InstanceTypes=[instance_type],
-        ProductDescriptions=PRODUCTS,
-        StartTime=datetime.now(UTC),
-    )
-    return [entry for page in pages for entry in page["SpotPriceHistory"]]
 
 
 def main() -> None:

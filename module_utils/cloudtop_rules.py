@@ -155,13 +155,23 @@ def differences(
             [interruption],
         ),
         ("key pair", spec.get("KeyName", ""), [key_name] if key_name else []),
-        ("image", spec.get("ImageId", ""), [image] if image else []),
     ]
-    return [
+    differing = [
         Difference(what, now, wanted[0])
         for what, now, wanted in rows
         if wanted and now not in wanted
     ]
+    renewed = renewal(request, image)
+    return [*differing, renewed] if renewed else differing
+
+
+def renewal(request: Resource | None, image: str) -> Difference | None:
+    """The image of a live request and the one that it should launch from; None if it does.
+
+    No image is wanted by the empty name, and a request that names none has nothing to renew.
+    """
+    now = ((request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    return Difference("image", now, image) if now and image and now != image else None
 
 
 def gives_way(differing: Iterable[Difference], switch: bool, renew: bool) -> bool:

@@ -1,8 +1,12 @@
-"""Where EC2 can launch an instance type, and what an image is."""
+"""Where EC2 can launch an instance type, at which price, and what an image is."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+
+# EC2 used both names for the same Linux price, the second one since VPC is all there is
+PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
 
 
 def offered_zones(client: Any, instance_type: str) -> set[str]:
@@ -40,3 +44,36 @@ def root_size(image: dict[str, Any]) -> int:
     """GiB of an image's first disk; 0 if it does not say."""
     disks = [each["Ebs"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
     return int(disks[0].get("VolumeSize", 0)) if disks else 0
+
+
+def by_price(zones: set[str], prices: dict[str, float]) -> list[str]:
+    """Zones from cheap to dear; those without a price last, equal ones by name."""
+    return sorted(zones, key=lambda zone: (prices.get(zone, float("inf")), zone))
+
+
+def by_choice(zones: set[str], further: list[set[str]], prices: dict[str, float]) -> list[str]:
+    """Zones from those with the most of the further types to those with none, cheap ones first."""
+    cheapest = by_price(zones, prices)
+    return sorted(cheapest, key=lambda zone: -sum(zone in offered for offered in further))
+
+
+def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
+    """Dollars an hour by zone, from the youngest entry of each."""
+    oldest_first = sorted(history, key=lambda entry: entry["Timestamp"])
+    return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
+
+
+def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:
+    """The price of this moment; EC2 adds the last change before the start that is asked for."""
+    pages = client.get_paginator("describe_spot_price_history").paginate(
+        InstanceTypes=[instance_type],
+        ProductDescriptions=PRODUCTS,
+        StartTime=datetime.now(UTC),
+    )
+    return [entry for page in pages for entry in page["SpotPriceHistory"]]
+
+
+def cheapest_zones(client: Any, instance_type: str) -> list[str]:
+    """Zones that a machine of the type can be in, from cheap to dear."""
+    zones = usable_zones(client, [instance_type])[instance_type]
+    return by_price(zones, latest_prices(price_history(client, instance_type)) if zones else {})

@@ -111,6 +111,22 @@ def test_what_differs(wanted: dict[str, Any], differing: list[tuple[str, Any, An
 
 
 @pytest.mark.parametrize(
+    ("found", "image", "differing"),
+    [
+        (None, "ami-2", None),
+        (request(), "", None),
+        (request(), "ami-1", None),
+        (request(), "ami-2", rules.Difference("image", "ami-1", "ami-2")),
+        (request(LaunchSpecification={}), "ami-2", None),
+    ],
+)
+def test_which_image_is_to_be_renewed(
+    found: dict[str, Any] | None, image: str, differing: Any
+) -> None:
+    assert rules.renewal(found, image) == differing
+
+
+@pytest.mark.parametrize(
     ("differing", "switch", "renew", "gives_way"),
     [
         ([], False, False, False),

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.parts import load
 
-zones = load.module("ec2_spot_zones_info")
+zones = load.module("ansible.module_utils.ec2_offers")
 once = load.module("ec2_volume_once")
 
 TAGS = {"cloudtop:name": "box", "cloudtop:owner": "alice"}

@@ -1,0 +1,127 @@
+"""Which snapshot of a volume is taken, under which label, and which old ones go. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ansible.module_utils import cloudtop_rules as rules
+from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
+
+# What a volume that is made of the snapshot needs to be mounted: its file system is no stranger's
+HANDED_ON = ("cloudtop:formatted", "cloudtop:host-key")
+BY_TIME = "%Y%m%d-%H%M%S"
+_LABEL_OF_TIME = re.compile(r"[0-9]{8}-[0-9]{6}")
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_SCHEDULED, _EARLY = "aws:dlm:lifecycle-policy-id", "cloudtop:early"
+
+
+@dataclass(frozen=True)
+class SnapshotPlan:
+    """The snapshot of a label, and what goes once it is whole.
+
+    ``id`` is empty while it has to be begun, with ``description`` and ``tags``. ``old`` and
+    ``early`` are ids: those that are too many or have failed, and those that were taken of the
+    volume before a switch to another zone.
+    """
+
+    label: str
+    id: str
+    state: str
+    description: str
+    tags: dict[str, str]
+    old: list[str]
+    early: list[str]
+
+
+def plan(
+    cloudtop: Cloudtop,
+    snapshots: Iterable[Mapping[str, Any]],
+    images: Iterable[Mapping[str, Any]],
+    label: str,
+    keep: int,
+    now: datetime,
+    tags: Mapping[str, str] | None = None,
+) -> SnapshotPlan:
+    """What is to be done for a snapshot of the cloudtop's volume; ``tags`` are more of its own.
+
+    Killed and run again, the snapshot that was begun is the one that is meant. Raises
+    RefusedError for a label that can't be, or without a volume.
+    """
+    ours = rules.snapshots_of(snapshots, cloudtop.name, cloudtop.owner)
+    whole = [each for each in ours if each["State"] != "error"]
+    volume = cloudtop.volume
+    label = label or _begun_label(whole, volume["id"]) or now.strftime(BY_TIME)
+    if not _LABEL.fullmatch(label) or label.startswith("snap-"):
+        raise RefusedError(
+            f"The label {json.dumps(label)} can't be: it has 1 to 63 letters, digits and . _ -,"
+            " begins with none of these signs, and not like an id with snap-; run: python"
+            " runner.py snapshot before-upgrade"
+        )
+    if not volume["id"]:
+        raise RefusedError(
+            f"The cloudtop {cloudtop.name} has no volume in {cloudtop.region}, so there is nothing"
+            " to take a snapshot of; run: python runner.py provision"
+        )
+    same = [each for each in whole if rules.label_of(each) == label]
+    # The oldest of that label is the one that was begun first
+    begun = same[-1] if same else {}
+    return SnapshotPlan(
+        label=label,
+        id=begun.get("SnapshotId", ""),
+        state=begun.get("State", ""),
+        description=f"The volume of the cloudtop {cloudtop.name}, {label}",
+        tags={
+            **cloudtop.identity,
+            "cloudtop:role": rules.SNAPSHOT_ROLE,
+            **handed_on(volume["tags"]),
+            "Name": f"cloudtop-{cloudtop.name}-{label}",
+            "cloudtop:label": label,
+            **(tags or {}),
+        },
+        old=too_many(ours, images, keep),
+        early=[
+            each["SnapshotId"]
+            for each in whole
+            if each["VolumeId"] == volume["id"] and _EARLY in rules.tags_of(each)
+        ],
+    )
+
+
+def handed_on(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a volume that its snapshot, and a volume made of that, get too."""
+    return {key: value for key, value in tags.items() if key in HANDED_ON}
+
+
+def too_many(
+    ours: Sequence[Mapping[str, Any]], images: Iterable[Mapping[str, Any]], keep: int
+) -> list[str]:
+    """Ids of the snapshots that go: failed ones, and completed ones beyond the ``keep`` newest.
+
+    ``ours`` are newest first. A schedule lets its own go, and those that an image is made of
+    stay. One that is under way is the newest, or somebody else's to wait for.
+    """
+    by_hand = [each for each in ours if _SCHEDULED not in rules.tags_of(each)]
+    failed = [each for each in by_hand if each["State"] == "error"]
+    completed = [each for each in by_hand if each["State"] == "completed"]
+    old = completed[keep:] if keep > 0 else []
+    used = {
+        disk.get("Ebs", {}).get("SnapshotId")
+        for image in images
+        for disk in image.get("BlockDeviceMappings", [])
+    }
+    return [each["SnapshotId"] for each in failed + old if each["SnapshotId"] not in used]
+
+
+def _begun_label(whole: Sequence[Mapping[str, Any]], volume: str) -> str:
+    """The label of a snapshot of the volume that a killed run began without being given one."""
+    labels = [
+        rules.label_of(each)
+        for each in whole
+        if each["State"] == "pending" and each["VolumeId"] == volume
+    ]
+    return next((each for each in labels if _LABEL_OF_TIME.fullmatch(each)), "")
