@@ -8,6 +8,7 @@ started by them), groups, units. Nothing is run for what is true already.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ options:
 author: [cloudtop]
 """
 
-# Paths whose change a unit has yet to be told of, should this run be killed
-PENDING = "/var/lib/cloudtop/machine-state.pending"
+# Digests of the files that each unit was last restarted or reloaded for. Another role's run may
+# change one of them, and a run may be killed before it comes to its units.
+RUNS_WITH = "/var/lib/cloudtop/machine-state.json"
 
 _PLACE = {
     "path": {"type": "str", "required": True},
@@ -113,6 +115,7 @@ class MachineState:
             )
             for unit in self.params["units"]
         ]
+        self._note_new_paths(units)
         changed = self._files()
         self._packages()
         self._groups()
@@ -126,42 +129,43 @@ class MachineState:
         )
 
     def _files(self) -> set[str]:
-        """The paths whose content changed, now or in a run that was killed before its units."""
+        """The paths whose content changed, or would change in check mode."""
         entries = [machine_files.entry_from("directory", d) for d in self.params["directories"]]
         entries += [machine_files.entry_from("file", f) for f in self.params["files"]]
-        found = [machine_files.plan(self.root, entry) for entry in entries]
-        changes = [change for change in found if change is not None]
-        changed = {change.entry.path for change in changes if change.content_differs}
-        pending = self._pending()
-        if changed - pending and not self.check:
-            self._write_pending(pending | changed)
+        plans = [machine_files.plan(self.root, entry) for entry in entries]
+        changes = [change for change in plans if change is not None]
         for change in changes:
             if not self.check:
                 machine_files.apply(self.root, change)
             self._note(change.sentence, change.before, change.after, change.entry.path)
-        return changed | (pending & {entry.path for entry in entries})
+        return {change.entry.path for change in changes if change.content_differs}
 
-    def _pending(self) -> set[str]:
-        place = machine_files.inside(self.root, PENDING)
-        return set(place.read_text().splitlines()) if place.exists() else set()
+    def _runs_with(self) -> dict[str, dict[str, str]]:
+        """Digests by unit and path, as the last runs left them; empty if there were none."""
+        place = machine_files.inside(self.root, RUNS_WITH)
+        try:
+            return dict(json.loads(place.read_text()))
+        except (OSError, ValueError):
+            return {}
 
-    def _write_pending(self, paths: set[str]) -> None:
-        machine_files.apply(
-            self.root,
-            machine_files.Change(
-                machine_files.Entry(
-                    PENDING,
-                    "file" if paths else "absent",
-                    "".join(f"{path}\n" for path in sorted(paths)).encode(),
-                    owner=None,
-                    group=None,
-                ),
-                "",
-                "",
-                "",
-                True,
-            ),
-        )
+    def _write_runs_with(self, digests: dict[str, dict[str, str]]) -> None:
+        if self.check or digests == self._runs_with():
+            return
+        text = json.dumps(digests, indent=1, sort_keys=True) + "\n"
+        entry = machine_files.Entry(RUNS_WITH, "file", text.encode(), owner=None, group=None)
+        machine_files.apply(self.root, machine_files.Change(entry, "", "", "", True))
+
+    def _note_new_paths(self, units: list[machine_units.Unit]) -> None:
+        """Before anything changes: a unit runs with the files as they are now."""
+        digests = self._runs_with()
+        for unit in units:
+            if unit.paths:
+                was = digests.get(unit.name, {})
+                digests[unit.name] = {
+                    path: was.get(path) or machine_files.digest(self.root, path)
+                    for path in unit.paths
+                }
+        self._write_runs_with(digests)
 
     def _packages(self) -> None:
         lacking = machine_packages.missing(self.run, self.params["packages"])
@@ -192,13 +196,27 @@ class MachineState:
             machine_units.daemon_reload(self.run)
         mountinfo = machine_files.inside(self.root, "/proc/self/mountinfo").read_text()
         mounts = machine_units.mount_points(mountinfo)
-        for step in machine_units.plan(units, seen, changed, mounts, self.check):
+        stale = {unit.name: self._stale_paths(unit, changed) for unit in units}
+        for step in machine_units.plan(units, seen, stale, mounts, self.check):
             if not self.check:
                 machine_units.take(self.run, step)
             if step.sentence:
                 self._note(step.sentence)
-        if changed and not self.check:
-            self._write_pending(self._pending() - changed)
+        now = {
+            unit.name: {path: machine_files.digest(self.root, path) for path in unit.paths}
+            for unit in units
+            if unit.paths
+        }
+        self._write_runs_with({**self._runs_with(), **now})
+
+    def _stale_paths(self, unit: machine_units.Unit, changed: set[str]) -> set[str]:
+        """The files of a unit that are others than those that it runs with."""
+        was = self._runs_with().get(unit.name, {})
+        others = {
+            path for path in unit.paths if was.get(path) != machine_files.digest(self.root, path)
+        }
+        # In check mode nothing was written
+        return others | changed if self.check else others
 
     def reports(self) -> dict[str, Any]:
         """The texts of the files to report, those that are there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import stat
@@ -70,6 +71,12 @@ def entry_from(kind: str, options: dict[str, Any]) -> Entry:
 def inside(root: Path, path: str) -> Path:
     """The place of an absolute path below ``root``."""
     return root / path.lstrip("/")
+
+
+def digest(root: Path, path: str) -> str:
+    """A digest of the file's content; ``absent`` if there is no file."""
+    place = inside(root, path)
+    return hashlib.sha256(place.read_bytes()).hexdigest() if place.is_file() else "absent"
 
 
 def _uid(entry: Entry) -> int:

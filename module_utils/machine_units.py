@@ -21,8 +21,8 @@ class Unit:
     """One wanted unit. ``enabled`` and ``state`` are None where they do not matter.
 
     A change of a path in ``restart_on`` restarts the unit, one in ``reload_on``
-    reloads it, if it runs; a unit that is not active is started in either case. One that
-    runs while its ``mount`` (a path, or empty) is not mounted is restarted, so that it does
+    reloads it, if it runs, whichever run changed the file; a unit that is not active is
+    started in either case. One that runs while its ``mount`` (a path, or empty) is not mounted is restarted, so that it does
     not pass for running should it fail.
     """
 
@@ -32,6 +32,11 @@ class Unit:
     restart_on: tuple[str, ...] = ()
     reload_on: tuple[str, ...] = ()
     mount: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that it runs with."""
+        return (*self.restart_on, *self.reload_on)
 
 
 @dataclass(frozen=True)
@@ -87,16 +92,15 @@ def mount_points(mountinfo: str) -> set[str]:
 def plan(
     units: list[Unit],
     seen: dict[str, Seen],
-    changed_paths: set[str],
+    stale: dict[str, set[str]],
     mounts: set[str],
     check: bool = False,
 ) -> list[Any]:
     """The steps that make ``units`` true, in the order given.
 
-    ``changed_paths`` are the files that this run or a killed one before it changed,
-    ``mounts`` the mount points there are. A unit
-    that systemd does not know is an error, save in check mode, where its file or package
-    is still to come.
+    ``stale`` are by unit the files that changed since it was last restarted or reloaded for
+    them, ``mounts`` the mount points there are. A unit that systemd does not know is an error,
+    save in check mode, where its file or package is still to come.
     """
     steps = []
     for unit in units:
@@ -111,20 +115,20 @@ def plan(
             steps.append(Step("enable", unit.name, f"enabled {unit.name}"))
         if unit.enabled is False and now.file_state in ("enabled", "enabled-runtime"):
             steps.append(Step("disable", unit.name, f"disabled {unit.name}"))
-        steps += _activity(unit, now, changed_paths, mounts)
+        steps += _activity(unit, now, stale[unit.name], mounts)
     return steps
 
 
-def _activity(unit: Unit, now: Seen, changed_paths: set[str], mounts: set[str]) -> list[Any]:
+def _activity(unit: Unit, now: Seen, stale: set[str], mounts: set[str]) -> list[Any]:
     active = now.active in ("active", "reloading", "activating")
     if unit.state == "stopped":
         return [Step("stop", unit.name, f"stopped {unit.name}")] if active else []
     if not active:
         return [Step("start", unit.name, f"started {unit.name}")] if unit.state else []
     lacking = unit.mount and unit.mount not in mounts and now.active == "active"
-    if changed_paths.intersection(unit.restart_on) or lacking:
+    if stale.intersection(unit.restart_on) or lacking:
         return [Step("restart", unit.name, f"restarted {unit.name}")]
-    if changed_paths.intersection(unit.reload_on):
+    if stale.intersection(unit.reload_on):
         return [Step("reload", unit.name, f"reloaded {unit.name}")]
     if now.active == "activating":
         # A start under way, of this boot: starting again waits for its end and its verdict

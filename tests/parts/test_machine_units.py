@@ -70,7 +70,7 @@ def test_takes_the_least_steps(
 
 
 def test_a_unit_learns_of_a_change_whose_run_was_killed(
-    converge: Callable[..., Any], programs: Programs, root: Path
+    converge: Callable[..., Any], programs: Programs
 ) -> None:
     programs.unit("x.service")
     wanted = {
@@ -85,7 +85,33 @@ def test_a_unit_learns_of_a_change_whose_run_was_killed(
     converge(files=[{"path": "/etc/y", "content": "other"}])
     assert converge(**wanted).sentences == ["restarted x.service"]
     assert converge(**wanted).sentences == []
-    assert not (root / machine_state.PENDING.lstrip("/")).exists()
+
+
+def test_a_unit_learns_of_a_change_that_another_roles_run_made(
+    converge: Callable[..., Any], programs: Programs
+) -> None:
+    programs.unit("x.service")
+    unit = {"name": "x.service", "state": "started", "restart_on": ["/usr/lib/shared"]}
+    shared = {"path": "/usr/lib/shared", "content": "old"}
+    assert converge(files=[shared]).sentences == ["made /usr/lib/shared"]
+    # A unit that runs already has run with what is there
+    assert converge(units=[unit]).sentences == []
+    converge(files=[{**shared, "content": "new"}])
+    assert converge(units=[unit]).sentences == ["restarted x.service"]
+    assert converge(units=[unit]).sentences == []
+
+
+def test_check_mode_notes_nothing_of_what_a_unit_runs_with(
+    converge: Callable[..., Any], programs: Programs, root: Path
+) -> None:
+    programs.unit("x.service")
+    wanted = {
+        "files": [{"path": "/etc/x", "content": "new"}],
+        "units": [{"name": "x.service", "state": "started", "restart_on": ["/etc/x"]}],
+    }
+    assert converge(check=True, **wanted).sentences == ["made /etc/x", "restarted x.service"]
+    assert not (root / machine_state.RUNS_WITH.lstrip("/")).exists()
+    assert converge(**wanted).sentences == ["made /etc/x", "restarted x.service"]
 
 
 def test_a_failing_unit_is_told_with_its_journal(
