@@ -22,8 +22,8 @@ class Unit:
 
     A change of a path in ``restart_on`` restarts the unit, one in ``reload_on``
     reloads it, if it runs, whichever run changed the file; a unit that is not active is
-    started in either case. One that runs while its ``mount`` (a path, or empty) is not mounted is restarted, so that it does
-    not pass for running should it fail.
+    started in either case. One that runs while its ``mount`` (a path, or empty) is not mounted
+    is restarted, so that it does not pass for running should it fail.
     """
 
     name: str

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import jinja2
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
+
+from tests.parts import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -136,6 +138,55 @@ def test_a_playbook_is_a_contents_page(playbook: Path) -> None:
             assert task.keys() == {"name", "ansible.builtin.import_role"}
             entry = task["ansible.builtin.import_role"]
             assert entry["tasks_from"] in spec_of(entry["name"])
+
+
+def test_a_role_declares_the_roles_whose_programs_it_uses() -> None:
+    owners = {
+        path: source.parts[-source.parts[::-1].index("roles")]
+        for path, source in installed.files().items()
+    }
+    for role in ROLES:
+        declared = dependencies_of(role) | {role}
+        for path in text_files(
+            *(f"roles/{role}/{part}" for part in ("files", "tasks", "templates"))
+        ):
+            for program in programs_used(path.read_text(), owners):
+                assert owners[program] in declared, f"{path} uses {program}"
+
+
+def dependencies_of(role: str) -> set[str]:
+    """The roles that a role declares in meta/main.yml, and theirs."""
+    meta = load(ROOT / "roles" / role / "meta/main.yml") or {}
+    own = {each["role"] for each in meta.get("dependencies", [])}
+    return own.union(*map(dependencies_of, own))
+
+
+def programs_used(text: str, installed_paths: Iterable[str]) -> set[str]:
+    """The installed files that a program, unit or task file sources, imports or runs."""
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    lib = "/usr/local/lib/cloudtop"
+    used = set()
+    for path in installed_paths:
+        name = re.escape(Path(path).name)
+        ways = [rf"{re.escape(path)}(?![\w.-])"]
+        if path.startswith(f"{lib}/cloudtop_machine/"):
+            module = path.removeprefix(f"{lib}/").removesuffix(".py").replace("/", ".")
+            ways.append(rf"\b(from|import) {re.escape(module)}\b")
+        elif path.startswith(f"{lib}/"):
+            ways.append(rf"(\$lib|\$\{{lib\}}|\[.lib.\]\}})/{name}(?![\w.-])")
+        elif "/bin/" in path or "/sbin/" in path:
+            before = r"^|[|;&(]|\b(?:timeout \d+|exec|sh|then|do|else|if)\b|!"
+            ways.append(rf"(?:{before})\s*{name}(?=\s|$)")
+        if any(re.search(way, lines, re.MULTILINE) for way in ways):
+            used.add(path)
+    return used
+
+
+def test_every_program_file_of_a_role_is_installed() -> None:
+    sources = set(installed.files().values())
+    for role in {path.parts[len(ROOT.parts) + 1] for path in sources}:
+        for path in text_files(f"roles/{role}/files"):
+            assert path in sources, path
 
 
 def test_roles_know_no_settings_and_name_no_groups() -> None:

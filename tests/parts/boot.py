@@ -6,12 +6,12 @@ blkid, wipefs, mkfs.ext4, e2fsck and cmp are the real ones: they work on files.
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.parts import installed
 from tests.parts.load import ROOT
 
 MIB = 1 << 20
@@ -41,7 +41,6 @@ class Boot:
         self.tree = tree
         self.program = ROOT / "roles" / program
         # What runs the program, and what it is given before its configuration
-        self.interpreter: tuple[str, ...] = ("sh",)
         self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
@@ -97,10 +96,9 @@ class Boot:
         config.write_text(
             "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in self.settings.items())
         )
-        path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.Popen(
-            [*self.interpreter, str(self.program), *self.arguments, str(config), *arguments],
-            env={"PATH": path, "TREE": str(self.tree), "HOME": os.devnull},
+            [*installed.argv(self.program), *self.arguments, str(config), *arguments],
+            env=installed.environ(self.tree),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from tests.parts import installed
 from tests.parts.imds import NOTICE, Imds, ec2_time
-from tests.parts.load import ROOT
-
-FILES = ROOT / "roles/spot_guard/files"
 
 
 class Guard:
@@ -45,13 +43,8 @@ class Guard:
         config.write_text("".join(f"{key}='{value}'\n" for key, value in self.settings.items()))
         self.output = (self.tree / "output").open("a+")
         self.process = subprocess.Popen(
-            # As its first line says, save that its own module is found beside it
-            ["/usr/bin/python3", "-S", str(FILES / "cloudtop-spot-guard"), str(config)],
-            env={
-                "PATH": f"{self.tree / 'bin'}:/usr/bin:/bin",
-                "TREE": str(self.tree),
-                "PYTHONDONTWRITEBYTECODE": "1",
-            },
+            [*installed.argv(installed.program("cloudtop-spot-guard")), str(config)],
+            env=installed.environ(self.tree),
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )

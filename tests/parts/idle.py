@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.parts import installed
 from tests.parts.load import ROOT
 from tests.parts.volume import Volume
 
 FILES = ROOT / "roles/idle_stop/files"
-# On a machine the modules of all roles are in one place
-PYTHON_ENVIRONMENT = {
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONPATH": str(ROOT / "roles/spot_guard/files"),
-}
 PYTHON = ("/usr/bin/python3", "-S")
+PYTHON_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed.PACKAGE)}
 STOPPED = ["reap end", "StopInstances"]
 # What cloudtop-reap reports if all was saved
 WHOLE = '{"saved": {"trees": [], "paths": []}, "mounted": true, "hooks": []}'
@@ -34,13 +30,11 @@ class Idle(Volume):
     """Stops after 4 idle minutes, of which it warns in the last 2; nothing goes on."""
 
     def __init__(self, tree: Path) -> None:
-        places = {"lib": tree / "lib", "tmp": tree / "tmp", "busy": tree / "run/busy"}
+        places = {"tmp": tree / "tmp", "busy": tree / "run/busy"}
         places |= {"guard": tree / "guard.conf", "reap": tree / "bin/reap"}
         super().__init__(tree, minutes=4, warning=2, action="stop", pause=1, **places)
-        for place in ("lib", "tmp", "run/busy", "dev/pts", "proc/net"):
+        for place in ("tmp", "run/busy", "dev/pts", "proc/net"):
             (tree / place).mkdir()
-        for role, name in (("idle_stop", "idle-end"), ("persistent_mount", "ec2.sh")):
-            shutil.copy(ROOT / "roles" / role / "files" / name, tree / "lib")
         (tree / "guard.conf").write_text(f"persistent={shlex.quote(str(self.mount_point))}\n")
         with (tree / "proc/self/mountinfo").open("a") as file:
             file.write(f"2 1 8:2 / {self.mount_point} rw\n")
@@ -85,11 +79,7 @@ class Idle(Volume):
         )
         done = subprocess.run(
             [*PYTHON, str(FILES / "cloudtop-idle"), "--look", str(config)],
-            env={
-                "PATH": f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
-                "TREE": str(self.tree),
-                **PYTHON_ENVIRONMENT,
-            },
+            env=installed.environ(self.tree),
             capture_output=True,
             text=True,
             timeout=60,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.parts.load import ROOT
+from tests.parts.installed import program
 from tests.parts.volume import SERIAL, Volume
 
 OLD = "2026-01-01T00:00:00Z"
@@ -30,7 +30,7 @@ PRICES = """<DescribeSpotPriceHistoryResponse><spotPriceHistorySet>
 class Journal(Volume):
     def __init__(self, tree: Path) -> None:
         super().__init__(tree, owner_id=os.getuid())
-        self.program = ROOT / "roles/persistent_mount/files/cloudtop-reap-journal"
+        self.program = program("cloudtop-reap-journal")
         self.disk("nvme3n1", SERIAL)
         self.mounted("nvme3n1", str(self.mount_point))
         self.place = self.mount_point / ".cloudtop"

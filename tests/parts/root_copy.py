@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.parts.boot import Boot
@@ -44,7 +43,6 @@ class Copy(Boot):
     def __init__(self, place: Path) -> None:
         super().__init__(place, "image/files/cloudtop-scrub-image")
         self.copy = place / "copy"
-        self.interpreter = (sys.executable, "-IS")
         self.settings["tree"] = str(self.copy)
         self.allowed = ""
         self.disk("nvme5n1", VOLUME.replace("-", ""))

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.parts import installed
 from tests.parts.imds import ec2_time
-from tests.parts.load import ROOT
 
-FILES = ROOT / "roles/spot_guard/files"
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -43,7 +42,7 @@ class Machine:
             "ephemeral": self.array,
             "persistent": self.volume,
             "user": os.getuid(),
-            "lib": FILES,
+            "lib": installed.lib(tree),
             "hooks": self.hooks,
             **{name: tree / name for name in ("run", "proc", "tmp")},
         }
@@ -72,10 +71,9 @@ class Machine:
         return place
 
     def run(self, program: str, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.run(
-            ["sh", str(FILES / program), *words],
-            env={"PATH": path, "TREE": str(self.tree), "HOME": str(self.home), **IDENTITY},
+            [*installed.argv(installed.program(program)), *words],
+            env={**installed.environ(self.tree), "HOME": str(self.home), **IDENTITY},
             capture_output=True,
             text=True,
             errors="surrogateescape",

@@ -168,9 +168,3 @@ def test_the_processors_are_the_logins_first_while_the_machine_boots() -> None:
     } - set(login)
     assert len(others) > 5
     assert min(map(weight, login)) > max(map(weight, others))
-
-
-def test_every_file_of_the_role_is_installed() -> None:
-    wanted = (FILES / "persistent_mount/vars/main.yml").read_text()
-    for path in Path(FILES / "persistent_mount/files").iterdir():
-        assert f"'{path.name}'" in wanted

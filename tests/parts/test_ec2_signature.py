@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.parts.load import ROOT
+from tests.parts.installed import program
 
 _METADATA = {
     "/meta-data/placement/region": "eu-central-1",
@@ -60,7 +60,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 def test_curl_signs_as_botocore_would(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{server.server_port}"
     script = (
-        f"set -eu; endpoint={url} imds={url}; . '{ROOT}/roles/persistent_mount/files/ec2.sh';"
+        f"set -eu; endpoint={url} imds={url}; . '{program('ec2.sh')}';"
         "open_metadata; ec2 AttachVolume --data-urlencode Device=/dev/xvdj;"
         'printf "%s" "$trouble$trouble_text"'
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.load import ROOT
+from tests.parts.installed import program
 from tests.parts.volume import SERIAL, Volume
 
 ADDRESS = "203.0.113.7"
@@ -19,7 +19,7 @@ ASSOCIATED = """<AssociateAddressResponse xmlns="http://ec2.amazonaws.com/doc/20
 class Machine(Volume):
     def __init__(self, tree: Path, **settings: object) -> None:
         super().__init__(tree, **{"elastic_ip": ALLOCATION, "address": ADDRESS, **settings})
-        self.program = ROOT / "roles/persistent_mount/files/cloudtop-elastic-ip"
+        self.program = program("cloudtop-elastic-ip")
         self.disk("nvme3n1", SERIAL)
         self.mounted("nvme3n1", str(self.mount_point))
         (tree / "imds/public-ipv4").write_text("198.51.100.1")
@@ -121,7 +121,7 @@ def test_metadata_that_never_answers_is_said(machine: Machine) -> None:
 
 def test_the_mount_starts_it_once_the_volume_is_there(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    machine.program = ROOT / "roles/persistent_mount/files/cloudtop-persistent-mount"
+    machine.program = program("cloudtop-persistent-mount")
     assert machine.run().returncode == 0
     starts = [line for line in machine.logged("systemctl") if "elastic-ip" in line]
     assert starts == ["systemctl --no-block restart cloudtop-elastic-ip.service"]
@@ -129,7 +129,7 @@ def test_the_mount_starts_it_once_the_volume_is_there(tmp_path: Path) -> None:
 
 def test_the_mount_starts_nothing_where_there_is_no_address(tmp_path: Path) -> None:
     machine = Machine(tmp_path, elastic_ip="", address="")
-    machine.program = ROOT / "roles/persistent_mount/files/cloudtop-persistent-mount"
+    machine.program = program("cloudtop-persistent-mount")
     stale = machine.tree / "run/elastic-ip.json"
     stale.write_text("{}")
     assert machine.run().returncode == 0

@@ -12,9 +12,8 @@ import pytest
 from tests.cloud import fake_cloud
 from tests.localcloud.lab import Lab
 from tests.machine_side import Metadata
-from tests.parts.idle import FILES
+from tests.parts import installed
 from tests.parts.imds import Imds
-from tests.parts.load import ROOT
 
 # More than idle-end needs: what it may do is tests/roles/test_machine_policy.py's
 POLICY = {
@@ -41,16 +40,14 @@ def imds() -> Iterator[Imds]:
 def end(lab: Lab, imds: Imds, tree: Path, instance: str, action: str) -> tuple[int, str]:
     """The machine asks for its own end; returns the exit code and the last line."""
     imds.answers = Metadata(lab.server, instance)
-    lib = tree / "lib"
-    lib.mkdir()
-    (lib / "ec2.sh").write_text((ROOT / "roles/persistent_mount/files/ec2.sh").read_text())
+    lib = installed.lib(tree)
     config = tree / "idle-stop.conf"
     config.write_text(
         f"action={action} endpoint='{lab.endpoint}' imds='{imds.url}' lib='{lib}' pause=0\n"
     )
     done = subprocess.run(
-        ["sh", str(FILES / "idle-end"), "ask", str(config)],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        [*installed.argv(installed.program("idle-end")), "ask", str(config)],
+        env=installed.environ(tree),
         capture_output=True,
         text=True,
         timeout=60,

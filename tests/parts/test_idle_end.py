@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import installed
 from tests.parts.idle import OK, REQUEST, Idle
-from tests.parts.load import ROOT
 from tests.parts.reaped import Reaped
 from tests.parts.saved import Tree
 
@@ -208,7 +208,7 @@ def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, tmp_path: Path)
     machine.settings["guard"] = guarded.config()
     with (machine.tree / "proc/self/mountinfo").open("a") as file:
         file.write(f"3 1 8:3 / {guarded.volume} rw\n")
-    program = ROOT / "roles/spot_guard/files/cloudtop-reap"
+    program = installed.program("cloudtop-reap")
     machine.stub("reap", f'exec sh {program} "$@"')
     machine.looks(5)
     assert machine.steps == ["StopInstances"]

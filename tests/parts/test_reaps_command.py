@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.parts.installed import argv, environ, program
 from tests.parts.journal import Journal
-from tests.parts.load import ROOT
-
-PROGRAM = ROOT / "roles/persistent_mount/files/cloudtop-reaps"
 
 
 @pytest.fixture
@@ -22,11 +19,11 @@ def machine(tmp_path: Path) -> Journal:
 
 def ask(machine: Journal, *options: str) -> subprocess.CompletedProcess[str]:
     config = machine.tree / "reaps.conf"
-    lib = ROOT / "roles/persistent_mount/files"
+    lib = machine.settings["lib"]
     config.write_text(f"mount_point='{machine.mount_point}' lib='{lib}'\n")
     return subprocess.run(
-        ["sh", str(PROGRAM), *options],
-        env={"PATH": os.environ["PATH"], "CLOUDTOP_CONFIG": str(config)},
+        [*argv(program("cloudtop-reaps")), *options],
+        env={**environ(machine.tree), "CLOUDTOP_CONFIG": str(config)},
         capture_output=True,
         text=True,
     )

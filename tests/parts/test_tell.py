@@ -16,7 +16,7 @@ from tests.parts import hostile_tmux
 from tests.parts.hostile_corpus import corpus
 from tests.parts.load import ROOT
 
-PROGRAM = ROOT / "roles/machine_programs/files/lib/tell.py"
+PROGRAM = ROOT / "roles/machine_programs/files/cloudtop_machine/tell.py"
 
 
 def load() -> ModuleType:

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.parts import installed
 from tests.parts.boot import Boot
-from tests.parts.load import ROOT
 
 VOLUME = "vol-0123456789abcdef0"
 SERIAL = "vol0123456789abcdef0"
@@ -131,7 +131,7 @@ class Volume(Boot):
                 "etc_ssh": tree / "ssh",
                 "state": tree / "state",
                 "cloud_instance": tree / "cloud-instance",
-                "lib": ROOT / "roles/persistent_mount/files",
+                "lib": installed.lib(tree),
                 "deadline": 300,
                 **settings,
             },

@@ -6,10 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.parts import installed
 from tests.parts.boot import Boot
 from tests.parts.imds import Imds
 from tests.parts.journal import Journal
-from tests.parts.load import ROOT
 from tests.parts.volume import Volume
 from tests.roles.provisioned import Cloudtop
 
@@ -40,7 +40,7 @@ def address_taker(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Volume:
     address = cloudtop.address
     machine = Volume(tree, elastic_ip=address["AllocationId"], address=address["PublicIp"])
     real(machine, imds, cloudtop.place.endpoint)
-    machine.program = ROOT / "roles/persistent_mount/files/cloudtop-elastic-ip"
+    machine.program = installed.program("cloudtop-elastic-ip")
     machine.disk("nvme3n1", "any")
     machine.mounted("nvme3n1", str(machine.mount_point))
     return machine
@@ -56,16 +56,13 @@ def journalist(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Journal:
 
 def ender(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> Volume:
     """A machine that is to ask for its own end; it prints what came of it."""
-    machine = Volume(tree, action=action, lib=tree / "lib", guard="/dev/null", pause=0)
+    machine = Volume(tree, action=action, guard="/dev/null", pause=0)
     real(machine, imds, cloudtop.place.endpoint)
-    (tree / "lib").mkdir()
-    ec2 = ROOT / "roles/persistent_mount/files/ec2.sh"
-    (tree / "lib/ec2.sh").write_text(ec2.read_text())
-    machine.program = ROOT / "roles/idle_stop/files/idle-end"
+    machine.program = installed.program("idle-end")
     machine.arguments = ("ask",)
     return machine
 
 
 def calls_of_programs() -> set[str]:
-    files = [each for each in (ROOT / "roles").glob("*/files/*") if each.is_file()]
-    return {found for each in files for found in CALL.findall(each.read_text())}
+    texts = [each.read_text() for each in installed.files().values()]
+    return {action for text in texts for action in CALL.findall(text)}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import busy
-import tell
+from cloudtop_machine import tell
 
 # What tells of a tick of /proc/stat, a second, and a packet's headers (Ethernet, IP, TCP)
 TICKS = os.sysconf("SC_CLK_TCK")
