@@ -189,6 +189,29 @@ def test_every_program_file_of_a_role_is_installed() -> None:
             assert path in sources, path
 
 
+def test_a_program_in_python_is_the_few_lines_that_import_it() -> None:
+    """So that the type checker and tests by import see all of it."""
+    form = re.compile(
+        r'#!/usr/bin/python3 -IS\n""".+: (cloudtop_machine/[\w/]+\.py)\."""\n\nimport sys\n\n'
+        r'sys\.path\.append\("/usr/local/lib/cloudtop"\)\nfrom ([\w.]+) import main\n\n'
+        r"sys\.exit\(main\(\)\)\n"
+    )
+    for path in text_files("roles/machine_programs/files/bin", "roles/machine_programs/files/sbin"):
+        text = path.read_text()
+        if not text.startswith("#!/bin/sh\n"):
+            entry = form.fullmatch(text)
+            assert entry, path
+            assert entry[1] == f"{entry[2].replace('.', '/')}.py"
+            assert (ROOT / "roles/machine_programs/files" / entry[1]).exists(), path
+
+
+def test_ruff_sees_programs_without_an_ending() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["extend-include"]
+    seen = {path for each in listed for path in ROOT.glob(each)}
+    for path in text_files("roles/machine_programs/files/bin", "roles/machine_programs/files/sbin"):
+        assert path.read_text().startswith("#!/bin/sh\n") or path in seen, path
+
+
 def test_roles_know_no_settings_and_name_no_groups() -> None:
     for path in text_files("roles"):
         for name in variables_in(path):

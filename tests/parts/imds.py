@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 TOKEN = "X-aws-ec2-metadata-token"
@@ -51,6 +53,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+class Files(dict[str, Answer]):
+    """The answers of machines made of files: /TREE/latest/meta-data/X is the file TREE/imds/X."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        tree, _, place = path.partition("/latest/")
+        if not Path(tree, "imds").is_dir():
+            return _hang_up
+        kind, _, name = place.partition("/")
+        file = Path(tree, "imds" if kind == "meta-data" else kind, name)
+        file = file / ".list" if path.endswith("/") else file
+        return (200, file.read_text()) if file.is_file() else default
+
+
+def _hang_up(handler: _Handler) -> None:
+    handler.close_connection = True
 
 
 class Imds(ThreadingHTTPServer):
@@ -102,6 +121,14 @@ class Imds(ThreadingHTTPServer):
         for connection in self.accepted:
             self.shutdown_request(connection)
             connection.close()
+
+
+@functools.cache
+def files_served() -> Imds:
+    """One service for all machines that are made of files, until the tests end."""
+    imds = Imds()
+    imds.answers = Files()
+    return imds
 
 
 def ec2_time(seconds_from_now: float) -> str:

@@ -11,6 +11,7 @@ from tests.parts.load import ROOT
 
 LIB = "/usr/local/lib/cloudtop"
 PACKAGE = ROOT / "roles/machine_programs/files"
+# In variables and in tasks
 _ENTRY = re.compile(
     r"- path: (\S+)\n\s+content: \"\{\{ lookup\('ansible\.builtin\.file', '([^']+)'"
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.parts import installed
 from tests.parts.boot import Boot
+from tests.parts.imds import files_served
 
 VOLUME = "vol-0123456789abcdef0"
 SERIAL = "vol0123456789abcdef0"
@@ -132,6 +133,7 @@ class Volume(Boot):
                 "state": tree / "state",
                 "cloud_instance": tree / "cloud-instance",
                 "lib": installed.lib(tree),
+                "imds": f"{files_served().url.removesuffix('/latest')}{tree}/latest",
                 "deadline": 300,
                 **settings,
             },
@@ -150,6 +152,11 @@ class Volume(Boot):
         self.stub("curl", _CURL)
         self.host_keys("first")
         (tree / "cloud-instance").write_text("i-me\n")
+
+    def silence(self, silent: bool = True) -> None:
+        """From now on the metadata service hangs up; or it answers again."""
+        places = [self.tree / "imds", self.tree / "imds.silent"]
+        places[not silent].rename(places[silent])
 
     def host_keys(self, text: str) -> None:
         for kind in ("ed25519", "rsa"):

@@ -23,14 +23,23 @@ class Metadata:
         self.connection: socket.socket | None = None
         self.token, self.expires = "", 0.0
 
+    def text(self, path: str) -> str:
+        """The text at a path; empty if there is none. Raises OSError if there is no answer."""
+        status, text = self.get(path)
+        return text if status == 200 else ""
+
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text. Raises OSError where there is no answer of HTTP's."""
+        """Status and text of ``meta-data/PATH``, or of ``dynamic/…``.
+
+        Raises OSError if there is no answer of HTTP's.
+        """
+        place = path if path.startswith("dynamic/") else f"meta-data/{path}"
         status, body = 401, ""
         for _ in range(2):
             if not self.token or time.monotonic() >= self.expires:
                 self._renew()
             header = f"X-aws-ec2-metadata-token: {self.token}"
-            status, body = self._exchange("GET", f"meta-data/{path}", header)
+            status, body = self._exchange("GET", place, header)
             if status != 401:
                 break
             self.token = ""
