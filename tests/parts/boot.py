@@ -97,7 +97,7 @@ class Boot:
             "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in self.settings.items())
         )
         return subprocess.Popen(
-            [*installed.argv(self.program), *self.arguments, str(config), *arguments],
+            [*installed.argv_with_clock(self.program), *self.arguments, str(config), *arguments],
             env=installed.environ(self.tree),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

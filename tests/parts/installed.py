@@ -51,6 +51,13 @@ def argv(source: Path) -> list[str]:
     return [*(("/usr/bin/python3", "-S") if python else ("sh",)), str(source)]
 
 
+def argv_with_clock(source: Path) -> list[str]:
+    """The same with the pauses of the tree's own ``sleep``."""
+    *program, place = argv(source)
+    clock = Path(__file__).with_name("with_the_trees_clock.py")
+    return [*program, *([] if program == ["sh"] else [str(clock)]), place]
+
+
 def environ(tree: Path) -> dict[str, str]:
     """What a program runs with: the tree's own programs come before the real ones."""
     return {

@@ -13,8 +13,11 @@ from tests.parts.journal import Journal
 from tests.parts.volume import Volume
 from tests.roles.provisioned import Cloudtop
 
-# A call of ec2.sh's in a program of the machine
-CALL = re.compile(r"^\s*(?:ec2|asked) ([A-Z][A-Za-z]+)", re.M)
+# A call of EC2 in a program of the machine: of ec2.sh's in a shell's, of ec2.py's in Python
+CALLS = (
+    re.compile(r"^\s*(?:ec2|asked) ([A-Z][A-Za-z]+)", re.M),
+    re.compile(r"\.(?:call|ask)\(\s*\"([A-Z][A-Za-z]+)\""),
+)
 
 
 def real(machine: Boot, imds: Imds, endpoint: str) -> None:
@@ -65,4 +68,4 @@ def ender(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> Volume:
 
 def calls_of_programs() -> set[str]:
     texts = [each.read_text() for each in installed.files().values()]
-    return {action for text in texts for action in CALL.findall(text)}
+    return {each for text in texts for way in CALLS for each in way.findall(text)}

@@ -110,7 +110,8 @@ class Ec2:
         if not code:
             return self._no_answer()
         # For whoever may decode it, and far too long for a sentence
-        return Trouble(code, message.partition(" Encoded authorization failure message:")[0])
+        message = message.partition(" Encoded authorization failure message:")[0]
+        return Trouble(code, " ".join(message.split()))
 
     def _no_answer(self) -> Trouble:
         return Trouble(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import socket
 import time
 
+# How long a token is good for, in seconds; EC2 gives it for six hours at most
+TOKEN_SECONDS = 21600
 ANSWER_SECONDS = 2
 MAX_BYTES = 65536
 

@@ -19,7 +19,7 @@ import time
 
 from cloudtop_machine import config, lock, mounts, status_file, times
 from cloudtop_machine.ec2 import Ec2, Trouble
-from cloudtop_machine.imds import Metadata
+from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
 from cloudtop_machine.reap_journal import words
 from cloudtop_machine.reap_journal.store import Entry, NotRoots, Store
 
@@ -34,7 +34,6 @@ SETTINGS = {
     "motd": "/run/motd.d",
     "owner_id": "0",
 }
-TOKEN_SECONDS = 21600
 MESSAGE_SECONDS = 86400
 
 
