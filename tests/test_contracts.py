@@ -176,7 +176,8 @@ def programs_used(text: str, installed_paths: Iterable[str]) -> set[str]:
             ways.append(rf"(\$lib|\$\{{lib\}}|\[.lib.\]\}})/{name}(?![\w.-])")
         elif "/bin/" in path or "/sbin/" in path:
             before = r"^|[|;&(]|\b(?:timeout \d+|exec|sh|then|do|else|if)\b|!"
-            ways.append(rf"(?:{before})\s*{name}(?=\s|$)")
+            python = "\nfrom __future__ import" in text
+            ways.append(rf"[\"']{name}[\"']" if python else rf"(?:{before})\s*{name}(?=\s|$)")
         if any(re.search(way, lines, re.MULTILINE) for way in ways):
             used.add(path)
     return used

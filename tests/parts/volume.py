@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ class Volume(Boot):
                 "cloud_instance": tree / "cloud-instance",
                 "lib": installed.lib(tree),
                 "imds": f"{files_served().url.removesuffix('/latest')}{tree}/latest",
+                "attach": tree / "bin/cloudtop-attach",
                 "deadline": 300,
                 **settings,
             },
@@ -150,6 +152,8 @@ class Volume(Boot):
             '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
         )
         self.stub("curl", _CURL)
+        words = installed.argv_with_clock(installed.program("cloudtop-attach"))
+        self.stub("cloudtop-attach", f'exec {shlex.join(words)} "$@"')
         self.host_keys("first")
         (tree / "cloud-instance").write_text("i-me\n")
 

@@ -6,11 +6,12 @@ import os
 import runpy
 import sys
 import time
+from typing import SupportsIndex
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: float | SupportsIndex) -> None:
     """A pause that fails ends the program, as it does in a shell."""
-    process = os.posix_spawnp("sleep", ["sleep", f"{seconds:g}"], os.environ)
+    process = os.posix_spawnp("sleep", ["sleep", f"{float(seconds):g}"], os.environ)
     code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     if code:
         sys.exit(code)

@@ -22,7 +22,7 @@ CREDENTIALS = "iam/security-credentials/"
 CREDENTIALS_SECONDS = 300
 PASSING = {
     *("Unreachable", "NoCredentials", "RequestLimitExceeded", "Unavailable", "ServiceUnavailable"),
-    *("InternalError", "InternalFailure"),
+    *("InternalError", "InternalFailure", "RequestExpired"),
 }
 
 
@@ -52,7 +52,12 @@ class Ec2:
 
     def ask(self, action: str, *parameters: str) -> Element:
         """The parsed answer, whose tags have no namespace. Raises Trouble."""
-        return self._parse(action, self.call(action, *parameters))
+        text = self.call(action, *parameters)
+        try:
+            return self._parse(text)
+        except Trouble as trouble:
+            self.say(f"{action}: {trouble}")
+            raise
 
     def call(self, action: str, *parameters: str) -> str:
         """The text of the answer. ``parameters`` are KEY=VALUE. Raises Trouble."""
@@ -80,7 +85,7 @@ class Ec2:
             raise Trouble("Unreachable", text.strip())
         if f"<{action}Response" in text:
             return text
-        raise self._refusal(action, text)
+        raise self._refusal(text)
 
     def _credentials(self) -> tuple[str, str, str]:
         if self._secrets and time.monotonic() < self._expires:
@@ -101,10 +106,10 @@ class Ec2:
         self._secrets, self._expires = secrets, time.monotonic() + CREDENTIALS_SECONDS
         return secrets
 
-    def _refusal(self, action: str, text: str) -> Trouble:
+    def _refusal(self, text: str) -> Trouble:
         code = message = ""
         if "<Code>" in text:
-            error = self._parse(action, text)
+            error = self._parse(text)
             code = error.findtext(".//Code") or ""
             message = error.findtext(".//Message") or ""
         if not code:
@@ -118,15 +123,13 @@ class Ec2:
             "Unreachable", f"{self.endpoint or 'EC2'} gave an answer that is none of EC2's"
         )
 
-    def _parse(self, action: str, text: str) -> Element:
+    def _parse(self, text: str) -> Element:
         from xml.etree import ElementTree
 
         try:
             root = ElementTree.fromstring(text)
         except ElementTree.ParseError:
-            trouble = self._no_answer()
-            self.say(f"{action}: {trouble}")
-            raise trouble from None
+            raise self._no_answer() from None
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
         return root

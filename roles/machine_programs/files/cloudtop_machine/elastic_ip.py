@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import time
 
-from cloudtop_machine import config, mounts, status_file, times
+from cloudtop_machine import config, proc, status_file
 from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
 
@@ -46,12 +46,12 @@ class ElasticIp:
         self.name = f"{self.address} ({self.allocation})"
         self.metadata = Metadata(settings["imds"], TOKEN_SECONDS)
         self.patience = int(settings["patience"])
-        self.end = times.uptime(settings["proc"]) + self.patience
+        self.end = proc.uptime(settings["proc"]) + self.patience
         self.pause, self.awaited = 2, ""
 
     def take(self) -> None:
         """Take the address; the status says what happened."""
-        if not mounts.options_at(self.settings["proc"], self.settings["mount_point"]):
+        if not proc.mount_options(self.settings["proc"], self.settings["mount_point"]):
             self.tell(
                 "waiting",
                 f"{self.name} is left where it is: this machine does not hold the volume.",
@@ -113,7 +113,7 @@ class ElasticIp:
 
     def _await(self, sentence: str) -> None:
         """A pause before the next try. Raises GivenUp when it is time to."""
-        if times.uptime(self.settings["proc"]) >= self.end:
+        if proc.uptime(self.settings["proc"]) >= self.end:
             raise GivenUp(
                 f"{sentence} It was tried for {self.patience} s."
                 " Again: systemctl start cloudtop-elastic-ip"

@@ -19,9 +19,3 @@ def seconds_of(text: object) -> int | None:
 
 def text_of(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def uptime(proc: str) -> float:
-    """Seconds since the machine started."""
-    with open(f"{proc}/uptime", encoding="ascii") as file:
-        return float(file.read().split()[0])

@@ -17,7 +17,7 @@ import os
 import sys
 import time
 
-from cloudtop_machine import config, lock, mounts, status_file, times
+from cloudtop_machine import config, lock, proc, status_file, times
 from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
 from cloudtop_machine.reap_journal import words
@@ -238,7 +238,7 @@ def why_it_went(notice: Entry | None, request: dict[str, str], prices: list[floa
 def main() -> int:
     path, mode = [*sys.argv[1:], *[CONFIG, ""][len(sys.argv) - 1 :]][:2]
     settings = config.read(path, SETTINGS)
-    if not mounts.options_at(settings["proc"], settings["mount_point"]):
+    if not proc.mount_options(settings["proc"], settings["mount_point"]):
         warn(f"{settings['mount_point']} is not mounted.")
         return 0
     try:
