@@ -158,7 +158,7 @@ class Machine:
             self.deadline if seconds is None else seconds,
             passing or ("none", "waiting"),
         )
-        return verdict
+        return str(verdict)
 
     def _power(self, call: str, instance_id: str) -> None:
         """Stop or start it. Raises RefusedError with EC2's reason."""

@@ -44,7 +44,7 @@ def filters_of(tags: dict[str, str]) -> list[dict[str, Any]]:
 
 def has_tags(resource: dict[str, Any], tags: dict[str, str]) -> bool:
     """Whether the resource's tags hold these, letter by letter."""
-    return tags.items() <= tags_of(resource).items()
+    return bool(tags.items() <= tags_of(resource).items())
 
 
 def generation_of(request: dict[str, Any]) -> int:

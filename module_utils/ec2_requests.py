@@ -28,11 +28,11 @@ class Request:
 
     @property
     def state(self) -> str:
-        return rules.state_of(self.ec2)
+        return str(rules.state_of(self.ec2))
 
     @property
     def code(self) -> str:
-        return rules.code_of(self.ec2)
+        return str(rules.code_of(self.ec2))
 
     @property
     def message(self) -> str:
@@ -45,20 +45,20 @@ class Request:
 
     @property
     def generation(self) -> int:
-        return generation_of(self.ec2)
+        return int(generation_of(self.ec2))
 
     @property
     def is_live(self) -> bool:
-        return rules.is_live(self.ec2)
+        return bool(rules.is_live(self.ec2))
 
     @property
     def lacking(self) -> bool:
         """Whether EC2 has no machine for it now."""
-        return rules.is_lacking(self.ec2, bool(self.instance))
+        return bool(rules.is_lacking(self.ec2, bool(self.instance)))
 
     @property
     def verdict(self) -> str:
-        return rules.verdict(self.ec2, self.instance.get("state", ""))
+        return str(rules.verdict(self.ec2, self.instance.get("state", "")))
 
     def shown(self) -> dict[str, Any]:
         """The request in a module's result."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts import installed
+from tests.parts.imds import files_served
 from tests.parts.load import ROOT
 
 MIB = 1 << 20
@@ -44,9 +45,19 @@ class Boot:
         self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
+            "lib": installed.lib(tree),
+            "imds": f"{files_served().url.removesuffix('/latest')}{tree}/latest",
             **settings,
         }
-        for place in ("bin", "dev/md", "dev/disk/by-id", "sys/class/block", "proc/self", "run"):
+        for place in (
+            "bin",
+            "imds",
+            "dev/md",
+            "dev/disk/by-id",
+            "sys/class/block",
+            "proc/self",
+            "run",
+        ):
             (tree / place).mkdir(parents=True)
         (tree / "sys/block").symlink_to("class/block")
         (tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
@@ -62,6 +73,11 @@ class Boot:
         place = self.tree / "bin" / name
         place.write_text(f"#!/bin/sh\n{script}\n")
         place.chmod(0o755)
+
+    def silence(self, silent: bool = True) -> None:
+        """From now on the metadata service hangs up; or it answers again."""
+        places = [self.tree / "imds", self.tree / "imds.silent"]
+        places[not silent].rename(places[silent])
 
     def disk(self, name: str, serial: str, mib: int = 64) -> Path:
         """A blank disk, with the links that udev would make."""

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.parts import installed
 from tests.parts.load import ROOT
 from tests.parts.reaped import Reaped
-from tests.parts.saved import FILES, IDENTITY
+from tests.parts.saved import IDENTITY
 
 PROGRAM = ROOT / "cloudtop/machine/programs/end.py"
 PYTHON = "/usr/bin/python3"
@@ -32,7 +33,7 @@ class Departing(Reaped):
         reap = tree / "bin/cloudtop-reap"
         self.stub(
             "cloudtop-reap",
-            f'echo "$$ $1" >>"$TREE/reaps"\nexec sh {FILES}/cloudtop-reap "$@"',
+            f'echo "$$ $1" >>"$TREE/reaps"\nexec sh {installed.program("cloudtop-reap")} "$@"',
         )
         (tree / "instance-id").write_text("i-0abc\n")
         self.settings |= {"reap": reap, "instance_file": tree / "instance-id", "silence": 30}

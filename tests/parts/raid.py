@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import struct
 import subprocess
 from pathlib import Path
 
+from tests.parts import installed
 from tests.parts.boot import Boot
 
 # Superblocks are files named as the disk: "UUID DEVICES"; an array is a directory in /sys
@@ -63,11 +65,15 @@ class Raid(Boot):
                 "mount_point": self.mount_point,
                 "filesystem": "ext4",
                 "by_id": tree / "dev/disk/by-id",
+                "metadata": tree / "bin/cloudtop-metadata",
                 **settings,
             },
         )
         (tree / "superblocks").mkdir()
         self.stub("mdadm", _MDADM)
+        words = installed.argv(installed.program("cloudtop-metadata"))
+        script = f'echo "metadata $*" >>"$TREE/log"\nexec {shlex.join(words)} "$@"'
+        self.stub("cloudtop-metadata", script)
 
     def disks(self, count: int, mib: int = 64) -> None:
         for number in range(count):

@@ -8,24 +8,13 @@ import pytest
 
 from tests.parts.raid import Raid
 
-_CURL = """
-case "$*" in *--config*) cat >/dev/null ;; esac
-for url; do :; done
-echo "curl $url" >>"$TREE/log"
-case $url in
-    */api/token) echo TOKEN ;;
-    */instance-type) cat "$TREE/type" ;;
-esac
-"""
-
 
 @pytest.fixture
 def raid(tmp_path: Path) -> Raid:
     """A machine that was set up as one with three disks and has two of them now."""
     raid = Raid(tmp_path, expected=3, instance_type="i3.8xlarge", deadline=30)
     raid.disks(2)
-    raid.stub("curl", _CURL)
-    (tmp_path / "type").write_text("i3.8xlarge")
+    (tmp_path / "imds/instance-type").write_text("i3.8xlarge")
     return raid
 
 
@@ -77,13 +66,13 @@ def test_without_any_of_its_disks_no_plain_directory_is_made(tmp_path: Path) -> 
 
 
 def test_metadata_that_does_not_answer_means_the_same_type(raid: Raid) -> None:
-    raid.stub("curl", "exit 28")
+    raid.silence()
     late(raid, 20)
     assert raid.good()["disks"] == 3
 
 
 def test_a_machine_of_another_type_takes_what_is_there_and_says_so(raid: Raid) -> None:
-    (raid.tree / "type").write_text("i3.4xlarge")
+    (raid.tree / "imds/instance-type").write_text("i3.4xlarge")
     status = raid.good()
     assert status["disks"] == 2
     assert "This machine is of type i3.4xlarge and was set up as i3.8xlarge" in status["message"]
@@ -92,10 +81,9 @@ def test_a_machine_of_another_type_takes_what_is_there_and_says_so(raid: Raid) -
 
 def test_with_all_disks_there_nobody_is_asked(tmp_path: Path) -> None:
     raid = Raid(tmp_path, expected=2, instance_type="i3.4xlarge")
-    raid.stub("curl", _CURL)
     raid.disks(2)
     assert raid.good()["disks"] == 2
-    assert raid.logged("curl") == []
+    assert raid.logged("metadata") == []
 
 
 def test_a_machine_without_such_disks_waits_for_none(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from tests.parts import installed
 from tests.parts.boot import Boot
-from tests.parts.imds import files_served
 
 VOLUME = "vol-0123456789abcdef0"
 SERIAL = "vol0123456789abcdef0"
@@ -133,8 +132,6 @@ class Volume(Boot):
                 "etc_ssh": tree / "ssh",
                 "state": tree / "state",
                 "cloud_instance": tree / "cloud-instance",
-                "lib": installed.lib(tree),
-                "imds": f"{files_served().url.removesuffix('/latest')}{tree}/latest",
                 "attach": tree / "bin/cloudtop-attach",
                 "deadline": 300,
                 **settings,
@@ -156,11 +153,6 @@ class Volume(Boot):
         self.stub("cloudtop-attach", f'exec {shlex.join(words)} "$@"')
         self.host_keys("first")
         (tree / "cloud-instance").write_text("i-me\n")
-
-    def silence(self, silent: bool = True) -> None:
-        """From now on the metadata service hangs up; or it answers again."""
-        places = [self.tree / "imds", self.tree / "imds.silent"]
-        places[not silent].rename(places[silent])
 
     def host_keys(self, text: str) -> None:
         for kind in ("ed25519", "rsa"):

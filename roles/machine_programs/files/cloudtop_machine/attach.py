@@ -16,7 +16,7 @@ import time
 
 from cloudtop_machine import config, proc, status_file
 from cloudtop_machine.ec2 import Ec2, Trouble
-from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
+from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ SETTINGS = {
     "endpoint": "",
     "deadline": "1200",
     "mount_point": "",
-    "imds": "http://169.254.169.254/latest",
+    "imds": SERVICE,
     "sys": "/sys",
     "proc": "/proc",
     "run": "/run/cloudtop",

@@ -15,7 +15,7 @@ import time
 
 from cloudtop_machine import config, proc, status_file
 from cloudtop_machine.ec2 import Ec2, Trouble
-from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
+from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
 # What the configuration says, and places that a test's configuration moves. ``patience`` is in
@@ -26,7 +26,7 @@ SETTINGS = {
     "mount_point": "",
     "endpoint": "",
     "patience": "600",
-    "imds": "http://169.254.169.254/latest",
+    "imds": SERVICE,
     "proc": "/proc",
     "run": "/run/cloudtop",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import time
 
+SERVICE = "http://169.254.169.254/latest"
 # How long a token is good for, in seconds; EC2 gives it for six hours at most
 TOKEN_SECONDS = 21600
 ANSWER_SECONDS = 2

@@ -19,7 +19,7 @@ import time
 
 from cloudtop_machine import config, lock, proc, status_file, times
 from cloudtop_machine.ec2 import Ec2, Trouble
-from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
+from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 from cloudtop_machine.reap_journal import words
 from cloudtop_machine.reap_journal.store import Entry, NotRoots, Store
 
@@ -28,7 +28,7 @@ CONFIG = "/etc/cloudtop/persistent-mount.conf"
 SETTINGS = {
     "mount_point": "",
     "endpoint": "",
-    "imds": "http://169.254.169.254/latest",
+    "imds": SERVICE,
     "proc": "/proc",
     "run": "/run/cloudtop",
     "motd": "/run/motd.d",
