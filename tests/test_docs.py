@@ -41,6 +41,10 @@ BANNED = re.compile(
 )
 
 
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
 def code_of(page: Path) -> Iterator[str]:
     """The lines of the page's code blocks, and its inline code."""
     text = page.read_text()
@@ -72,7 +76,7 @@ def commands_of(page: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 COMMANDS = [
-    pytest.param(program, words, id=f"{page.stem}: {program} {' '.join(words)}")
+    pytest.param(program, words, id=f"{name_of(page)}: {program} {' '.join(words)}")
     for page in PAGES
     for program, words in commands_of(page)
 ]
@@ -155,7 +159,7 @@ def known_settings() -> set[str]:
     return set(yaml.safe_load(settings_page.SETTINGS.read_text()))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_settings_of_a_page_exist(page: Path) -> None:
     assert set(SETTING.findall(page.read_text())) - known_settings() - PACKAGES == set()
 
@@ -205,10 +209,10 @@ def paths_of(page: Path) -> Iterator[str]:
 OWN = {"inventory/group_vars/all/settings_local.yml"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_paths_of_a_page_exist(page: Path) -> None:
     absent = sorted(set(paths_of(page)) - tracked() - OWN)
-    assert not absent, f"{page.name} names what is not there: {' '.join(absent)}"
+    assert not absent, f"{name_of(page)} names what is not there: {' '.join(absent)}"
 
 
 def anchors_of(page: Path) -> set[str]:
@@ -221,7 +225,7 @@ def links_of(page: Path) -> list[str]:
     return LINK.findall(FENCE.sub("", page.read_text()))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_of_a_page_resolve(page: Path) -> None:
     broken = []
     for link in links_of(page):
@@ -250,7 +254,7 @@ def test_the_readme_names_the_test_command_of_ci() -> None:
     assert f"`{command}`" in README.read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_is_in_plain_english(page: Path) -> None:
     prose = prose_of(page)
     assert [prose[match.start() - 30 : match.end() + 30] for match in BANNED.finditer(prose)] == []
