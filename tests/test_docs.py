@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import runner
+from cloudtop import command
 from tools import settings_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +84,10 @@ COMMANDS = [
 
 
 @cache
+def command_line() -> argparse.ArgumentParser:
+    return command.parser(runner.COMMANDS, "")
+
+
 def rehearsal_parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = importlib.import_module("localcloud.cli.main").parser()
     return parser
@@ -121,10 +126,10 @@ def test_a_command_of_a_page_exists(program: str, words: list[str]) -> None:
     elif program == "-m localcloud":
         parse(rehearsal_parser(), words)
     elif words[0] == "COMMAND":
-        for name in subcommands(runner.parser()):
-            parse(runner.parser(), [name, *words[1:]])
+        for name in subcommands(command_line()):
+            parse(command_line(), [name, *words[1:]])
     else:
-        parse(runner.parser(), words)
+        parse(command_line(), words)
 
 
 def test_commands_of_pages_are_found() -> None:
@@ -141,12 +146,12 @@ def test_commands_of_pages_are_found() -> None:
 )
 def test_refuses_a_command_that_does_not_exist(program: str, words: list[str]) -> None:
     with pytest.raises(AssertionError, match="refused"):
-        parse(runner.parser(), words)
+        parse(command_line(), words)
 
 
 def test_every_subcommand_is_in_the_manual() -> None:
     documented = {words[0] for _, words in commands_of(ROOT / "docs" / "using.md")}
-    assert subcommands(runner.parser()).keys() - documented == set()
+    assert subcommands(command_line()).keys() - documented == set()
 
 
 def test_every_control_of_the_rehearsal_cloud_is_in_its_page() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from tests.parts import installed
 from tests.parts.hostile_corpus import corpus
 from tests.parts.load import ROOT
 from tests.parts.saved import Machine, Tree
@@ -50,11 +51,10 @@ def test_the_journal_of_reaps(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     line = {"event": "back", "instance": text, "previous": "i-1", "why": text, "away_seconds": 9}
     (place / "reaps.jsonl").write_text(f"{json.dumps(line)}\n")
-    lib = ROOT / "roles/persistent_mount/files"
-    (tmp_path / "conf").write_text(f"mount_point='{tmp_path}/volume' lib='{lib}'\n")
+    (tmp_path / "conf").write_text(f"mount_point='{tmp_path}/volume'\n")
     shown = subprocess.run(
-        ["sh", str(lib / "cloudtop-reaps")],
-        env={"PATH": "/usr/bin:/bin", "CLOUDTOP_CONFIG": str(tmp_path / "conf")},
+        installed.argv(installed.program("cloudtop-reaps")),
+        env={**installed.environ(tmp_path), "CLOUDTOP_CONFIG": str(tmp_path / "conf")},
         capture_output=True,
         text=True,
         check=True,
