@@ -1,0 +1,142 @@
+"""The warm Python runs a program as one that has just been started would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import warm
+
+DEADLINE = 60
+PROGRAMS = {
+    "arguments": "import sys; print(sys.argv[1:])",
+    "names": "import os; print(__name__, __file__, os.getcwd(), os.umask(0))",
+    "main": "import __main__; here = 3; print(__main__.here)",
+    "environment": "import os; print(sorted(os.environ.items()))",
+    "standard input": "import sys; print(sys.stdin.read()[::-1])",
+    "both outputs": "import sys; print('out'); print('ä', file=sys.stderr)",
+    "code": "import sys; sys.exit(7)",
+    "no code": "import sys; sys.exit()",
+    "text": "import sys; sys.exit('no luck')",
+    "signal": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "at its end": "import atexit; atexit.register(print, 'end'); print('begin')",
+    "thread": "import threading, time; threading.Timer(0.1, print, ['late']).start()",
+    "output closed": "import os; os.close(1)",
+    "path": "import sys; print(sys.path, sys.executable, sys.version, sys.flags)",
+    "no module of Ansible's": "import sys; print([x for x in sys.modules if 'ansible' in x])",
+    "not Python": "this is none",
+}
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Path]:
+    with warm.python() as interpreter:
+        yield interpreter
+
+
+def ended(interpreter: Path | str, *words: Path | str, **environ: str) -> tuple[int, bytes, bytes]:
+    done = subprocess.run(
+        [interpreter, *words],
+        input=b"some text",
+        capture_output=True,
+        env={**os.environ, **environ},
+        umask=0o027,
+        timeout=DEADLINE,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_ends_and_says_as_with_a_new_interpreter(
+    python: Path, tmp_path: Path, name: str
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAMS[name])
+    own = ended(sys.executable, script, "one", "two words", OWN="1")
+    assert ended(python, script, "one", "two words", OWN="1") == own
+
+
+def test_exception_is_shown_with_its_lines(python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("def broken():\n    return 1 / 0\nbroken()\n")
+    code, output, errors = ended(python, script)
+    assert (code, output) == (1, b"")
+    assert errors.endswith(b"ZeroDivisionError: division by zero\n")
+    assert b'program.py", line 2, in broken' in errors
+
+
+def test_program_comes_through_standard_input(python: Path) -> None:
+    text = b"import sys; print(sys.argv, sys.path[0], __name__); sys.exit(4)"
+    outcomes = [
+        subprocess.run([each], input=text, capture_output=True, timeout=DEADLINE, check=False)
+        for each in (python, sys.executable)
+    ]
+    assert outcomes[0].returncode == outcomes[1].returncode == 4
+    assert outcomes[0].stdout == outcomes[1].stdout
+
+
+@pytest.mark.parametrize("words", [("-c", "print(__name__)"), ("-m", "this")])
+def test_options_are_for_a_real_interpreter(python: Path, words: tuple[str, str]) -> None:
+    assert ended(python, *words) == ended(sys.executable, *words)
+
+
+def test_what_decides_how_python_starts_is_obeyed(python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import sys; print(sys.flags.optimize, sys.path)")
+    own = {"PYTHONOPTIMIZE": "1", "PYTHONPATH": str(tmp_path)}
+    assert ended(python, script, **own) == ended(sys.executable, script, **own)
+
+
+def test_random_numbers_are_not_those_of_another_program(python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import random, uuid; print(random.random(), uuid.uuid4())")
+    assert len({ended(python, script)[1] for _ in range(3)}) == 3
+
+
+def test_package_is_read_anew_each_time(python: Path, tmp_path: Path) -> None:
+    package = tmp_path / "a_payload.zip"
+    script = tmp_path / "program.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(package)!r})\nfrom some import part")
+    for text in ("first", "second", "first"):
+        with zipfile.ZipFile(package, "w") as file:
+            file.writestr("some/__init__.py", "")
+            file.writestr("some/part.py", f"print({text!r}, __file__)")
+        spoken = f"{text} {package}/some/part.py\n".encode()
+        assert ended(python, script) == (0, spoken, b"")
+
+
+def test_program_dies_with_what_started_it(python: Path, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
+    with subprocess.Popen([python, script], stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout
+        program = os.pidfd_open(int(launcher.stdout.readline()))
+        launcher.send_signal(signal.SIGKILL)
+        # The pipe ends when nobody can write to it any more
+        assert launcher.stdout.read() == ""
+    os.close(program)
+
+
+def test_program_of_a_launcher_is_noted(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(warm.VARIABLE, str(python))
+    script = tmp_path / "program.py"
+    script.write_text("import os; print(os.getpid(), flush=True); input()")
+    argv = [python, script]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as launcher:
+        assert launcher.stdout
+        program = int(launcher.stdout.readline())
+        assert warm.programs(launcher.pid) == [program]
+        launcher.communicate("\n", timeout=DEADLINE)
+    assert warm.programs(launcher.pid) == []
