@@ -6,9 +6,12 @@ that play whole playbooks have few.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
+
+from tests import packing
 
 # By what `make test` says takes longest
 LONGEST = (
@@ -21,3 +24,10 @@ RANKS: Mapping[str, int] = {name: rank for rank, name in enumerate(LONGEST)}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: RANKS.get(item.path.stem, len(RANKS)))
+
+
+@pytest.fixture(scope="session")
+def packed_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """For the folders whose tests run whole playbooks, which is where it is asked for."""
+    with packing.kept(tmp_path_factory) as store:
+        yield store

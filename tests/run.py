@@ -1,7 +1,8 @@
 """Every check of the project, fast ones first, machines last; one line of totals at the end.
 
-The linters use one core each, so they run beside the first tests, and so do the roles' tests
-beside the machines, which leave nearly a core idle; each shows its output at its end.
+The linters use one core each, so they run beside the first tests. Whole playbooks run beside the
+machines, which leave half of the cores idle but are what takes longest: playbooks get the cores
+when machines do not need them. Each shows its output at its end.
 What failed is named once more just above the totals, as CI keeps little more than the end of a log.
 
 ``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
@@ -34,6 +35,8 @@ FAULTS, ROLES = "tests/faults", "tests/roles"
 # Those that take long are named at the end, as they are the first to be made shorter
 DURATIONS = ("--durations", "12", "--durations-min", "10")
 PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
+# While there is not enough for both, they get half of what a machine does, never nothing
+NICENESS = 3
 # Its borders would break Ansible's lines, in which the reason of a failure stands
 MOLECULE = ("molecule", "test", "--no-command-borders")
 # Characters of a failure's reason that are said again at the end: of a test, of another check
@@ -111,16 +114,11 @@ def fast_tests() -> Iterator[Check]:
     yield Check("pytest", (*PARALLEL, "-n", "2", *SLOW), pytest=True)
 
 
-def kill_tests() -> Iterator[Check]:
-    """What survives being killed, and what else goes wrong; this takes minutes."""
-    # One more than there are cores: these wait for EC2 a fifth of their time
-    ordered = (*PARALLEL, "-n", "3", "--no-loadscope-reorder")
-    yield Check("pytest, the faults", (*ordered, FAULTS), pytest=True)
-
-
-def role_tests() -> Iterator[Check]:
-    """The roles against EC2's API, one after the other; this takes minutes, too."""
-    yield Check("pytest, the roles", ("pytest", *DURATIONS, ROLES), pytest=True)
+def playbook_tests() -> Iterator[Check]:
+    """Whole playbooks against EC2's API, killed and broken ones among them; this takes minutes."""
+    ordered = (*PARALLEL, "-n", "2", "--no-loadscope-reorder")
+    argv = ("nice", "-n", str(NICENESS), *ordered, FAULTS, ROLES)
+    yield Check("pytest, whole playbooks", argv, pytest=True)
 
 
 def machine_checks() -> Iterator[Check]:
@@ -188,8 +186,7 @@ def run_fast(totals: Totals) -> bool:
 
 def run_long(totals: Totals) -> bool:
     """Everything that takes minutes; True when all passed."""
-    killed = run_all(kill_tests(), totals)
-    return run_beside(machine_checks(), role_tests(), totals) and killed
+    return run_beside(machine_checks(), playbook_tests(), totals)
 
 
 def run_beside(checks: Iterator[Check], others: Iterator[Check], totals: Totals) -> bool:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import packing
-
 
 @pytest.fixture(scope="session", autouse=True)
-def packed_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with packing.kept(tmp_path_factory) as store:
-        yield store
+def quick_playbooks(packed_modules: Path) -> None:
+    """All playbooks of this folder take what others have packed."""

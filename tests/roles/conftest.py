@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import packing
 from tests.cloud import fake_cloud
 from tests.roles.plays import Place
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packed_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with packing.kept(tmp_path_factory) as store:
-        yield store
+def quick_playbooks(packed_modules: Path) -> None:
+    """All playbooks of this folder take what others have packed."""
 
 
 @pytest.fixture(scope="module")
