@@ -6,10 +6,12 @@ that play whole playbooks have few.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from botocore import session
 
 from tests import packing
 
@@ -20,6 +22,9 @@ LONGEST = (
     "test_elastic_ip",
 )  # fmt: skip
 RANKS: Mapping[str, int] = {name: rank for rank, name in enumerate(LONGEST)}
+
+# The description of EC2 is two megabytes of JSON, which each session would read for itself
+session.create_loader = functools.cache(session.create_loader)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
