@@ -3,6 +3,8 @@
 # make test-fast   the checks that start no machine
 # make bench       measure; prints figures, asserts nothing (ARGS="--times 20": more reaps)
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
+# make lint        format, lint and types alone
+# make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
 
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
@@ -11,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-test provision test test-fast bench drill lock system-packages
+.PHONY: setup setup-test provision test test-fast lint fuzz bench drill lock system-packages
 
 provision: setup
 	$(BIN)/python runner.py provision $(ARGS)
@@ -26,6 +28,12 @@ test: setup-test
 
 test-fast: setup-test
 	$(BIN)/python -m tests.run --fast
+
+lint: setup-test
+	$(BIN)/python -m tests.run --lint
+
+fuzz: setup-test
+	$(BIN)/python -m tests.fuzz.saved_trees $(or $(ARGS),2000)
 
 bench: setup-test
 	$(BIN)/python -m tests.bench $(ARGS)

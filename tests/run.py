@@ -222,13 +222,15 @@ def count_tests(report: Path, totals: Totals) -> None:
 def main() -> int:
     """0 when every check passed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fast", action="store_true", help="start no machine")
+    few = parser.add_mutually_exclusive_group()
+    few.add_argument("--fast", action="store_true", help="start no machine")
+    few.add_argument("--lint", action="store_true", help="lint and types alone")
     options = parser.parse_args()
     totals = Totals()
-    good = run_fast(totals)
-    if good and not options.fast:
+    good = run_all(linters(), totals) if options.lint else run_fast(totals)
+    if good and not (options.fast or options.lint):
         good = run_long(totals)
-    elif not options.fast:
+    elif not (options.fast or options.lint):
         print("\nNo machine was started: mend the failures above first.")
     print("\n".join(["", *totals.failures, str(totals)]), flush=True)
     return 0 if good else 1

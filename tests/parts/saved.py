@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.org"))
 }
-# An address at which nobody answers
-REMOTE = "ssh://git@127.0.0.1:9"
+# Of a server elsewhere, by a transport that git does not have, so that nobody is asked
+REMOTE = "nowhere://git@git.example"
 
 
 class Machine:
@@ -44,9 +45,13 @@ class Machine:
             "user": os.getuid(),
             "lib": installed.lib(tree),
             "hooks": self.hooks,
-            **{name: tree / name for name in ("run", "proc", "tmp")},
+            **{name: tree / name for name in ("run", "proc", "tmp", "etc")},
         }
-        # Owners' homes are what getent says
+        # Owners' homes are what passwd says, or a directory service
+        (tree / "etc").mkdir()
+        (tree / "etc/passwd").write_text(
+            f"me:x:{os.getuid()}:{os.getgid()}:Me:{self.home}:/bin/sh\n"
+        )
         self.stub("getent", f'echo "me:x:$2:$(id -g):Me:{self.home}:/bin/sh"')
         for name in ("wall", "systemctl", "umount", "mount", "sync"):
             self.stub(name, f'echo "{name} $*" >>"$TREE/log"')
@@ -117,6 +122,27 @@ class Machine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def hand_over(self, place: Path) -> None:
+        """Root reads everything: to root it becomes somebody else's, whose uid is 4711."""
+        if os.geteuid() == 0:
+            (self.tree / "etc/passwd").write_text(f"they:x:4711:4711:They:{self.home}:/bin/sh\n")
+            for each in (place, *place.rglob("*")):
+                os.chown(each, 4711, 4711, follow_symlinks=False)
+            for each in (self.tree, *self.tree.parents):
+                if each.owner() == "root" and len(each.parts) > 2:
+                    each.chmod(0o755)
+
+    @staticmethod
+    def close(place: Path) -> None:
+        """Its owner cannot read it."""
+        if os.geteuid() == 0:
+            os.chown(place, 0, 0)
+        place.chmod(0o700 if os.geteuid() == 0 else 0)
+
+    @staticmethod
+    def open(place: Path) -> None:
+        place.chmod(0o755)
+
     @property
     def journal(self) -> list[dict[str, Any]]:
         lines = (self.volume / ".cloudtop/reaps.jsonl").read_text().splitlines()
@@ -139,7 +165,9 @@ class Machine:
 
 
 class Tree:
-    """One git work tree with a commit in it."""
+    """One git work tree with a commit in it. ``options`` of git stand for a configuration."""
+
+    options: Sequence[str] = ()
 
     def __init__(self, place: Path, empty: bool = False) -> None:
         self.place = place
@@ -152,7 +180,7 @@ class Tree:
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
         return subprocess.run(
-            ["git", "-c", "protocol.file.allow=always", *words],
+            ["git", "-c", "protocol.file.allow=always", *self.options, *words],
             cwd=cwd or self.place,
             env={"PATH": "/usr/bin:/bin", "HOME": os.devnull, **IDENTITY},
             check=True,

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cloudtop_machine.saved_work.owner import NOGROUP, look_up
 
 from tests.parts.saved import Machine, Tree
 
@@ -99,18 +100,42 @@ def test_a_submodule_with_such_a_configuration_too(machine: Machine, tree: Tree)
 
 
 def test_everything_of_another_owner_is_done_as_that_owner(machine: Machine, tree: Tree) -> None:
+    """As root: with the number, groups and home of the owner, and nothing of root's."""
     tree.write("file", "changed\n")
-    # To the program it is another's tree than its own
-    machine.stub("id", "echo 4711")
-    machine.stub("setpriv", 'echo "setpriv $*" >>"$TREE/log"; shift 5; exec "$@"')
-    (found,) = machine.save()["trees"]
-    assert found["complete"] is True
-    calls = [line for line in machine.log if line.startswith("setpriv")]
-    expected = f"setpriv --reuid {os.getuid()} --regid 4711 --init-groups env -i PATH="
-    assert len(calls) == 3
-    for call in calls:
-        assert call.startswith(expected)
-        assert f"HOME={machine.home} LC_ALL=C sh " in call
+    uid, gid = (4711, 4712) if os.geteuid() == 0 else (os.getuid(), os.getgid())
+    (machine.tree / "etc/passwd").write_text(f"them:x:{uid}:{gid}:Them:{machine.home}:/bin/sh\n")
+    (machine.tree / "etc/group").write_text("a:x:4713:other,them\nb:x:4714:other\n")
+    for place in (tree.place, *tree.place.rglob("*")):
+        os.chown(place, uid, gid, follow_symlinks=False)
+    for place in (machine.tree, *machine.tree.parents):
+        if place.owner() == "root" and len(place.parts) > 2:
+            place.chmod(0o755)
+    log = machine.tree / "git"
+    log.touch()
+    log.chmod(0o666)
+    machine.stub(
+        "git", 'echo "$(id -u) $(id -G) $HOME $TERM" >>"$TREE/git"; exec /usr/bin/git "$@"'
+    )
+    (item,) = machine.save()["trees"]
+    assert item["complete"] is True
+    groups = f"{gid} 4713" if os.geteuid() == 0 else " ".join(map(str, os.getgroups()))
+    assert set(log.read_text().splitlines()) == {f"{uid} {groups} {machine.home} "}
+    place = machine.volume / ".cloudtop/saved/20260101T120000Z-i-0abc/project"
+    assert {each.stat().st_uid for each in (place, *place.rglob("*"))} == {uid}
+
+
+def test_a_users_number_without_a_user_gets_no_group_of_that_number(machine: Machine) -> None:
+    machine.stub("getent", "exit 2")
+    owner = look_up(999, str(machine.tree / "etc"))
+    assert (owner.uid, owner.gid, owner.groups) == (999, NOGROUP, ())
+
+
+def test_a_directory_service_that_does_not_answer_is_left(machine: Machine, tree: Tree) -> None:
+    tree.write("file", "changed\n")
+    (machine.tree / "etc/passwd").write_text("")
+    machine.stub("getent", "exec tail -f /dev/null")
+    (item,) = machine.save()["trees"]
+    assert item["complete"] is True
 
 
 def test_listed_paths_are_copied_and_come_back(machine: Machine) -> None:

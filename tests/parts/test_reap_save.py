@@ -171,7 +171,7 @@ def test_when_time_ends_what_is_there_can_be_restored(machine: Machine, tree: Tr
 def test_larger_files_are_shared_out_and_all_come_back(
     machine: Machine, tree: Tree, cpus: int
 ) -> None:
-    machine.stub("nproc", f"echo {cpus}")
+    machine.settings["cpus"] = cpus
     names = ["large", "other large\n", "-n", "deep/a", "deep/b", "run", "changed"]
     tree.write("changed", os.urandom(2 * MIB))
     tree.commit("a large one")
@@ -194,7 +194,7 @@ def test_larger_files_are_shared_out_and_all_come_back(
 
 
 def test_larger_files_that_can_not_be_bundled_cost_no_others(machine: Machine, tree: Tree) -> None:
-    machine.stub("nproc", "echo 3")
+    machine.settings["cpus"] = 3
     tree.write("file", "changed\n")
     for name in ("a", "b", "c"):
         tree.write(name, os.urandom(2 * MIB))
@@ -215,7 +215,7 @@ def test_larger_files_that_can_not_be_shared_out_are_not_called_saved(
     machine: Machine, tree: Tree
 ) -> None:
     tree.write("large", os.urandom(2 * MIB))
-    machine.stub("split", "exit 1")
+    machine.stub("git", 'case "$*" in *refs/saved/share/*) exit 1 ;; esac; exec /usr/bin/git "$@"')
     (found,) = machine.save()["trees"]
     assert (found["complete"], found["trouble"]) == (
         False, "its larger files could not all be saved",

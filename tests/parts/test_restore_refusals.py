@@ -165,6 +165,16 @@ def test_names_a_bundle_that_it_cannot_read(machine: Machine, tree: Tree, damage
     assert list(machine.array.iterdir()) == []
 
 
+def test_one_that_is_damaged_costs_no_other(machine: Machine, tree: Tree) -> None:
+    other = Tree(machine.array / "other")
+    machine.save(SECOND)
+    (machine.volume / f".cloudtop/saved/{SECOND}/other/modes").write_bytes(b"odd\tfile\0")
+    tree.lose()
+    other.lose()
+    refused(machine, "--all")
+    assert (tree.place / "untracked").read_text() == "new\n"
+
+
 def test_what_was_saved_in_part_is_said(machine: Machine, tree: Tree) -> None:
     item = machine.volume / f".cloudtop/saved/{FIRST}/project"
     (item / "complete").unlink()

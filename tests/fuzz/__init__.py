@@ -1,0 +1,1 @@
+"""Random worlds: a seed is printed, and the same seed makes the same world again."""
