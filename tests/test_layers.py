@@ -19,7 +19,7 @@ Rows = tuple[tuple[str, ...], ...]
 LAYERS: dict[str, Rows] = {
     "": (
         ("tests",),
-        ("runner",),
+        ("runner", "tools"),
         ("cloudtop", "localcloud", "library", "roles"),
         ("module_utils", "spotprices"),
     ),

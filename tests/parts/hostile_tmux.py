@@ -76,10 +76,22 @@ class Tmux:
         """Whether no command has made ``marker``, once one that is begun after it has run."""
         later = marker.with_name(f"{marker.name}.later")
         self.ask("run-shell", "true")
-        self.ask("display-message", f"#(touch {later})")
-        await_true(later.exists)
+        self.run_format(f"touch {later}", later)
         later.unlink()
         return not marker.exists()
+
+    def run_format(self, command: str, marker: Path) -> None:
+        """Have a format run a command that makes ``marker``.
+
+        tmux ends the jobs of a client's formats when that client goes (format_lost_client), and
+        the one that shows a message goes at once: so it may take several.
+        """
+
+        def shown() -> bool:
+            self.ask("display-message", f"#({command})")
+            return marker.exists()
+
+        await_true(shown)
 
     def stop(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)

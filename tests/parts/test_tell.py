@@ -76,7 +76,7 @@ def test_a_real_tmux_shows_it_as_it_is_and_runs_nothing(tmp: Path, wall: Path) -
 
 def test_what_it_guards_against_is_real(tmp: Path) -> None:
     with hostile_tmux.tmux(tmp) as server, server.client(tmp / "screen"):
-        server.ask("display-message", f"#(touch {tmp / 'marker'})")
+        server.run_format(f"touch {tmp / 'marker'}", tmp / "marker")
         assert not server.ran_nothing(tmp / "marker")
 
 
