@@ -14,7 +14,7 @@ from typing import Any
 from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
 from cloudtop.playbooks import run, unreachable
@@ -40,7 +40,7 @@ class Context:
         """The cloudtop's directory on this computer."""
         return paths.state_directory(self.cloud.name, self.settings.name)
 
-    def find(self) -> Found:
+    def find(self) -> Resources:
         return ec2.find(aws.client(), self.settings.name, self.settings.owner)
 
 

@@ -39,8 +39,8 @@ def uncoloured(text: str) -> str:
     return _COLOUR.sub("", text)
 
 
-def _shown(found: re.Match[str]) -> str:
-    number = ord(found[0])
+def _shown(match: re.Match[str]) -> str:
+    number = ord(match[0])
     if number <= 0xFFFF:
         return f"\\u{number:04x}"
     # Two halves, as JSON has no other way

@@ -22,7 +22,7 @@ GONE_STATES = frozenset({"terminated", "shutting-down"})
 
 
 @dataclass(frozen=True)
-class Found:
+class Resources:
     """What EC2 knows of one cloudtop, as botocore returns it; None where there is none."""
 
     request: dict[str, Any] | None
@@ -40,7 +40,7 @@ def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
     ]
 
 
-def find(ec2: Any, name: str, owner: str) -> Found:
+def find(ec2: Any, name: str, owner: str) -> Resources:
     """The live request, its instance, the volume and the Elastic IP of a cloudtop.
 
     Raises CloudtopError where there are two live requests or two volumes.
@@ -66,7 +66,7 @@ def find(ec2: Any, name: str, owner: str) -> Found:
     volume = _only(volumes, "VolumeId", "persistent volumes", name)
     instance = instance_of(ec2, request["SpotInstanceRequestId"]) if request else None
     address = address_of(ec2, filters)
-    return Found(request=request, instance=instance, volume=volume, address=address)
+    return Resources(request=request, instance=instance, volume=volume, address=address)
 
 
 def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
@@ -87,12 +87,12 @@ def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
     """
     with plain_errors():
         try:
-            found = ec2.describe_addresses(Filters=filters)["Addresses"]
+            addresses = ec2.describe_addresses(Filters=filters)["Addresses"]
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") not in DENIED:
                 raise
-            found = []
-    return max(found, key=lambda each: "InstanceId" in each, default=None)
+            addresses = []
+    return max(addresses, key=lambda each: "InstanceId" in each, default=None)
 
 
 def tags(resource: Any) -> dict[str, str]:
@@ -100,11 +100,11 @@ def tags(resource: Any) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
 
 
-def _only(found: list[Any], key: str, what: str, name: str) -> Any | None:
-    if len(found) > 1:
-        ids = ", ".join(sorted(each[key] for each in found))
+def _only(candidates: list[Any], key: str, what: str, name: str) -> Any | None:
+    if len(candidates) > 1:
+        ids = ", ".join(sorted(each[key] for each in candidates))
         raise CloudtopError(
-            f"The cloudtop {name!r} has {len(found)} {what}: {ids}. There may be one.",
+            f"The cloudtop {name!r} has {len(candidates)} {what}: {ids}. There may be one.",
             "Look at them in EC2 and remove the one that is not yours to keep",
         )
-    return found[0] if found else None
+    return candidates[0] if candidates else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,16 @@ class Image:
         return {key: getattr(self, key) for key in kept}
 
 
-def _image(found: Any, baked: bool) -> Image:
-    sizes = [each.get("Ebs", {}).get("VolumeSize", 0) for each in found["BlockDeviceMappings"]]
+def _image(description: Any, baked: bool) -> Image:
+    sizes = [
+        each.get("Ebs", {}).get("VolumeSize", 0) for each in description["BlockDeviceMappings"]
+    ]
     return Image(
-        id=found["ImageId"],
-        name=found.get("Name", ""),
-        created=found.get("CreationDate", ""),
+        id=description["ImageId"],
+        name=description.get("Name", ""),
+        created=description.get("CreationDate", ""),
         gib=sum(sizes),
-        state=found.get("State", ""),
+        state=description.get("State", ""),
         baked=baked,
     )
 
@@ -45,19 +47,19 @@ def _image(found: Any, baked: bool) -> Image:
 def baked(client: Any, name: str, owner: str) -> list[Image]:
     """The cloudtop's own images that can be launched, newest first."""
     with plain_errors():
-        found = client.describe_images(Owners=["self"], Filters=ec2.tag_filters(name, owner))
+        answer = client.describe_images(Owners=["self"], Filters=ec2.tag_filters(name, owner))
     mine = {"cloudtop:name": name, "cloudtop:owner": owner}
     images = [
-        _image(each, True) for each in found["Images"] if mine.items() <= ec2.tags(each).items()
+        _image(each, True) for each in answer["Images"] if mine.items() <= ec2.tags(each).items()
     ]
     usable = [each for each in images if each.state == "available"]
     return sorted(usable, key=lambda each: each.created, reverse=True)
 
 
-def pinned(client: Any, found: Found, own: list[Image]) -> Image | None:
+def pinned(client: Any, resources: Resources, own: list[Image]) -> Image | None:
     """The image that the live request launches from; its state is ``gone`` where EC2 has it
     no more, None where there is no request."""
-    ident = ((found.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    ident = ((resources.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
     if not ident:
         return None
     for each in own:

@@ -58,10 +58,10 @@ def similar(client: Any, wanted: str) -> list[str]:
     """Names of types that the wanted one may have meant, the likeliest first."""
     family = wanted.partition(".")[0]
     with plain_errors():
-        found = client.describe_instance_types(
+        infos = client.describe_instance_types(
             Filters=[{"Name": "instance-type", "Values": [f"{family[:2]}*"]}]
         )["InstanceTypes"]
-    return difflib.get_close_matches(wanted, [each["InstanceType"] for each in found], n=3)
+    return difflib.get_close_matches(wanted, [each["InstanceType"] for each in infos], n=3)
 
 
 def architecture(client: Any, settings: Settings) -> str:
@@ -89,14 +89,14 @@ def fulfilling(client: Any, wish: Wish, processor: str) -> tuple[list[str], int]
     with plain_errors():
         pages = client.get_paginator("describe_instance_types").paginate(Filters=filters)
         every = [info for page in pages for info in page["InstanceTypes"]]
-    found = sorted(
+    matches = sorted(
         (info["VCpuInfo"]["DefaultVCpus"], info["MemoryInfo"]["SizeInMiB"], info["InstanceType"])
         for info in every
         if wish.fulfilled(info)
     )
-    if not found:
+    if not matches:
         raise CloudtopError(
             f"No type of this region has {wish} (current, spot, {processor}).",
             "Wish for less: --vcpus N --memory GIB --disks N",
         )
-    return [name for _, _, name in found[:MOST]], len(found)
+    return [name for _, _, name in matches[:MOST]], len(matches)

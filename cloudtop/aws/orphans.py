@@ -87,11 +87,11 @@ def look(client: Any, owner: str) -> World:
 
     def pages(call: str, key: str, **asked: Any) -> list[Any]:
         with plain_errors():
-            found = client.get_paginator(call).paginate(**asked)
-            return [each for page in found for each in page[key]]
+            answers = client.get_paginator(call).paginate(**asked)
+            return [each for page in answers for each in page[key]]
 
-    def ours(found: list[Any]) -> list[Any]:
-        return [each for each in found if _is_ours(each, owner)]
+    def ours(listed: list[Any]) -> list[Any]:
+        return [each for each in listed if _is_ours(each, owner)]
 
     requests = ours(pages("describe_spot_instance_requests", "SpotInstanceRequests", Filters=mine))
     reservations = pages("describe_instances", "Reservations", Filters=mine)
@@ -122,8 +122,8 @@ def look(client: Any, owner: str) -> World:
 
 def _is_ours(resource: Any, owner: str) -> bool:
     """Whether it carries both tags, letter by letter: an asterisk in a filter finds others."""
-    found = ec2.tags(resource)
-    return found.get("cloudtop:owner") == owner and bool(found.get("cloudtop:name"))
+    tags = ec2.tags(resource)
+    return tags.get("cloudtop:owner") == owner and bool(tags.get("cloudtop:name"))
 
 
 def sort_out(world: World) -> Left:
@@ -204,12 +204,12 @@ def _snapshots(world: World, names: set[str]) -> Iterator[Leftover]:
     """Those of images go with their images."""
     used = {disk.get("SnapshotId") for image in world.images for disk in _disks_of(image)}
     for each in world.snapshots:
-        found = ec2.tags(each)
-        role, gib = found.get("cloudtop:role"), each["VolumeSize"]
+        tags = ec2.tags(each)
+        role, gib = tags.get("cloudtop:role"), each["VolumeSize"]
         if each["SnapshotId"] in used or each["State"] == "pending":
             continue
         if role in ("copy", "image") or (role == "snapshot" and _name(each) not in names):
             kind = "snapshot" if role == "snapshot" else "part"
-            label = found.get("cloudtop:label", "")
+            label = tags.get("cloudtop:label", "")
             month = rates.snapshots(gib)
             yield Leftover(kind, each["SnapshotId"], _name(each), gib, month, label)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 
 
-def standing(found: Found) -> str:
+def standing(resources: Resources) -> str:
     """How the request and its instance are, without a full stop."""
-    request, instance = found.request, found.instance
+    request, instance = resources.request, resources.instance
     if request is None:
         return "there is no live request"
-    told = request.get("Status", {})
+    status = request.get("Status", {})
     machine = (
         f"{instance['InstanceId']} is {instance['State']['Name']}" if instance else "no machine"
     )
     return (
         f"the request {request['SpotInstanceRequestId']} is {request['State']}"
-        f" ({told.get('Code')}); {machine}"
+        f" ({status.get('Code')}); {machine}"
     )

@@ -29,11 +29,11 @@ class Schedule:
 
     def sentence(self, gib: int) -> str:
         """What it does and costs, for people; ``gib`` is the volume's size."""
-        told = sentence(self.hours, self.keep, gib)
+        words = sentence(self.hours, self.keep, gib)
         if self.state == "ENABLED":
-            return told
+            return words
         return (
-            f"NONE is taken, the policy {self.id} is {self.state}: {self.message}; wanted: {told}"
+            f"NONE is taken, the policy {self.id} is {self.state}: {self.message}; wanted: {words}"
         )
 
     def as_json(self, gib: int) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def find(client: Any, name: str, owner: str) -> Schedule | None:
     mine = {"cloudtop:name": name, "cloudtop:owner": owner}.items()
     with plain_errors():
         try:
-            found = client.get_lifecycle_policies()["Policies"]
+            policies = client.get_lifecycle_policies()["Policies"]
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") not in DENIED:
                 raise
             return None
-        ids = sorted(each["PolicyId"] for each in found if mine <= each.get("Tags", {}).items())
+        ids = sorted(each["PolicyId"] for each in policies if mine <= each.get("Tags", {}).items())
         if not ids:
             return None
         policy = client.get_lifecycle_policy(PolicyId=ids[0])["Policy"]

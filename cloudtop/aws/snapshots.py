@@ -50,7 +50,7 @@ class Snapshot:
 def of_cloudtop(client: Any, name: str, owner: str) -> list[Snapshot]:
     """The snapshots of the cloudtop's volume, newest first."""
     with plain_errors():
-        found = [
+        snapshots = [
             each
             for page in client.get_paginator("describe_snapshots").paginate(
                 OwnerIds=["self"], Filters=ec2.tag_filters(name, owner)
@@ -58,25 +58,25 @@ def of_cloudtop(client: Any, name: str, owner: str) -> list[Snapshot]:
             for each in page["Snapshots"]
         ]
     mine = {"cloudtop:name": name, "cloudtop:owner": owner, "cloudtop:role": ROLE}
-    ours = [each for each in found if mine.items() <= ec2.tags(each).items()]
+    ours = [each for each in snapshots if mine.items() <= ec2.tags(each).items()]
     return [_snapshot(each) for each in sorted(ours, key=_age, reverse=True)]
 
 
-def _age(found: Any) -> tuple[Any, str]:
-    return found["StartTime"], found["SnapshotId"]
+def _age(description: Any) -> tuple[Any, str]:
+    return description["StartTime"], description["SnapshotId"]
 
 
-def _snapshot(found: Any) -> Snapshot:
+def _snapshot(description: Any) -> Snapshot:
     return Snapshot(
-        id=found["SnapshotId"],
-        label=ec2.tags(found).get("cloudtop:label", ""),
-        volume=found["VolumeId"],
-        gib=found["VolumeSize"],
-        state=found["State"],
-        progress=found.get("Progress", ""),
-        begun=found["StartTime"].isoformat(timespec="seconds"),
-        encrypted=found["Encrypted"],
-        scheduled=snapshot_schedule.POLICY_TAG in ec2.tags(found),
+        id=description["SnapshotId"],
+        label=ec2.tags(description).get("cloudtop:label", ""),
+        volume=description["VolumeId"],
+        gib=description["VolumeSize"],
+        state=description["State"],
+        progress=description.get("Progress", ""),
+        begun=description["StartTime"].isoformat(timespec="seconds"),
+        encrypted=description["Encrypted"],
+        scheduled=snapshot_schedule.POLICY_TAG in ec2.tags(description),
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from cloudtop.aws import client as aws
 from cloudtop.aws import images
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
@@ -55,25 +55,25 @@ def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
     )
 
 
-def renewal(found: Found, own: list[images.Image], chosen: str) -> tuple[str, str] | None:
+def renewal(resources: Resources, own: list[images.Image], chosen: str) -> tuple[str, str] | None:
     """The live request's image and the one that it should launch from; None for no difference.
 
     ``chosen`` is the owner's own setting, which wins over what was baked.
     """
-    now = ((found.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    now = ((resources.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
     wanted = chosen or (own[0].id if own else "")
     return (now, wanted) if now and wanted and now != wanted else None
 
 
 @contextmanager
-def renewing(context: Context, found: Found) -> Iterator[dict[str, bool]]:
+def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]]:
     """Let a live request give way to one with the wanted image, if the setting or somebody says so.
 
     Inside, the machine is ready for its end; gives the extra variables of the run. If nobody is
     there to be asked, the request stays, and the role says so.
     """
     settings = context.settings
-    change = renewal(found, images_of(context), settings.image)
+    change = renewal(resources, images_of(context), settings.image)
     if change is None:
         yield {}
         return
@@ -86,7 +86,7 @@ def renewing(context: Context, found: Found) -> Iterator[dict[str, bool]]:
     if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
         yield {}
         return
-    with save_work.ending(context, [found.instance], found.volume):
+    with save_work.ending(context, [resources.instance], resources.volume):
         yield {"cloudtop_renew": True}
 
 

@@ -67,7 +67,7 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
 
     Raises CloudtopError where the prices of none span any time.
     """
-    found = []
+    replays = []
     for (kind, zone), series in source.table.items():
         start, end = source.window(series)
         if end <= start:
@@ -77,22 +77,22 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
         wanted = backtest.candidates(series, start, end, named)
         outcomes = backtest.replay(series, start, end, wanted)
         cheapest = backtest.cheapest(outcomes, availability)
-        found.append(Replay(kind, zone, outcomes, cheapest, on_demand))
-    if not found:
+        replays.append(Replay(kind, zone, outcomes, cheapest, on_demand))
+    if not replays:
         raise CloudtopError(
             f"The history of {source.place} is one moment long, and nothing can be said of bids.",
             "Look at more of it: --days 30, or another --history FILE",
         )
     volume, root = settings.volume_size, settings.root_size
-    return sorted(found, key=lambda one: (one.recommended.month(volume, root), one.zone))
+    return sorted(replays, key=lambda one: (one.recommended.month(volume, root), one.zone))
 
 
-def shown(found: Replay, bid: float) -> list[Outcome]:
+def shown(market: Replay, bid: float) -> list[Outcome]:
     """Those with a name, and some between them that differ most in time away."""
-    first, last = found.outcomes[0], found.outcomes[-1]
-    named = {first.bid, found.recommended.bid, bid, found.on_demand, last.bid}
+    first, last = market.outcomes[0], market.outcomes[-1]
+    named = {first.bid, market.recommended.bid, bid, market.on_demand, last.bid}
     spread: list[Outcome] = []
-    for one in found.outcomes:
+    for one in market.outcomes:
         if one.bid in named or one.away <= spread[-1].away - (first.away - last.away) / SHOWN:
             spread.append(one)
     return spread
@@ -115,15 +115,15 @@ def _source(options: Namespace, settings: Settings) -> Source:
 
 
 def _show(
-    out: Console, found: Replay, source: Source, settings: Settings, availability: float
+    out: Console, market: Replay, source: Source, settings: Settings, availability: float
 ) -> None:
-    out.print(Text(f"{found.type} in {found.zone}, {source.span}", style="bold"))
+    out.print(Text(f"{market.type} in {market.zone}, {source.span}", style="bold"))
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     heads = ("bid", "runs", "reaps", "longest away", "away in all", "paid/h", "$/month", "")
     for head in heads:
         table.add_column(head, justify="left" if not head else "right", no_wrap=True)
-    for one in shown(found, settings.bid):
-        recommended = one is found.recommended
+    for one in shown(market, settings.bid):
+        recommended = one is market.recommended
         table.add_row(
             f"{one.bid:.4f}",
             _percent(one),
@@ -132,11 +132,11 @@ def _show(
             reap_journal.span(int(one.away)) if one.away else "-",
             price_table.dollars(one.mean),
             price_table.month(one.month(settings.volume_size, settings.root_size)),
-            _name(one, found, settings.bid),
+            _name(one, market, settings.bid),
             style="green" if recommended else None,
         )
     out.print(table)
-    enough = found.recommended
+    enough = market.recommended
     month = enough.month(settings.volume_size, settings.root_size)
     out.print(
         f"\n${enough.bid:g} an hour is the cheapest bid that ran {availability:g} % of the time:"
@@ -146,18 +146,18 @@ def _show(
         f"{settings.volume_size} GiB of volume, {settings.root_size} GiB of root disk and the"
         " public IPv4 address included."
     )
-    if found.on_demand and enough.bid > found.on_demand:
+    if market.on_demand and enough.bid > market.on_demand:
         out.print(
-            f"On demand the machine is ${found.on_demand:g} an hour, and nobody takes it away."
+            f"On demand the machine is ${market.on_demand:g} an hour, and nobody takes it away."
         )
     out.print(Text(f"On-demand: {source.on_demand.source}"), style="dim")
 
 
-def _name(one: Outcome, found: Replay, bid: float) -> str:
+def _name(one: Outcome, market: Replay, bid: float) -> str:
     names = {
-        "recommended": one is found.recommended,
+        "recommended": one is market.recommended,
         "your bid": one.bid == bid,
-        "on-demand": one.bid == found.on_demand,
+        "on-demand": one.bid == market.on_demand,
     }
     return ", ".join(name for name, fits in names.items() if fits)
 

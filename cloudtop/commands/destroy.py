@@ -9,7 +9,7 @@ from typing import Any
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import orphans, snapshot_schedule, snapshots
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.images import Image
 from cloudtop.aws.orphans import Leftover
 from cloudtop.aws.snapshot_schedule import Schedule
@@ -33,15 +33,15 @@ def run(context: Context) -> None:
             " A volume is deleted only for its own cloudtop's name.",
             f"To delete the data of {name!r} for good: --delete-volume {name}",
         )
-    found = context.find()
+    resources = context.find()
     taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
     timer = snapshot_schedule.find(aws.client("dlm"), name, context.settings.owner)
     machines = save_work.machines(context)
     own = images_of(context)
-    print(announcement(name, found, own, doomed is not None, taken, timer, machines=machines))
+    print(announcement(name, resources, own, doomed is not None, taken, timer, machines=machines))
     confirm(context.options.yes, "Go on?")
     # There is no volume to save to if it is deleted, too
-    with save_work.ending(context, machines if doomed is None else [], found.volume):
+    with save_work.ending(context, machines if doomed is None else [], resources.volume):
         run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
     left = context.find()
     if left.request or left.address or save_work.machines(context):
@@ -49,15 +49,15 @@ def run(context: Context) -> None:
             f"The cloudtop {name!r} is still there after its removal.",
             "Run it again: python runner.py destroy",
         )
-    if found.address:
-        print(f"\nThe Elastic IP {found.address['PublicIp']} is released.", end="")
+    if resources.address:
+        print(f"\nThe Elastic IP {resources.address['PublicIp']} is released.", end="")
     taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
     print("\n" + remains(name, left, images_of(context), taken, others(context)))
 
 
 def announcement(
     name: str,
-    found: Found,
+    resources: Resources,
     baked: list[Image],
     delete: bool,
     taken: Sequence[Snapshot] = (),
@@ -66,17 +66,17 @@ def announcement(
     machines: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """What a destroy removes and keeps, before anybody is asked."""
-    volume = found.volume
+    volume = resources.volume
     lines = [f"This removes, of the cloudtop {name!r}:"]
-    if found.request:
-        lines.append(f"  the spot request  {found.request['SpotInstanceRequestId']}")
+    if resources.request:
+        lines.append(f"  the spot request  {resources.request['SpotInstanceRequestId']}")
     lines += [
         f"  the machine       {each['InstanceId']}, with all on its own disks"
-        + ("" if same(each, found.instance) else "; its request has ended")
+        + ("" if same(each, resources.instance) else "; its request has ended")
         for each in machines
     ]
-    if found.address:
-        lines.append(f"  the Elastic IP    {found.address['PublicIp']}, which nobody gets back")
+    if resources.address:
+        lines.append(f"  the Elastic IP    {resources.address['PublicIp']}, which nobody gets back")
     if timer:
         lines.append(
             f"  the schedule      {timer.id}: no more snapshots every {timer.hours} h;"
@@ -113,7 +113,7 @@ def others(context: Context) -> list[Leftover]:
 
 def remains(
     name: str,
-    left: Found,
+    left: Resources,
     baked: list[Image],
     taken: Sequence[Snapshot] = (),
     more: Sequence[Leftover] = (),

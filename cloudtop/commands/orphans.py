@@ -95,13 +95,13 @@ def answer(question: str) -> str:
 
 
 def agreed(
-    found: Sequence[Leftover], yes: bool, named: Sequence[str], ask: Callable[[str], str]
+    leftovers: Sequence[Leftover], yes: bool, named: Sequence[str], ask: Callable[[str], str]
 ) -> list[Leftover]:
     """Ask for each kind. Data needs its cloudtop's name, typed or in ``named``; ``yes`` does
     not answer that."""
     doomed: list[Leftover] = []
     for key, kind in KINDS.items():
-        fits = [each for each in found if each.kind == key]
+        fits = [each for each in leftovers if each.kind == key]
         if not fits or not kind.deletable:
             continue
         if not kind.data:
@@ -121,8 +121,8 @@ def agreed(
     return doomed
 
 
-def _ids(found: Iterable[Leftover]) -> str:
-    return ", ".join(each.id for each in found)
+def _ids(leftovers: Iterable[Leftover]) -> str:
+    return ", ".join(each.id for each in leftovers)
 
 
 def as_json(left: Left) -> dict[str, object]:

@@ -12,7 +12,7 @@ from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws import instance_types, snapshot_schedule
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
@@ -34,7 +34,7 @@ HIBERNATION = (
 class Plan:
     """What a provision would find or make, and the worst month of it in dollars."""
 
-    found: Found
+    resources: Resources
     account: str
     vcpus: int
     memory_mib: int
@@ -50,7 +50,7 @@ class Plan:
 
     @property
     def makes_request(self) -> bool:
-        return self.found.request is None
+        return self.resources.request is None
 
 
 def check(settings: Settings, moves: bool = False) -> Plan:
@@ -75,8 +75,8 @@ def check(settings: Settings, moves: bool = False) -> Plan:
     info = infos[settings.instance_type]
     _same_processor(settings, infos)
     offered = {each: _offered(client, each) for each in settings.types}
-    found = ec2.find(client, settings.name, settings.owner)
-    zone = _zone(settings, None if moves and settings.zone else found.volume, offered)
+    resources = ec2.find(client, settings.name, settings.owner)
+    zone = _zone(settings, None if moves and settings.zone else resources.volume, offered)
     if settings.image:
         with plain_errors():
             client.describe_images(ImageIds=[settings.image])
@@ -90,11 +90,11 @@ def check(settings: Settings, moves: bool = False) -> Plan:
             )
     live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
-    notes += filter(None, [budget.note_on_request(settings, found.request), ended])
+    notes += filter(None, [budget.note_on_request(settings, resources.request), ended])
     if settings.interruption == "hibernate":
         notes.append(HIBERNATION)
     return Plan(
-        found=found,
+        resources=resources,
         account=account,
         vcpus=info["VCpuInfo"]["DefaultVCpus"],
         memory_mib=info["MemoryInfo"]["SizeInMiB"],

@@ -108,10 +108,10 @@ def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str
     client = aws.client()
     processor = instance_types.architecture(client, settings)
     wish = Wish(math.ceil(vcpus), memory, math.ceil(disks))
-    types, number_found = instance_types.fulfilling(client, wish, processor)
-    if number_found == len(types):
-        return types, f"{number_found} types have {wish}."
-    return types, f"{number_found} types have {wish}: the {len(types)} smallest are shown."
+    types, count = instance_types.fulfilling(client, wish, processor)
+    if count == len(types):
+        return types, f"{count} types have {wish}."
+    return types, f"{count} types have {wish}: the {len(types)} smallest are shown."
 
 
 def options(parser: argparse.ArgumentParser) -> None:

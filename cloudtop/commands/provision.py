@@ -21,7 +21,7 @@ def run(context: Context) -> None:
         print(f"WARNING: {warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
-    with bake.renewing(context, plan.found) as more:
+    with bake.renewing(context, plan.resources) as more:
         converge.run(context, more)
 
 

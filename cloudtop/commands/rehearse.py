@@ -23,9 +23,11 @@ def run(context: Context) -> None:
         )
     if not cloud.reap:
         clouds.take_away(cloud, "", ())
-    found = context.find()
-    login.need_target(settings, cloud, found)
-    need_behavior(context, (found.request or {}).get("InstanceInterruptionBehavior", "terminate"))
+    resources = context.find()
+    login.need_target(settings, cloud, resources)
+    need_behavior(
+        context, (resources.request or {}).get("InstanceInterruptionBehavior", "terminate")
+    )
     notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
     drill = Drill(
         look=context.find,

@@ -10,7 +10,7 @@ from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws import snapshots
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshots import Snapshot
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands import orphans
@@ -31,24 +31,24 @@ def run(context: Context) -> None:
     chosen = choose(
         snapshots.of_cloudtop(aws.client(), settings.name, settings.owner), options.snapshot
     )
-    found = context.find()
-    if found.volume and not options.again and is_done(found, chosen):
+    resources = context.find()
+    if resources.volume and not options.again and is_done(resources, chosen):
         print(
-            f"The volume {found.volume['VolumeId']} was made of {chosen.title} ({chosen.id}) and no"
-            " machine has it: nothing was changed.\n"
+            f"The volume {resources.volume['VolumeId']} was made of {chosen.title} ({chosen.id})"
+            " and no machine has it: nothing was changed.\n"
             f"To have it anew: python runner.py restore {chosen.title} --again\n"
             "To have a machine with it: python runner.py provision"
         )
         return
     doomed = save_work.machines(context)
-    print(announcement(settings.name, found, chosen, doomed))
+    print(announcement(settings.name, resources, chosen, doomed))
     confirm(options.yes, "Go on?")
     given = {"cloudtop_restore_from": chosen.id, "cloudtop_restore_again": options.again}
     *first, last = context.playbooks
-    save_work.check(context, doomed, found.volume)
+    save_work.check(context, doomed, resources.volume)
     # The new volume first: while it can't be had, the machine and the old one stay as they are
     run_playbooks(context, first, given)
-    with save_work.ending(context, doomed, found.volume):
+    with save_work.ending(context, doomed, resources.volume):
         run_playbooks(context, [last], given)
     print("\n" + outcome(context.find(), chosen))
 
@@ -73,18 +73,18 @@ def choose(known: list[Snapshot], wanted: str) -> Snapshot:
     return fits[0]
 
 
-def is_done(found: Found, chosen: Snapshot) -> bool:
+def is_done(resources: Resources, chosen: Snapshot) -> bool:
     """Whether the volume was made of that snapshot, and no machine has had it since."""
-    volume: Any = found.volume or {}
+    volume: Any = resources.volume or {}
     same = ec2.tags(volume).get("cloudtop:restored-from") == chosen.id
-    return same and not volume.get("Attachments") and found.request is None
+    return same and not volume.get("Attachments") and resources.request is None
 
 
 def announcement(
-    name: str, found: Found, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
+    name: str, resources: Resources, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
 ) -> str:
     """What a restore changes, keeps and costs, before anybody is asked."""
-    old: Any = found.volume
+    old: Any = resources.volume
     gib = max(chosen.gib, old["Size"] if old else 0)
     month = rates.worst_month(0, gib, 0).volume
     ident = "" if chosen.title == chosen.id else f"{chosen.id}, "
@@ -93,8 +93,10 @@ def announcement(
         f" {chosen.begun[:16].replace('T', ' ')} UTC):",
         f"  a new volume of {gib} GiB, ${month:.2f} a month on AWS",
     ]
-    if found.request:
-        lines.append(f"  the spot request {found.request['SpotInstanceRequestId']} is cancelled")
+    if resources.request:
+        lines.append(
+            f"  the spot request {resources.request['SpotInstanceRequestId']} is cancelled"
+        )
     lines += [
         f"  the machine {each['InstanceId']} is ended, with all on its own disks;"
         " unsaved work goes to the old volume first"
@@ -109,9 +111,9 @@ def announcement(
     return "\n".join(lines)
 
 
-def outcome(found: Found, chosen: Snapshot) -> str:
+def outcome(resources: Resources, chosen: Snapshot) -> str:
     """What there is now. Raises CloudtopError where that is not what was asked for."""
-    volume: Any = found.volume or {}
+    volume: Any = resources.volume or {}
     if ec2.tags(volume).get("cloudtop:restored-from") != chosen.id:
         raise CloudtopError(
             f"EC2 does not show a volume of {chosen.title} in the place of the old one.",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshots import (
     Snapshot,
     as_json,
@@ -44,14 +44,14 @@ def run(context: Context) -> None:
         print(render(settings.name, known))
 
 
-def settle(context: Context, found: Found) -> str:
+def settle(context: Context, resources: Resources) -> str:
     """Have a running machine write what it holds in memory; says how good the snapshot will be."""
-    holders = [each["InstanceId"] for each in (found.volume or {}).get("Attachments", [])]
+    holders = [each["InstanceId"] for each in (resources.volume or {}).get("Attachments", [])]
     if not holders:
         return "No machine has the volume: it is taken as it lies."
-    target = login.target_of(context.settings, context.cloud, found.instance)
+    target = login.target_of(context.settings, context.cloud, resources.instance)
     if target is not None:
-        login.pin_from_tag(target, found.volume)
+        login.pin_from_tag(target, resources.volume)
     command = f"sudo sync --file-system {shlex.quote(context.settings.persistent_mount)}"
     known = target is not None and target.known_hosts.exists()
     if target is None or not known or ssh.ask(target, command, SYNC_SECONDS) is None:

@@ -11,9 +11,9 @@ from cloudtop.machine import login, ssh
 
 def run(context: Context) -> None:
     """Become ssh, as ubuntu, with the pinned host key."""
-    words, found = context.options.command, context.find()
-    target = login.need_target(context.settings, context.cloud, found)
-    if note := login.without_volume(found):
+    words, resources = context.options.command, context.find()
+    target = login.need_target(context.settings, context.cloud, resources)
+    if note := login.without_volume(resources):
         print(note, file=sys.stderr, flush=True)
     ssh.log_in(target, words[1:] if words[:1] == ["--"] else words)
 

@@ -19,21 +19,24 @@ from cloudtop.money.journal_cache import journals
 
 def run(context: Context) -> None:
     """Print what is there, as text or as JSON."""
-    told = gathered(context)
-    print(json.dumps(told, indent=2) if context.options.json else summary.render(told))
+    report = gathered(context)
+    print(json.dumps(report, indent=2) if context.options.json else summary.render(report))
 
 
 def gathered(context: Context) -> dict[str, Any]:
     """Status of what is there now, the machine's own view with it."""
-    found, own = context.find(), bake.images_of(context)
+    resources, own = context.find(), bake.images_of(context)
     client = aws.client()
-    pinned = images.pinned(client, found, own)
+    pinned = images.pinned(client, resources, own)
     timer = snapshot_schedule.find(aws.client("dlm"), context.settings.name, context.settings.owner)
-    told = status.gather(context.settings, context.cloud, found, own, pinned, timer=timer)
+    report = status.gather(context.settings, context.cloud, resources, own, pinned, timer=timer)
     state = paths.state_directory(context.cloud.name, context.settings.name)
-    known = journals(state, found, (told["machine"] or {}).get("reaps"))
+    known = journals(state, resources, (report["machine"] or {}).get("reaps"))
     now = int(time.time())
-    return {**told, "money": bill_facts.money(lambda: client, context.settings, found, known, now)}
+    return {
+        **report,
+        "money": bill_facts.money(lambda: client, context.settings, resources, known, now),
+    }
 
 
 def options(parser: argparse.ArgumentParser) -> None:

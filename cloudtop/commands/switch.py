@@ -10,7 +10,7 @@ from typing import Any
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
 from cloudtop.errors import CloudtopError
@@ -47,9 +47,9 @@ def run(context: Context) -> None:
     if options.delete_old is not None:
         orphans.replaced_volumes(context, options.delete_old)
         return
-    found = context.find()
-    moving = None if found.volume else half_moved(aws.client(), settings)
-    if found.volume is None and moving is None:
+    resources = context.find()
+    moving = None if resources.volume else half_moved(aws.client(), settings)
+    if resources.volume is None and moving is None:
         raise CloudtopError(
             f"The cloudtop {settings.name!r} has no volume in {settings.region}, so there is"
             " nothing to switch.",
@@ -61,39 +61,39 @@ def run(context: Context) -> None:
             f"Bring it to its end: python runner.py switch --zone {moving}",
         )
     plan = preflight.check(settings, moves=True)
-    wanted_image = image(context, found)
+    wanted_image = image(context, resources)
     check_architecture(wanted_image, settings.instance_type)
-    changes = differences(settings, found, wanted_image)
+    changes = differences(settings, resources, wanted_image)
     prepare, move, *provision = context.playbooks
-    if found.request and not changes:
+    if resources.request and not changes:
         # A run that was cut off may have left the machine as it came
         print(f"The request of the cloudtop {settings.name!r} is as is wanted already.")
         converge.run(replace(context, playbooks=provision))
         return
     doomed = save_work.machines(context)
-    print(announcement(context, found, changes, doomed))
-    zone = to_zone(settings, found)
-    print(switch_cost.describe(settings, found, plan, zone, bool(wanted_image)))
+    print(announcement(context, resources, changes, doomed))
+    zone = to_zone(settings, resources)
+    print(switch_cost.describe(settings, resources, plan, zone, bool(wanted_image)))
     confirm(options.yes, "Go on?")
     # What takes long first: while the zone can't be had, the machine stays as it is
     if zone:
-        save_work.check(context, doomed, found.volume)
+        save_work.check(context, doomed, resources.volume)
         run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
-    with save_work.ending(context, doomed, found.volume):
+    with save_work.ending(context, doomed, resources.volume):
         if zone:
             run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
         converge.run(replace(context, playbooks=provision), {"cloudtop_switch": True})
-    if told := lasting(settings, load(), changes):
-        print(told)
+    if advice := lasting(settings, load(), changes):
+        print(advice)
 
 
-def to_zone(settings: Settings, found: Found) -> str:
+def to_zone(settings: Settings, resources: Resources) -> str:
     """The zone that the volume has to be taken to; empty where it is there."""
-    return "" if found.volume and zone_of(found) == settings.zone else settings.zone
+    return "" if resources.volume and zone_of(resources) == settings.zone else settings.zone
 
 
-def zone_of(found: Found) -> str:
-    return str((found.volume or {}).get("AvailabilityZone", ""))
+def zone_of(resources: Resources) -> str:
+    return str((resources.volume or {}).get("AvailabilityZone", ""))
 
 
 def half_moved(client: Any, settings: Settings) -> str | None:
@@ -109,7 +109,7 @@ def half_moved(client: Any, settings: Settings) -> str | None:
     return moved[0]["AvailabilityZone"] if moved else None
 
 
-def image(context: Context, found: Found) -> str:
+def image(context: Context, resources: Resources) -> str:
     """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
     names."""
     own = bake.images_of(context)
@@ -122,23 +122,23 @@ def check_architecture(ident: str, instance_type: str) -> None:
         return
     client = aws.client()
     with plain_errors():
-        (told,) = client.describe_images(ImageIds=[ident])["Images"]
+        (description,) = client.describe_images(ImageIds=[ident])["Images"]
         (kind,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
     able = kind["ProcessorInfo"]["SupportedArchitectures"]
-    if told["Architecture"] not in able:
+    if description["Architecture"] not in able:
         raise CloudtopError(
-            f"The image {ident} is for {told['Architecture']}, and {instance_type} runs"
+            f"The image {ident} is for {description['Architecture']}, and {instance_type} runs"
             f" {' and '.join(able)}.",
             "Try another type, or an image for it: --image AMI",
         )
 
 
-def differences(settings: Settings, found: Found, wanted_image: str) -> list[Change]:
+def differences(settings: Settings, resources: Resources, wanted_image: str) -> list[Change]:
     """What is to change of a live request and of the volume."""
-    asked: dict[str, Any] = found.request or {}
+    asked: dict[str, Any] = resources.request or {}
     spec = asked.get("LaunchSpecification", {})
-    pairs = [("zone", zone_of(found), settings.zone)] if settings.zone else []
-    if found.request:
+    pairs = [("zone", zone_of(resources), settings.zone)] if settings.zone else []
+    if resources.request:
         bid = float(asked.get("SpotPrice") or 0)
         pairs += [
             ("type", spec.get("InstanceType", ""), settings.instance_type),
@@ -155,16 +155,16 @@ def differences(settings: Settings, found: Found, wanted_image: str) -> list[Cha
 
 def announcement(
     context: Context,
-    found: Found,
+    resources: Resources,
     changes: list[Change],
     doomed: Sequence[Mapping[str, Any]],
 ) -> str:
     """What changes, what ends and what is kept, before anybody is asked."""
-    settings, volume = context.settings, found.volume
+    settings, volume = context.settings, resources.volume
     lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
     lines += [f"  {each.what:<12} {each.now or '?'} -> {each.wanted}" for each in changes]
-    if found.request:
-        lines.append(f"The spot request {found.request['SpotInstanceRequestId']} is cancelled.")
+    if resources.request:
+        lines.append(f"The spot request {resources.request['SpotInstanceRequestId']} is cancelled.")
     else:
         lines.append(
             f"It has no request: {settings.instance_type} is asked for at ${settings.bid:g}/h."
@@ -174,7 +174,7 @@ def announcement(
         " root disk; git work trees with work found nowhere else are saved to the volume first."
         for each in doomed
     ]
-    if volume and to_zone(settings, found):
+    if volume and to_zone(settings, resources):
         lines.append(
             f"What is on the volume {volume['VolumeId']} is copied to a new one in"
             f" {settings.zone}. The old one and a snapshot of it are kept."
@@ -194,8 +194,8 @@ def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
         for key in (SETTINGS[each.what] for each in changes)
         if getattr(wanted, key) != getattr(written, key) and (key != "zone" or written.zone)
     ]
-    told = "\nA later provision asks for the same with this in settings_local.yml:\n"
-    return told + "\n".join(lines) if lines else ""
+    heading = "\nA later provision asks for the same with this in settings_local.yml:\n"
+    return heading + "\n".join(lines) if lines else ""
 
 
 def options(parser: argparse.ArgumentParser) -> None:

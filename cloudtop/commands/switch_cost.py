@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.commands.preflight import Plan
 from cloudtop.errors import CloudtopError
 from cloudtop.prices import history
@@ -24,26 +24,28 @@ MINUTES_ZONE = 3
 SNAPSHOT_RATE = 100
 
 
-def describe(settings: Settings, found: Found, plan: Plan, to_zone: str, baked: bool) -> str:
+def describe(
+    settings: Settings, resources: Resources, plan: Plan, to_zone: str, baked: bool
+) -> str:
     """Dollars now and at worst, before and after, what the plan notes, and the minutes without
     a machine."""
-    lines = [*price_lines(settings, found, to_zone), worst_line(settings, found, plan)]
-    if to_zone and found.volume:
-        lines += kept_lines(settings, found.volume)
-    return "\n".join([*lines, *plan.notes, *time_lines(found, to_zone, baked)])
+    lines = [*price_lines(settings, resources, to_zone), worst_line(settings, resources, plan)]
+    if to_zone and resources.volume:
+        lines += kept_lines(settings, resources.volume)
+    return "\n".join([*lines, *plan.notes, *time_lines(resources, to_zone, baked)])
 
 
-def places(settings: Settings, found: Found, to_zone: str) -> list[tuple[str, str]]:
+def places(settings: Settings, resources: Resources, to_zone: str) -> list[tuple[str, str]]:
     """Type and zone as they are, where there is a request, and as they are wanted."""
-    zone = (found.volume or {}).get("AvailabilityZone", "")
-    spec = (found.request or {}).get("LaunchSpecification", {})
+    zone = (resources.volume or {}).get("AvailabilityZone", "")
+    spec = (resources.request or {}).get("LaunchSpecification", {})
     now = [(spec["InstanceType"], zone)] if "InstanceType" in spec else []
     return [*now, (settings.instance_type, to_zone or zone)]
 
 
-def price_lines(settings: Settings, found: Found, to_zone: str) -> list[str]:
+def price_lines(settings: Settings, resources: Resources, to_zone: str) -> list[str]:
     """The spot price before and after, with a warning where the bid is below it."""
-    wanted = places(settings, found, to_zone)
+    wanted = places(settings, resources, to_zone)
     now = time.time()
     client = aws.client()
     try:
@@ -56,29 +58,29 @@ def price_lines(settings: Settings, found: Found, to_zone: str) -> list[str]:
         )
     except CloudtopError as error:
         return [f"The price now is not known: {error.message}"]
-    return [told_prices(table, wanted, settings.bid, now)]
+    return [price_sentence(table, wanted, settings.bid, now)]
 
 
-def told_prices(table: Table, wanted: list[tuple[str, str]], bid: float, now: float) -> str:
+def price_sentence(table: Table, wanted: list[tuple[str, str]], bid: float, now: float) -> str:
     """The price of each place; the last one is where the machine will be."""
-    told = {place: history.price_at(table[place], now) for place in wanted if place in table}
+    prices = {place: history.price_at(table[place], now) for place in wanted if place in table}
     sentences = [
-        f"{kind} in {zone} ${told[kind, zone]:.4f}/h" if (kind, zone) in told
+        f"{kind} in {zone} ${prices[kind, zone]:.4f}/h" if (kind, zone) in prices
         else f"{kind} in {zone} unknown"
         for kind, zone in dict.fromkeys(wanted)
     ]  # fmt: skip
     text = f"The spot price now: {', '.join(sentences)}."
-    if told.get(wanted[-1], 0) > bid:
+    if prices.get(wanted[-1], 0) > bid:
         text += f" That is above the bid of ${bid:g}/h: no machine comes until it falls."
     return text
 
 
-def worst_line(settings: Settings, found: Found, plan: Plan) -> str:
+def worst_line(settings: Settings, resources: Resources, plan: Plan) -> str:
     """The worst month, before and after."""
     after = f"${plan.month.total:.2f} a month"
-    if not found.request:
+    if not resources.request:
         return f"At worst it costs {after}."
-    bid, volume = float(found.request.get("SpotPrice") or 0), found.volume or {}
+    bid, volume = float(resources.request.get("SpotPrice") or 0), resources.volume or {}
     before = rates.worst_month(
         bid,
         volume.get("Size", settings.volume_size),
@@ -99,17 +101,17 @@ def kept_lines(settings: Settings, volume: Any) -> list[str]:
     ]
 
 
-def time_lines(found: Found, to_zone: str, baked: bool) -> list[str]:
+def time_lines(resources: Resources, to_zone: str, baked: bool) -> list[str]:
     """How long it takes, and how long of that there is no machine."""
     minutes = (MINUTES_BAKED if baked else MINUTES_BASE) + (MINUTES_ZONE if to_zone else 0)
     image = "an image that was baked" if baked else "a plain image"
     lines = [f"About {minutes} minutes without a machine on AWS, with {image}."]
-    volume = found.volume
+    volume = resources.volume
     if to_zone and volume:
         copy = max(1, round(volume["Size"] * 1024 / SNAPSHOT_RATE / 60))
         lines.insert(
             0,
             f"Copying up to {volume['Size']} GiB: perhaps {copy} minutes on AWS, which promises"
-            + (" no rate; the machine works meanwhile." if found.instance else " no rate."),
+            + (" no rate; the machine works meanwhile." if resources.instance else " no rate."),
         )
     return lines

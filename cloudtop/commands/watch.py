@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context, lose_work_option
 from cloudtop.commands import bake, converge, power, status
 from cloudtop.errors import CloudtopError
@@ -35,7 +35,7 @@ def run(context: Context) -> None:
         every=every,
         once=context.options.once,
         holds=budget_holds(context, tell),
-        lacks=lambda found: instance_type_list.lacks(context.settings.types, found.request),
+        lacks=lambda resources: instance_type_list.lacks(context.settings.types, resources.request),
     ).run()
 
 
@@ -55,15 +55,15 @@ def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]
         return converge.run(context, {"cloudtop_renew": False})
 
 
-def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Found], bool]:
+def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Resources], bool]:
     """What a look at the budget decides: whether the machine was stopped."""
     settings = context.settings
     if not settings.monthly_budget:
-        return lambda found: False
+        return lambda resources: False
 
     def look() -> tuple[dict[str, Any], bool]:
-        told = status.gathered(context)
-        return told["money"], isinstance((told["machine"] or {}).get("reaps"), list)
+        report = status.gathered(context)
+        return report["money"], isinstance((report["machine"] or {}).get("reaps"), list)
 
     # The setting has said yes, and nobody may be there to be asked
     options = Namespace(**{**vars(context.options), "yes": True})

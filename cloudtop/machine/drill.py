@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudtop import paths
-from cloudtop.aws.find import GONE_STATES, Found
+from cloudtop.aws.find import GONE_STATES, Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.machine.drill_report import Before, Check, Report, checks, times_of
@@ -37,8 +37,8 @@ class Drill:
     whether the machine gets a notice to save work in. Times are POSIX seconds.
     """
 
-    look: Callable[[], Found]
-    target: Callable[[Found], ssh.Target | None]
+    look: Callable[[], Resources]
+    target: Callable[[Resources], ssh.Target | None]
     reap: Callable[[str], None]
     volume_path: str
     array_path: str
@@ -57,32 +57,32 @@ class Drill:
         self.tell(f"Reap {self.number}: {before.instance} was taken; waiting for the next.")
         watching = _Watching(self, report, before, began)
         try:
-            found = watching.until_ssh()
-            after = watching.until_ready(found)
+            resources = watching.until_ssh()
+            after = watching.until_ready(resources)
         except _TooLateError as late:
             report.checks.append(Check(late.awaited, False, f"not within {self.deadline:.0f} s"))
             return report
-        told = {**after.get("times", {}), **times_of(after.get("notice"))}
+        times = {**after.get("times", {}), **times_of(after.get("notice"))}
         report.seconds.update(
-            {mark: round(when - began, 1) for mark, when in told.items() if when and when >= began}
+            {mark: round(when - began, 1) for mark, when in times.items() if when and when >= began}
         )
         report.checks.extend(checks(before, self.look(), after, warned=self.warned))
         return report
 
     def _prepare(self) -> Before:
-        found = self.look()
-        machine = self.ask(found, "drill_before.sh", secrets.token_hex(4))
-        if found.request is None or machine is None:
+        resources = self.look()
+        machine = self.ask(resources, "drill_before.sh", secrets.token_hex(4))
+        if resources.request is None or machine is None:
             raise CloudtopError(
                 "There is no whole machine to take away: it does not answer over ssh, or its array,"
                 " its volume or docker are not there.",
                 "Try: python runner.py provision",
             )
-        return Before(found, machine)
+        return Before(resources, machine)
 
-    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
+    def ask(self, resources: Resources, script: str, *words: str) -> dict[str, Any] | None:
         """What a script of ours prints on the machine, as JSON; None where it can't be asked."""
-        target = self.target(found)
+        target = self.target(resources)
         if target is None:
             return None
         text = (paths.PROGRAMS / script).read_text()
@@ -109,12 +109,12 @@ class _Watching:
     before: Before
     began: float
 
-    def until_ssh(self) -> Found:
+    def until_ssh(self) -> Resources:
         """Until the next start of a machine answers on its ssh port."""
-        old = self.before.found.instance or {}
+        old = self.before.resources.instance or {}
         while True:
-            found = self._look("a machine that answers on its ssh port")
-            request, instance = found.request or {}, found.instance
+            resources = self._look("a machine that answers on its ssh port")
+            request, instance = resources.request or {}, resources.instance
             if request.get("State") != "active":
                 self._mark("request open")
             same = instance is not None and instance["InstanceId"] == old["InstanceId"]
@@ -126,26 +126,26 @@ class _Watching:
             if instance is not None and started and request.get("State") == "active":
                 self._mark("relaunched")
                 self.report.next_instance = instance["InstanceId"]
-                target = self.drill.target(found)
+                target = self.drill.target(resources)
                 if target and self._answers(target):
                     self._mark("ssh")
-                    return found
+                    return resources
 
-    def until_ready(self, found: Found) -> dict[str, Any]:
+    def until_ready(self, resources: Resources) -> dict[str, Any]:
         """Until the machine says that array, volume and docker are there."""
         while True:
             self._in_time("array, volume, docker and the journal's line of it")
             ident, since = self.before.machine["id"], str(int(self.began))
-            told = self.drill.ask(found, "drill_after.sh", ident, since, str(WAIT_SECONDS))
-            if told and told.get("ready"):
+            answer = self.drill.ask(resources, "drill_after.sh", ident, since, str(WAIT_SECONDS))
+            if answer and answer.get("ready"):
                 self._mark("ready")
-                return told
+                return answer
             time.sleep(POLL_SECONDS)
-            if told is None:
+            if answer is None:
                 # With an Elastic IP it is elsewhere once it holds the volume
-                found = self.drill.look()
+                resources = self.drill.look()
 
-    def _look(self, awaited: str) -> Found:
+    def _look(self, awaited: str) -> Resources:
         self._in_time(awaited)
         time.sleep(POLL_SECONDS)
         return self.drill.look()

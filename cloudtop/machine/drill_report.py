@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.foreign import plain
 
 # In the order in which they happen to a machine that is terminated with a notice
@@ -47,22 +47,22 @@ class Report:
 class Before:
     """What the machine and EC2 said before the reap."""
 
-    found: Found
+    resources: Resources
     machine: dict[str, Any]
 
     @property
     def instance(self) -> str:
-        return str((self.found.instance or {})["InstanceId"])
+        return str((self.resources.instance or {})["InstanceId"])
 
 
 def checks(
-    before: Before, found: Found, after: dict[str, Any], *, warned: bool = True
+    before: Before, resources: Resources, after: dict[str, Any], *, warned: bool = True
 ) -> list[Check]:
     """Everything that has to be as it was before the reap.
 
     That the machine could be asked at all proves its host key: ssh runs with the pinned one.
     """
-    old, new = before.found, found
+    old, new = before.resources, resources
     was = before.machine
 
     def same(name: str, one: object, other: object) -> Check:
@@ -104,9 +104,9 @@ def render(report: Report) -> str:
 
 def journal(back: Any, instance: str | None) -> Check:
     """The journal on the volume tells of the coming back of this very instance."""
-    told = back or {}
-    seen = f"{told.get('previous')} -> {told.get('instance')}, away {told.get('away_seconds')} s"
-    return Check("journal", bool(instance) and told.get("instance") == instance, seen)
+    entry = back or {}
+    seen = f"{entry.get('previous')} -> {entry.get('instance')}, away {entry.get('away_seconds')} s"
+    return Check("journal", bool(instance) and entry.get("instance") == instance, seen)
 
 
 def times_of(notice: Any) -> dict[str, float]:

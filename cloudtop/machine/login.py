@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudtop import paths
 from cloudtop.aws import find as ec2
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.settings.clouds import Cloud
@@ -44,27 +44,27 @@ def target_of(settings: Settings, cloud: Cloud, instance: Any) -> ssh.Target | N
     return ssh.Target(settings.name, address, cloud.ssh_port, settings.ssh_key, state)
 
 
-def need_target(settings: Settings, cloud: Cloud, found: Found) -> ssh.Target:
+def need_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.Target:
     """The machine to log in to, its pinned key at hand.
 
     On a computer that has never seen the cloudtop, the key comes from the volume's tag.
     Raises CloudtopError where there is no machine, with what EC2 says of it.
     """
-    target = target_of(settings, cloud, found.instance)
+    target = target_of(settings, cloud, resources.instance)
     if target is None:
-        told = (found.request or {}).get("Status", {}).get("Code")
-        hint = START if told == STOPPED_CODE else "python runner.py provision"
-        raise CloudtopError(_why_no_machine(settings, found), f"Try: {hint}")
-    pin_from_tag(target, found.volume)
+        code = (resources.request or {}).get("Status", {}).get("Code")
+        hint = START if code == STOPPED_CODE else "python runner.py provision"
+        raise CloudtopError(_why_no_machine(settings, resources), f"Try: {hint}")
+    pin_from_tag(target, resources.volume)
     return target
 
 
-def without_volume(found: Found) -> str:
+def without_volume(resources: Resources) -> str:
     """What to know before logging in to a machine that EC2 shows without its volume, or nothing.
 
     Its own host key is another than the volume's, at which OpenSSH cries out.
     """
-    instance, volume = found.instance or {}, found.volume
+    instance, volume = resources.instance or {}, resources.volume
     holders = [each["InstanceId"] for each in (volume or {}).get("Attachments", [])]
     if volume is None or instance.get("InstanceId") in holders:
         return ""
@@ -84,15 +84,15 @@ def pin_from_tag(target: ssh.Target, volume: Any) -> None:
         target.known_hosts.write_text(f"{target.alias} {key}\n")
 
 
-def _why_no_machine(settings: Settings, found: Found) -> str:
-    request = found.request
+def _why_no_machine(settings: Settings, resources: Resources) -> str:
+    request = resources.request
     if request is None:
         return f"There is no cloudtop {settings.name!r} of {settings.owner} in {settings.region}."
-    told = request.get("Status", {})
+    status = request.get("Status", {})
     return (
         f"The cloudtop {settings.name!r} has no running machine: its request"
         f" {request['SpotInstanceRequestId']} is {request['State']}"
-        f" ({told.get('Code')}: {told.get('Message')})."
+        f" ({status.get('Code')}: {status.get('Message')})."
     )
 
 
@@ -103,14 +103,14 @@ def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
     answer = ssh.ask(target, ASK_MACHINE)
     if answer is None:
         return None
-    told = {}
+    report = {}
     for line in answer.splitlines():
         name, _, text = line.partition(" ")
         try:
-            told[name.removesuffix(".json")] = json.loads(text)
+            report[name.removesuffix(".json")] = json.loads(text)
         except (ValueError, RecursionError):
-            told[name.removesuffix(".json")] = {"message": "its status file is not readable"}
-    return told
+            report[name.removesuffix(".json")] = {"message": "its status file is not readable"}
+    return report
 
 
 def pinned_differs(target: ssh.Target) -> bool:

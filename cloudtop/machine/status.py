@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws import images
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.images import Image
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.machine.login import (
@@ -25,7 +25,7 @@ from cloudtop.settings.settings import Settings
 def gather(
     settings: Settings,
     cloud: Cloud,
-    found: Found,
+    resources: Resources,
     baked: Sequence[Image] = (),
     pinned: Image | None = None,
     ask: bool = True,
@@ -38,7 +38,7 @@ def gather(
     request launches from; ``ask`` logs in to the machine for its own view; ``timer`` is the live
     schedule of snapshots. ``money`` is the ledger's to add.
     """
-    request, instance, volume = found.request, found.instance, found.volume
+    request, instance, volume = resources.request, resources.instance, resources.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
     size = volume["Size"] if volume else settings.volume_size
     kept = timer.keep if timer else settings.snapshots_kept

@@ -102,15 +102,15 @@ def _not_running(state: str, code: str) -> str:
     return ""
 
 
-def money(told: dict[str, Any]) -> list[tuple[str, str]]:
+def money(bill: dict[str, Any]) -> list[tuple[str, str]]:
     """The rows of the part ``money``; none where it is not known."""
-    if not told:
+    if not bill:
         return []
     rows = []
-    if told["bid"] is not None:
-        rows.append(("price", _price(told)))
-    spent, most = told["so_far"], "at most " if told["at_most"] else ""
-    hours = f" ({told['hours_run']:.1f} h)"
+    if bill["bid"] is not None:
+        rows.append(("price", _price(bill)))
+    spent, most = bill["so_far"], "at most " if bill["at_most"] else ""
+    hours = f" ({bill['hours_run']:.1f} h)"
     names = {"machine": "machine", "address": "address", "root": "root disk", "volume": "volume"}
     parts = [
         f"{name} ${spent[key]:.2f}{hours if key == 'machine' else ''}"
@@ -123,19 +123,19 @@ def money(told: dict[str, Any]) -> list[tuple[str, str]]:
             f"{most}${spent['total']:.2f} so far{': ' if parts else ''}{', '.join(parts)}",
         )
     )
-    rows += [("", f"at most: {why}") for why in told["at_most"]]
-    rows += [("", note) for note in told["notes"]]
-    projected, worst = told["projection"]["total"], told["worst"]["total"]
+    rows += [("", f"at most: {why}") for why in bill["at_most"]]
+    rows += [("", note) for note in bill["notes"]]
+    projected, worst = bill["projection"]["total"], bill["worst"]["total"]
     rows.append(("projected", f"{most}${projected:.2f} by the month's end, if all stays as it is"))
-    if told["bid"] is not None:
+    if bill["bid"] is not None:
         rows.append(("at worst", f"${worst:.2f} by then, if it runs from now on at the bid"))
-    if told["budget"]:
-        rows.append(("budget", _budget(told["budget"])))
+    if bill["budget"]:
+        rows.append(("budget", _budget(bill["budget"])))
     return rows
 
 
-def _price(told: dict[str, Any]) -> str:
-    price, bid = told["price"], told["bid"]
+def _price(bill: dict[str, Any]) -> str:
+    price, bid = bill["price"], bill["bid"]
     if price is None:
         return f"not known now, bid {dollars(bid)}/h"
     if price > bid:
@@ -144,10 +144,10 @@ def _price(told: dict[str, Any]) -> str:
     return f"{dollars(price)}/h now, bid {dollars(bid)} ({below})"
 
 
-def _budget(told: dict[str, Any]) -> str:
-    if not told["warning"]:
-        return f"${told['dollars']:.2f} a month, {told['percent']:g}% of it is gone"
-    return f"WARNING: {told['warning']}"
+def _budget(budget: dict[str, Any]) -> str:
+    if not budget["warning"]:
+        return f"${budget['dollars']:.2f} a month, {budget['percent']:g}% of it is gone"
+    return f"WARNING: {budget['warning']}"
 
 
 def dollars(amount: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.request_state import standing
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
@@ -48,13 +48,13 @@ class Watch:
     Where ``lacks`` says that another type may be had, the playbooks run without a machine, too.
     """
 
-    look: Callable[[], Found]
+    look: Callable[[], Resources]
     make_whole: Callable[[], Collection[str]]
     tell: Callable[[str], None]
     every: float = 15.0
     once: bool = False
-    holds: Callable[[Found], bool] = lambda found: False
-    lacks: Callable[[Found], bool] = lambda found: False
+    holds: Callable[[Resources], bool] = lambda resources: False
+    lacks: Callable[[Resources], bool] = lambda resources: False
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _whole: Launch | None = field(default=None, init=False)
@@ -66,12 +66,16 @@ class Watch:
     def run(self) -> None:
         """Watch. Raises CloudtopError where there is no request to wait for."""
         while True:
-            found = self._seen()
-            if found is not None and (self.holds(found) or self._step(found)) and self.once:
+            resources = self._seen()
+            if (
+                resources is not None
+                and (self.holds(resources) or self._step(resources))
+                and self.once
+            ):
                 return
             self.sleep(self.every)
 
-    def _seen(self) -> Found | None:
+    def _seen(self) -> Resources | None:
         """What EC2 shows; None where it can't be asked now, which a laptop's network may cause."""
         try:
             return self.look()
@@ -79,16 +83,16 @@ class Watch:
             self._say(f"EC2 could not be asked: {error.message}")
             return None
 
-    def _step(self, found: Found) -> bool:
+    def _step(self, resources: Resources) -> bool:
         """Do what the picture asks for; True once the running machine is whole."""
-        if found.request is None:
+        if resources.request is None:
             raise CloudtopError(
                 "There is no live request that could bring a machine back.",
                 "Make one: python runner.py provision",
             )
-        self._say(standing(found))
-        launch = Launch.of(found.instance)
-        if found.instance is None and self.lacks(found):
+        self._say(standing(resources))
+        launch = Launch.of(resources.instance)
+        if resources.instance is None and self.lacks(resources):
             launch = NO_LAUNCH
         elif launch is None or launch == self._whole:
             return launch is not None
@@ -100,7 +104,7 @@ class Watch:
         if launch != self._failed:
             self._pause = FIRST_PAUSE
         try:
-            made = self.make_whole()
+            hosts = self.make_whole()
         except CloudtopError as error:
             self._failed, self._not_before = launch, self.clock() + self._pause
             self.tell(
@@ -110,18 +114,18 @@ class Watch:
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
             return False
         self._failed = None
-        if launch.instance_id not in made:
-            return self._is_another(made)
+        if launch.instance_id not in hosts:
+            return self._is_another(hosts)
         return self._is_whole(launch)
 
-    def _is_another(self, made: Collection[str]) -> bool:
+    def _is_another(self, hosts: Collection[str]) -> bool:
         """The playbooks found another machine than the one they were run for; that may be whole."""
-        found = self._seen()
-        if found is None:
+        resources = self._seen()
+        if resources is None:
             return False
-        self._say(standing(found))
-        launch = Launch.of(found.instance)
-        return launch is not None and launch.instance_id in made and self._is_whole(launch)
+        self._say(standing(resources))
+        launch = Launch.of(resources.instance)
+        return launch is not None and launch.instance_id in hosts and self._is_whole(launch)
 
     def _is_whole(self, launch: Launch) -> bool:
         self._whole = launch

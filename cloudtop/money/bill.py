@@ -92,8 +92,8 @@ class Lines:
 
     def as_json(self) -> dict[str, float]:
         """In whole cents; the total is rounded once, so the lines may miss it by a cent."""
-        told = {each.name: round(getattr(self, each.name), 2) for each in fields(self)}
-        return {**told, "total": round(self.total, 2)}
+        cents = {each.name: round(getattr(self, each.name), 2) for each in fields(self)}
+        return {**cents, "total": round(self.total, 2)}
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _doubts(facts: Facts) -> Sequence[str]:
     return doubts
 
 
-def as_json(facts: Facts, made: Bill) -> dict[str, Any]:
+def as_json(facts: Facts, sums: Bill) -> dict[str, Any]:
     """As ``status --json`` prints it, but for the budget."""
     price, bid = facts.price, facts.bid
     return {
@@ -212,8 +212,8 @@ def as_json(facts: Facts, made: Bill) -> dict[str, Any]:
         "price": price,
         "bid": bid,
         "below_bid": None if price is None or bid is None else round(bid - price, 6),
-        "so_far": made.so_far.as_json(),
-        "projection": made.projection.as_json(),
-        "worst": made.worst.as_json(),
-        "at_most": list(made.at_most),
+        "so_far": sums.so_far.as_json(),
+        "projection": sums.projection.as_json(),
+        "worst": sums.worst.as_json(),
+        "at_most": list(sums.at_most),
     }

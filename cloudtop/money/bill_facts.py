@@ -8,7 +8,7 @@ from typing import Any
 from cloudtop import rates
 from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.money import bill, budget, earlier_machines
 from cloudtop.money.bill import Disk, Facts
@@ -28,7 +28,7 @@ SLACK = 60
 def money(
     client_factory: Callable[[], Any],
     settings: Settings,
-    found: Found,
+    resources: Resources,
     journals: Journals,
     now: int,
 ) -> dict[str, Any]:
@@ -37,11 +37,11 @@ def money(
     ``journals`` is what is known of the machine's times away; ``now`` is in seconds since 1970.
     What EC2 does not tell is said in ``notes``.
     """
-    facts, notes = gather(client_factory, settings, found, journals, now)
-    made = bill.bill(facts)
-    standing = budget.standing(settings, made.so_far.total, bool(made.at_most))
+    facts, notes = gather(client_factory, settings, resources, journals, now)
+    sums = bill.bill(facts)
+    standing = budget.standing(settings, sums.so_far.total, bool(sums.at_most))
     return {
-        **bill.as_json(facts, made),
+        **bill.as_json(facts, sums),
         "notes": notes,
         "budget": standing and standing.as_json(),
     }
@@ -50,19 +50,19 @@ def money(
 def gather(
     client_factory: Callable[[], Any],
     settings: Settings,
-    found: Found,
+    resources: Resources,
     journals: Journals,
     now: int,
 ) -> tuple[Facts, list[str]]:
     """The facts of a bill, and in sentences what could not be known."""
     client, month = client_factory(), month_of(now)
-    request, instance, volume = found.request, found.instance, found.volume
+    request, instance, volume = resources.request, resources.instance, resources.volume
     created, machine = _seconds(request, "CreateTime"), _machine(instance, now)
     notes = _clock_notes(now, created, machine)
     ran = earlier_machines.runs(now, created, journals.earlier)
     prices, snapshots = None, []
     try:
-        prices = _prices(client, found, month.start, now) if request else None
+        prices = _prices(client, resources, month.start, now) if request else None
     except CloudtopError as error:
         notes.append(f"the price is not known: {error.message}")
     try:
@@ -74,8 +74,8 @@ def gather(
         replaced = _replaced(client, settings)
     except CloudtopError as error:
         notes.append(f"volumes that were replaced are not in it: {error.message}")
-    made = _seconds(volume, "CreateTime")
-    notes += earlier_machines.notes(now, created, made, journals.earlier, ran)
+    volume_created = _seconds(volume, "CreateTime")
+    notes += earlier_machines.notes(now, created, volume_created, journals.earlier, ran)
     if not created and "cloudtop:formatted" in ec2.tags(volume or {}):
         notes.append("what its machines ran is not in it: only a machine can read their journal")
     return Facts(
@@ -90,7 +90,7 @@ def gather(
         volume=_disk(volume) if volume else None,
         snapshots=snapshots,
         replaced=replaced,
-        elastic=(made or 0) if found.address else None,
+        elastic=(volume_created or 0) if resources.address else None,
         earlier=ran,
         earlier_prices=_earlier_prices(client, ran, month.start, now),
     ), notes
@@ -123,9 +123,9 @@ def _clock_notes(now: int, created: int | None, machine: Machine | None) -> list
     return ["this computer's clock is behind EC2's, so what ran is not counted rightly"]
 
 
-def _prices(client: Any, found: Found, start: int, now: int) -> Prices:
+def _prices(client: Any, resources: Resources, start: int, now: int) -> Prices:
     """The prices of the machine's type and zone. Raises CloudtopError where there are none."""
-    instance, asked = found.instance, (found.request or {}).get("LaunchSpecification", {})
+    instance, asked = resources.instance, (resources.request or {}).get("LaunchSpecification", {})
     source = instance or asked
     kind = source.get("InstanceType", "")
     zone = source.get("Placement", {}).get("AvailabilityZone", "")

@@ -42,8 +42,10 @@ class Standing:
         if self.level == "fine":
             return ""
         # Rounded down, so that it says 100 only when it is spent
-        told = f"{'at most ' if self.at_most else ''}${self.spent:.2f}"
-        sum_up = f"{told} of this month's ${self.budget:.2f} is gone ({math.floor(self.percent)}%)"
+        amount = f"{'at most ' if self.at_most else ''}${self.spent:.2f}"
+        sum_up = (
+            f"{amount} of this month's ${self.budget:.2f} is gone ({math.floor(self.percent)}%)"
+        )
         return f"the budget is spent: {sum_up}" if self.level == "spent" else sum_up
 
     def as_json(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine.save_work import NotSaved
 from cloudtop.machine.watch import Launch
@@ -35,11 +35,11 @@ class BudgetWatch:
     _launch: Launch | None = field(default=None, init=False)
     _not_before: float = field(default=0.0, init=False)
     _held: bool = field(default=False, init=False)
-    _told: str = field(default="", init=False)
+    _kind: str = field(default="", init=False)
 
-    def holds(self, found: Found) -> bool:
+    def holds(self, resources: Resources) -> bool:
         """Whether the machine is to be left alone, as it was stopped or is to be."""
-        launch = Launch.of(found.instance)
+        launch = Launch.of(resources.instance)
         if launch is None:
             return False
         if launch != self._launch or self.clock() >= self._not_before:
@@ -85,6 +85,6 @@ class BudgetWatch:
 
     def _say(self, sentence: str, kind: str) -> None:
         """Tell it once for as long as it is of the same kind."""
-        if sentence and kind != self._told:
+        if sentence and kind != self._kind:
             self.tell(sentence)
-        self._told = kind
+        self._kind = kind

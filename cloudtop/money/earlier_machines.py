@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudtop.money.uptime import TOLD, Span, clipped, moment, month_of, returns
+from cloudtop.money.uptime import ENTRIES, Span, clipped, moment, month_of, returns
 
 # Seconds from making a volume to launching its first machine, at most
 FIRST_LAUNCH = 900
@@ -44,7 +44,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
     if created is None:
         return ()
     begin, end = month_of(now).start, min(created, now)
-    found: dict[Any, Run] = {}
+    by_launch: dict[Any, Run] = {}
     for entry in reversed(returns(journal) or []):
         run = _run(entry)
         if run is None:
@@ -53,16 +53,16 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
         rooted = [*clipped([run.rooted], begin, end), within][0]
         # A machine that was cut off while it wrote has the same return twice
         key = (str(entry.get("previous")), run.running[0])
-        found.setdefault(key, Run(run.place, within, rooted))
-    return tuple(run for run in found.values() if run.seconds)
+        by_launch.setdefault(key, Run(run.place, within, rooted))
+    return tuple(run for run in by_launch.values() if run.seconds)
 
 
 def notes(
-    now: int, created: int | None, made: int | None, journal: Any, ran: Sequence[Run]
+    now: int, created: int | None, volume_created: int | None, journal: Any, ran: Sequence[Run]
 ) -> Iterator[str]:
     """Why more may have run this month than is counted. ``made`` is when the volume was."""
     begin = month_of(now).start
-    if created is None or made is None:
+    if created is None or volume_created is None:
         return
     backs = returns(journal) or []
     known = min([created, *(run.running[0] for run in ran)])
@@ -70,8 +70,8 @@ def notes(
         _run(each) is None and (moment(each.get("time")) or known) > begin for each in backs
     )
     # A copy of a volume is younger than what the journal on it tells
-    cut = len(journal or []) >= TOLD and known > begin
-    if unread or cut or max(made + FIRST_LAUNCH, begin) < known:
+    cut = len(journal or []) >= ENTRIES and known > begin
+    if unread or cut or max(volume_created + FIRST_LAUNCH, begin) < known:
         yield (
             f"the machine is counted since {datetime.fromtimestamp(known, UTC):%Y-%m-%d %H:%M}"
             " UTC; what ran before is not known any more"

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 
 FILE = "journal.json"
 
@@ -24,25 +24,25 @@ class Journals(NamedTuple):
     earlier: Any
 
 
-def journals(directory: Path, found: Found, told: Any) -> Journals:
+def journals(directory: Path, resources: Resources, answer: Any) -> Journals:
     """What is known of the journal. ``told`` is the machine's answer, which is kept if it is one.
 
     Each launch adds to the journal at once, so that it is whole for as long as the same launch
     is the last. No clock is asked.
     """
-    if isinstance(told, list):
-        _keep(directory, {**_state(found), "journal": told})
-        return Journals(told, told)
-    kept, state = _kept(directory), _state(found)
+    if isinstance(answer, list):
+        _keep(directory, {**_state(resources), "journal": answer})
+        return Journals(answer, answer)
+    kept, state = _kept(directory), _state(resources)
     if kept is None or kept.get("request") != state["request"]:
         return Journals(None, None)
     same = state["launch"] is not None and kept.get("launch") == state["launch"]
     return Journals(kept["journal"] if same else None, kept["journal"])
 
 
-def _state(found: Found) -> dict[str, Any]:
+def _state(resources: Resources) -> dict[str, Any]:
     """Whose journal it is: the request's, as of this launch."""
-    request, instance = found.request or {}, found.instance
+    request, instance = resources.request or {}, resources.instance
     return {
         "request": request.get("SpotInstanceRequestId"),
         "launch": instance and [instance["InstanceId"], str(instance.get("LaunchTime"))],
@@ -60,7 +60,9 @@ def _keep(directory: Path, content: dict[str, Any]) -> None:
 
 def _kept(directory: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((directory / FILE).read_text())
+        content = json.loads((directory / FILE).read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("journal"), list) else None
+    return (
+        content if isinstance(content, dict) and isinstance(content.get("journal"), list) else None
+    )

@@ -16,7 +16,7 @@ from typing import Any
 Span = tuple[int, int]
 
 # The journal keeps so many entries, the newest (journal.sh)
-TOLD = 200
+ENTRIES = 200
 # Seconds within which a machine that can't be asked is taken for its request's first
 PROMPT = 600
 
@@ -133,8 +133,8 @@ def _doubts(
         within = [gone for gone, back in (away.span for away in aways) if back > begin]
         if within and min(within) <= begin:
             return
-        if len(journal) >= TOLD:
-            yield f"the journal of times away has the newest {TOLD} entries, and there were more"
+        if len(journal) >= ENTRIES:
+            yield f"the journal of times away has the newest {ENTRIES} entries, and there were more"
         elif begin == created:
             yield "the request may have waited for its first machine"
 

@@ -108,8 +108,8 @@ class Progress:
         # A loop's items are told one by one, its change once, at its end
         if self._step and result.get("changed") and not is_item:
             self._step.changed.append(data.get("task", ""))
-        told = data.get("task_action") in DEBUG_ACTIONS and "results" not in result
-        if self._step and told and result.get("msg"):
+        is_note = data.get("task_action") in DEBUG_ACTIONS and "results" not in result
+        if self._step and is_note and result.get("msg"):
             self._step.notes.append(str(result["msg"]))
 
     def _fail(self, data: Mapping[str, Any], unreachable: bool) -> None:

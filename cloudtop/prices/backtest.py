@@ -138,7 +138,7 @@ def _longest(
     """
     last_of, first_of = list(range(len(parts))), list(range(len(parts)))
     away = [False] * len(parts)
-    found: list[float] = []
+    lengths: list[float] = []
     longest, position = 0.0, len(parts) - 1
     for bid in reversed(bids):
         while position >= 0 and parts[cheap_first[position]][2] > bid:
@@ -151,5 +151,5 @@ def _longest(
             last_of[first], first_of[last] = last, first
             longest = max(longest, parts[last][1] - parts[first][0])
             position -= 1
-        found.append(longest)
-    return found[::-1]
+        lengths.append(longest)
+    return lengths[::-1]

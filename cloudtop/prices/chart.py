@@ -40,10 +40,10 @@ class Chart:
         """What the bid comes to in this window."""
         if self.end <= self.start:
             return f"{self.title}: one price only"
-        (found,) = backtest.replay(self.series, self.start, self.end, [self.bid])
-        taken = "no reap" if not found.reaps else f"{found.reaps} reaps"
-        taken = "1 reap" if found.reaps == 1 else taken
-        away = f", away {reap_journal.span(int(found.away))} in all" if found.away else ""
+        (outcome,) = backtest.replay(self.series, self.start, self.end, [self.bid])
+        taken = "no reap" if not outcome.reaps else f"{outcome.reaps} reaps"
+        taken = "1 reap" if outcome.reaps == 1 else taken
+        away = f", away {reap_journal.span(int(outcome.away))} in all" if outcome.away else ""
         return f"{self.title}, bid ${self.bid:g}: {taken}{away}"
 
     def limits(self) -> tuple[float, float]:

@@ -63,8 +63,8 @@ def _questions(
         return
     if zones is None:
         with plain_errors():
-            found = client.describe_availability_zones()["AvailabilityZones"]
-        zones = [zone["ZoneName"] for zone in found]
+            descriptions = client.describe_availability_zones()["AvailabilityZones"]
+        zones = [zone["ZoneName"] for zone in descriptions]
     yield from (
         {"InstanceTypes": [kind], "AvailabilityZone": zone} for kind in types for zone in zones
     )
@@ -78,13 +78,13 @@ def _answer(client: Any, question: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _table(entries: Iterable[dict[str, Any]]) -> Table:
     """EC2's entries come newest first, and may come twice."""
-    found: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    by_place: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     for entry in entries:
-        series = found[entry["InstanceType"], entry["AvailabilityZone"]]
+        series = by_place[entry["InstanceType"], entry["AvailabilityZone"]]
         series.setdefault(int(entry["Timestamp"].timestamp()), float(entry["SpotPrice"]))
     return {
         place: Prices(sorted(points), [points[time] for time in sorted(points)])
-        for place, points in sorted(found.items())
+        for place, points in sorted(by_place.items())
     }
 
 

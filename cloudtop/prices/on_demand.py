@@ -45,11 +45,11 @@ def ask(types: Sequence[str], region: str) -> OnDemand:
     """From the Price List API; where that can't be asked, from the dated table."""
     try:
         client = aws.client("pricing", ENDPOINT_REGION)
-        found = parallel.ask(lambda kind: _price(client, kind, region), types)
+        answers = parallel.ask(lambda kind: _price(client, kind, region), types)
     except (ClientError, BotoCoreError, CloudtopError) as error:
         table = of_table(types)
         return OnDemand(table.prices, f"{table.source} (Price List API: {_reason(error)})")
-    prices = {kind: price for kind, price in zip(types, found, strict=True) if price is not None}
+    prices = {kind: price for kind, price in zip(types, answers, strict=True) if price is not None}
     return OnDemand(prices, f"the Price List API, {region}")
 
 

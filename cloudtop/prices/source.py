@@ -132,11 +132,11 @@ def of_ec2(
 
 def _not_offered(client: Any, types: Sequence[str], where: str) -> CloudtopError:
     with plain_errors():
-        found = client.describe_instance_type_offerings(
+        offerings = client.describe_instance_type_offerings(
             LocationType="availability-zone",
             Filters=[{"Name": "instance-type", "Values": list(types)}],
         )["InstanceTypeOfferings"]
-    zones = sorted({each["Location"] for each in found})
+    zones = sorted({each["Location"] for each in offerings})
     return CloudtopError(
         f"EC2 has no spot price of {', '.join(types)} in {where}.",
         f"It is offered in: {', '.join(zones)}" if zones else "Try another type, or --region",

@@ -34,7 +34,10 @@ def read(first: str, further: Any) -> tuple[tuple[str, ...], str]:
 
 def lacks(types: Sequence[str], request: Any) -> bool:
     """Whether EC2 has no machine for a request, and another type could be asked for."""
-    told = request or {}
-    kind = told.get("LaunchSpecification", {}).get("InstanceType")
-    waits = told.get("State") == "open" and told.get("Status", {}).get("Code") in LACKING_CODES
+    spot_request = request or {}
+    kind = spot_request.get("LaunchSpecification", {}).get("InstanceType")
+    waits = (
+        spot_request.get("State") == "open"
+        and spot_request.get("Status", {}).get("Code") in LACKING_CODES
+    )
     return bool(waits and len(types) > 1 and kind in types)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 import runner
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.orphans import Left, Leftover
 from cloudtop.aws.snapshots import Snapshot
 from cloudtop.commands.orphans import render as render_orphans
@@ -137,9 +137,9 @@ def test_a_status_has_the_rows_that_it_has(text: str) -> None:
             **dict.fromkeys(("ephemeral-raid", "persistent-mount", "idle", "elastic-ip"), part),
             "reaps": [{"event": "back", "why": words, "last_seen": words}],
         }
-        known = status.gather(_settings(), clouds.load("rehearsal"), Found(None, None, None))
-        told = {**known, "owner": words, "machine": machine, "money": None}
-        return summary.render(told).splitlines()
+        known = status.gather(_settings(), clouds.load("rehearsal"), Resources(None, None, None))
+        report = {**known, "owner": words, "machine": machine, "money": None}
+        return summary.render(report).splitlines()
 
     shown = rows(text)
     assert len(shown) == len(rows("harmless"))
@@ -148,7 +148,7 @@ def test_a_status_has_the_rows_that_it_has(text: str) -> None:
 
 @pytest.mark.parametrize("part", [[], "x", 7, {"bytes": []}, {"message": {"a": 1}}])
 def test_a_status_file_of_another_form_is_no_traceback(part: object) -> None:
-    known = status.gather(_settings(), clouds.load("rehearsal"), Found(None, None, None))
+    known = status.gather(_settings(), clouds.load("rehearsal"), Resources(None, None, None))
     summary.render({**known, "machine": {"ephemeral-raid": part, "idle": part}, "money": None})
 
 

@@ -16,7 +16,7 @@ import pytest
 import runner
 from cloudtop import paths
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Command, Context, confirm, parser
 from cloudtop.commands import destroy
 from cloudtop.errors import CloudtopError
@@ -141,8 +141,8 @@ def test_destroy_refuses_volume_of_another_name() -> None:
         destroy.run(context(delete_volume="other"))
 
 
-def found(**parts: Any) -> Found:
-    return Found(**{"request": None, "instance": None, "volume": None, **parts})
+def resources(**parts: Any) -> Resources:
+    return Resources(**{"request": None, "instance": None, "volume": None, **parts})
 
 
 def test_ssh_without_machine_says_what_ec2_says(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_ssh_without_machine_says_what_ec2_says(tmp_path: Path) -> None:
         "Status": {"Code": "price-too-low", "Message": "Your price is too low."},
     }
     with pytest.raises(CloudtopError, match=r"sir-1 is open \(price-too-low: Your price") as no:
-        login.need_target(settings.load(), clouds.load("rehearsal"), found(request=request))
+        login.need_target(settings.load(), clouds.load("rehearsal"), resources(request=request))
     assert no.value.hint == "Try: python runner.py provision"
 
 
@@ -163,7 +163,7 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
     target = login.need_target(
         settings.load(),
         clouds.load("rehearsal"),
-        found(
+        resources(
             instance={"State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"},
             volume={"Tags": [{"Key": login.HOST_KEY_TAG, "Value": "ssh-ed25519 AAAA"}]},
         ),
@@ -172,9 +172,9 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
 
 
 def test_status_of_nothing_says_how_to_make_it() -> None:
-    told = status.gather(settings.load(), clouds.load("rehearsal"), found())
-    assert told["request"] is None
-    assert "provision makes one" in summary.render(told)
+    report = status.gather(settings.load(), clouds.load("rehearsal"), resources())
+    assert report["request"] is None
+    assert "provision makes one" in summary.render(report)
 
 
 def test_refuses_region_that_does_not_exist() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cloudtop.aws.find import Found, address_of, find
+from cloudtop.aws.find import Resources, address_of, find
 from cloudtop.commands import destroy
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import status, summary
@@ -17,7 +17,7 @@ from cloudtop.settings import clouds, settings
 from tests.cloud import client, fake_cloud
 from tests.roles.plays import tags_for
 
-NOTHING = Found(request=None, instance=None, volume=None)
+NOTHING = Resources(request=None, instance=None, volume=None)
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def ec2(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_ours_is_found_by_its_tags_and_announced_among_what_goes(ec2: Any) -> None:
-    made = ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "box"))
+    address = ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "box"))
     ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "other"))
-    found = find(ec2, "box", "alice")
-    assert found.address
-    assert found.address["AllocationId"] == made["AllocationId"]
+    resources = find(ec2, "box", "alice")
+    assert resources.address
+    assert resources.address["AllocationId"] == address["AllocationId"]
     assert find(ec2, "box", "bob").address is None
-    lines = destroy.announcement("box", found, [], False).splitlines()
-    assert lines[1] == f"  the Elastic IP    {made['PublicIp']}, which nobody gets back"
+    lines = destroy.announcement("box", resources, [], False).splitlines()
+    assert lines[1] == f"  the Elastic IP    {address['PublicIp']}, which nobody gets back"
 
 
 class Refusing:
@@ -57,10 +57,10 @@ def test_any_other_refusal_is_said() -> None:
 
 
 def test_status_shows_what_the_machine_says_of_it() -> None:
-    told = status.gather(settings.load(), clouds.load("rehearsal"), NOTHING)
-    said = "203.0.113.7 (eipalloc-1) is this machine's."
-    told["machine"] = {"elastic-ip": {"state": "associated", "message": said}}
-    assert f"  address      {said}" in summary.render(told).splitlines()
+    report = status.gather(settings.load(), clouds.load("rehearsal"), NOTHING)
+    message = "203.0.113.7 (eipalloc-1) is this machine's."
+    report["machine"] = {"elastic-ip": {"state": "associated", "message": message}}
+    assert f"  address      {message}" in summary.render(report).splitlines()
 
 
 def test_the_setting_is_true_or_false() -> None:

@@ -31,7 +31,7 @@ def facts(vcpus: int, gib: float, disks: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "enough"),
+    ("info", "enough"),
     [
         (facts(16, 60, 2), True),
         (facts(64, 500, 8), True),
@@ -41,24 +41,24 @@ def facts(vcpus: int, gib: float, disks: int) -> dict[str, Any]:
         (facts(16, 60, 0), False),
     ],
 )
-def test_a_wish_is_at_least_so_much_of_each(found: dict[str, Any], enough: bool) -> None:
-    assert Wish(16, 60, 2).fulfilled(found) is enough
-    assert Wish(0, 0, 0).fulfilled(found)
+def test_a_wish_is_at_least_so_much_of_each(info: dict[str, Any], enough: bool) -> None:
+    assert Wish(16, 60, 2).fulfilled(info) is enough
+    assert Wish(0, 0, 0).fulfilled(info)
 
 
 def test_every_page_is_looked_at_and_the_smallest_come_first(ec2: Any) -> None:
     types, number = instance_types.fulfilling(ec2, Wish(16, 60, 2), "x86_64")
     assert len(types) == MOST < number
     assert {"i3.4xlarge", "m5d.4xlarge"} <= set(types)
-    found = {
+    infos = {
         info["InstanceType"]: info
         for info in ec2.describe_instance_types(
             Filters=[{"Name": "instance-type", "Values": types}]
         )["InstanceTypes"]
     }
-    sizes = [found[name]["VCpuInfo"]["DefaultVCpus"] for name in types]
+    sizes = [infos[name]["VCpuInfo"]["DefaultVCpus"] for name in types]
     assert sizes == sorted(sizes)
-    for info in found.values():
+    for info in infos.values():
         assert info["CurrentGeneration"]
         assert "spot" in info["SupportedUsageClasses"]
         assert "x86_64" in info["ProcessorInfo"]["SupportedArchitectures"]

@@ -39,8 +39,8 @@ def image(ident: str, of: str, name: str, owner: str = "alice") -> dict[str, Any
     }
 
 
-def ids(found: tuple[Leftover, ...]) -> list[tuple[str, str]]:
-    return [(each.kind, each.id) for each in found]
+def ids(leftovers: tuple[Leftover, ...]) -> list[tuple[str, str]]:
+    return [(each.kind, each.id) for each in leftovers]
 
 
 def test_a_volume_without_a_request_is_kept_and_one_with_a_request_is_not_told_of() -> None:
@@ -152,7 +152,7 @@ def test_an_address_of_no_machine_is_told_of_and_never_deleted() -> None:
     assert orphans_delete.agreed(left.orphans, True, (), lambda _: "y") == []
 
 
-FOUND = (
+LEFTOVERS = (
     Leftover("machine", "i-1", "box", 16, 10.0),
     Leftover("part", "snap-1", "box", 30, 1.5),
     Leftover("replaced", "vol-1", "box", 50, 4.0),
@@ -161,12 +161,12 @@ FOUND = (
 
 
 def agreed(yes: bool = False, named: tuple[str, ...] = (), **answers: str) -> list[str]:
-    told = {ident.replace("_", "-"): said for ident, said in answers.items()}
+    replies = {ident.replace("_", "-"): reply for ident, reply in answers.items()}
 
     def ask(question: str) -> str:
-        return next((said for ident, said in told.items() if ident in question), "")
+        return next((reply for ident, reply in replies.items() if ident in question), "")
 
-    return [each.id for each in orphans_delete.agreed(FOUND, yes, named, ask)]
+    return [each.id for each in orphans_delete.agreed(LEFTOVERS, yes, named, ask)]
 
 
 def test_each_kind_is_asked_for_and_data_by_its_cloudtops_name() -> None:
@@ -182,9 +182,9 @@ def test_yes_answers_for_no_data_and_a_name_for_its_own_alone() -> None:
 
 
 def test_totals_are_told_to_people_and_programs() -> None:
-    left = Left(FOUND, (Leftover("volume", "vol-9", "kept", 50, 4.0),))
-    told = orphans_delete.as_json(left)
-    assert (told["month"], told["kept_month"]) == (19.5, 4.0)
+    left = Left(LEFTOVERS, (Leftover("volume", "vol-9", "kept", 50, 4.0),))
+    answer = orphans_delete.as_json(left)
+    assert (answer["month"], answer["kept_month"]) == (19.5, 4.0)
     text = orphans_delete.render("alice", left)
     assert "Together at most $19.50 a month" in text
     assert "Kept volumes" in text

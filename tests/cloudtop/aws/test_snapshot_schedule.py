@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from cloudtop import paths, rates
 from cloudtop.aws import snapshot_schedule, snapshots
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.aws.snapshots import Snapshot
 from cloudtop.commands import destroy, restore, snapshot
@@ -35,8 +35,8 @@ def test_a_schedule_costs_all_that_it_keeps_at_most() -> None:
     assert snapshot_schedule.sentence(1, 2, 10).startswith(
         "every hour, the newest 2 kept: at most $1.00"
     )
-    told = EVERY_SIX.as_json(50)
-    assert (told["hours"], told["keep"], told["month_at_most"]) == (6, 7, 17.5)
+    answer = EVERY_SIX.as_json(50)
+    assert (answer["hours"], answer["keep"], answer["month_at_most"]) == (6, 7, 17.5)
 
 
 def test_one_that_does_not_work_says_so() -> None:
@@ -96,13 +96,13 @@ def test_the_worst_month_and_the_budget_have_it_in() -> None:
 
 def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() -> None:
     volume = {"VolumeId": "vol-1", "Size": 50, "State": "in-use", "AvailabilityZone": "us-east-1a"}
-    found = Found(None, None, volume)
-    told = status.gather(
-        settings.load(), clouds.load("rehearsal"), found, ask=False, timer=EVERY_SIX
+    resources = Resources(None, None, volume)
+    report = status.gather(
+        settings.load(), clouds.load("rehearsal"), resources, ask=False, timer=EVERY_SIX
     )
-    assert told["worst_month"] == 172.43
-    told["machine"] = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
-    rows = summary.render(told).splitlines()
+    assert report["worst_month"] == 172.43
+    report["machine"] = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
+    rows = summary.render(report).splitlines()
     at = next(i for i, row in enumerate(rows) if "vol-1" in row)
     # What the machine says of the volume stays with it
     assert rows[at + 1].split() == ["50.0", "GiB:", "ext4"]
@@ -110,9 +110,9 @@ def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() 
 
 
 def test_provision_says_that_the_settings_end_it_and_how_to_keep_it() -> None:
-    told = snapshot_schedule.note_on_end(EVERY_SIX, 0)
-    assert "the schedule policy-1 ends; what it took is kept" in told
-    assert told.endswith("write into settings_local.yml: cloudtop_snapshot_hours: 6")
+    note = snapshot_schedule.note_on_end(EVERY_SIX, 0)
+    assert "the schedule policy-1 ends; what it took is kept" in note
+    assert note.endswith("write into settings_local.yml: cloudtop_snapshot_hours: 6")
     assert (
         snapshot_schedule.note_on_end(EVERY_SIX, 12) == snapshot_schedule.note_on_end(None, 0) == ""
     )
@@ -128,14 +128,14 @@ def test_one_without_a_label_is_called_by_its_id() -> None:
     assert row.split()[:3] == ["by", "schedule", "snap-9"]
     assert snapshots.as_json([automatic()])["snapshots"][0]["scheduled"] is True
     chosen = restore.choose([automatic()], "snap-9")
-    told = restore.announcement("box", Found(None, None, None), chosen)
-    assert "snapshot snap-9 (begun 2026-03-04 05:06 UTC)" in told
+    text = restore.announcement("box", Resources(None, None, None), chosen)
+    assert "snapshot snap-9 (begun 2026-03-04 05:06 UTC)" in text
     with pytest.raises(CloudtopError, match="there is: snap-9"):
         restore.choose([automatic()], "good")
 
 
 def test_destroy_says_that_it_ends_and_what_stays() -> None:
-    found = Found(None, None, {"VolumeId": "vol-1", "Size": 50})
-    told = destroy.announcement("box", found, [], False, [automatic()], EVERY_SIX)
-    assert "policy-1: no more snapshots every 6 h; the next provision sets it again" in told
-    assert "It keeps 1 snapshot of the volume: snap-9." in told
+    resources = Resources(None, None, {"VolumeId": "vol-1", "Size": 50})
+    text = destroy.announcement("box", resources, [], False, [automatic()], EVERY_SIX)
+    assert "policy-1: no more snapshots every 6 h; the next provision sets it again" in text
+    assert "It keeps 1 snapshot of the volume: snap-9." in text

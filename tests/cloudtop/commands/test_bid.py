@@ -17,15 +17,15 @@ def small(tmp_path: Path) -> str:
     return str(tmp_path / "small.csv")
 
 
-def told(tmp_path: Path, *words: str) -> dict[str, Any]:
+def answer(tmp_path: Path, *words: str) -> dict[str, Any]:
     done = run(tmp_path, "bid", "--json", *words)
     assert done.stderr == ""
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
 
 
 def test_every_figure_of_a_bid_against_sums_by_hand(tmp_path: Path, small: str) -> None:
-    (zone,) = told(tmp_path, "--zone", "us-east-1a", "--history", small)["zones"]
+    (zone,) = answer(tmp_path, "--zone", "us-east-1a", "--history", small)["zones"]
     by_bid = {row["bid"]: row for row in zone["bids"]}
     # Every price, the bid of the settings (0.20, which is one) and on-demand
     assert list(by_bid) == [0.1, 0.2, 0.4, 1.248]
@@ -49,7 +49,7 @@ def test_cheapest_bid_for_the_wanted_availability(
     tmp_path: Path, small: str, wanted: str, bid: float
 ) -> None:
     words = ("--zone", "us-east-1a", "--availability", wanted, "--history", small)
-    (zone,) = told(tmp_path, *words)["zones"]
+    (zone,) = answer(tmp_path, *words)["zones"]
     assert zone["recommended"] == bid
 
 
@@ -65,7 +65,7 @@ def test_cheapest_zone_comes_first_and_the_others_are_named(tmp_path: Path, smal
 def test_it_is_said_that_history_is_a_floor(tmp_path: Path, small: str) -> None:
     done = run(tmp_path, "bid", "--history", small)
     assert "since the end of 2017 EC2 takes machines mostly for their\ncapacity" in done.stdout
-    assert "This is a floor" in told(tmp_path, "--history", small)["note"]
+    assert "This is a floor" in answer(tmp_path, "--history", small)["note"]
 
 
 def test_table_of_real_prices_is_thinned_and_fits_80_columns(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_table_of_real_prices_is_thinned_and_fits_80_columns(tmp_path: Path) -> 
     assert {"recommended", "bid", "on-demand"} <= ends
     away = [float(line.split()[1]) for line in rows]
     assert away == sorted(away)
-    (zone,) = told(tmp_path, "--zone", "us-east-1e", *words)["zones"]
+    (zone,) = answer(tmp_path, "--zone", "us-east-1e", *words)["zones"]
     # The sweep of all bids and the walk of test_bids.py have the same of this one
     (own,) = [row for row in zone["bids"] if row["bid"] == 0.0417]
     assert (own["reaps"], own["away_seconds"]) == (131, 17 * 3600 + 9 * 60 + 52)
@@ -93,16 +93,18 @@ def test_file_of_several_types(tmp_path: Path) -> None:
     both = tmp_path / "both.csv"
     other = SMALL.replace("i3.4xlarge", "c5.large").partition("\n")[2]
     both.write_text(SMALL + other)
-    (zone, _) = told(tmp_path, "--history", str(both))["zones"]
+    (zone, _) = answer(tmp_path, "--history", str(both))["zones"]
     assert zone["type"] == "i3.4xlarge"
     both.write_text(SMALL.replace("i3.4xlarge", "i3.large") + other)
-    said = refused(tmp_path, "bid", "--history", str(both))
-    assert "both.csv has prices of 2 types, and a bid is for one." in said
-    (zone, _) = told(tmp_path, "i3.large", "--history", str(both))["zones"]
+    message = refused(tmp_path, "bid", "--history", str(both))
+    assert "both.csv has prices of 2 types, and a bid is for one." in message
+    (zone, _) = answer(tmp_path, "i3.large", "--history", str(both))["zones"]
     assert zone["type"] == "i3.large"
 
 
 @pytest.mark.parametrize("wanted", ["101", "-1", "nan", "most"])
 def test_availability_is_a_share(tmp_path: Path, small: str, wanted: str) -> None:
-    said = refused(tmp_path, "bid", f"--availability={wanted}", "--history", small)
-    assert f"--availability is '{wanted}'; it has to be a number of per cent, from 0 to 100" in said
+    message = refused(tmp_path, "bid", f"--availability={wanted}", "--history", small)
+    assert (
+        f"--availability is '{wanted}'; it has to be a number of per cent, from 0 to 100" in message
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context
 from cloudtop.commands import power
 from cloudtop.errors import CloudtopError
@@ -18,24 +18,24 @@ from cloudtop.machine import login, save_work, status, summary
 from cloudtop.settings import clouds, settings
 
 
-class Told(Context):
+class Call(Context):
     """A call of the command line in which EC2 shows what the test says."""
 
-    shown: Found
+    shown: Resources
 
-    def find(self) -> Found:
+    def find(self) -> Resources:
         return self.shown
 
 
-def context(found: Found, **options: Any) -> Told:
+def context(resources: Resources, **options: Any) -> Call:
     given = Namespace(**{"yes": False, "verbose": 0, **options})
-    told = Told(given, settings.load(), clouds.load("rehearsal"), ("stop.yml",))
-    object.__setattr__(told, "shown", found)
-    return told
+    call = Call(given, settings.load(), clouds.load("rehearsal"), ("stop.yml",))
+    object.__setattr__(call, "shown", resources)
+    return call
 
 
-def found(state: str, request: str, code: str, kind: str = "persistent") -> Found:
-    return Found(
+def resources(state: str, request: str, code: str, kind: str = "persistent") -> Resources:
+    return Resources(
         request={
             "SpotInstanceRequestId": "sir-1",
             "State": request,
@@ -58,8 +58,8 @@ def found(state: str, request: str, code: str, kind: str = "persistent") -> Foun
     )
 
 
-RUNNING = found("running", "active", "fulfilled")
-STOPPED = found("stopped", "disabled", login.STOPPED_CODE)
+RUNNING = resources("running", "active", "fulfilled")
+STOPPED = resources("stopped", "disabled", login.STOPPED_CODE)
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def test_work_is_saved_before_a_stop_and_what_still_costs_money_is_told(
 ) -> None:
     power.stop(context(RUNNING))
     assert ran == ["save for stop", "stop.yml"]
-    told = capsys.readouterr().out
-    assert "/mnt/ephemeral is gone" in told
+    text = capsys.readouterr().out
+    assert "/mnt/ephemeral is lost" in text
     # 50 GiB and 16 GiB at $0.08
-    assert "volume still costs $4.00 and the root disk $1.28 a month" in told
-    assert "python runner.py start" in told
+    assert "volume still costs $4.00 and the root disk $1.28 a month" in text
+    assert "python runner.py start" in text
 
 
 def test_a_stopped_one_is_told_to_be(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,26 +101,26 @@ def test_a_stopped_one_is_told_to_be(ran: list[str], capsys: pytest.CaptureFixtu
 
 def test_an_elastic_ip_goes_on_costing(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     power.stop(context(replace(STOPPED, address={"PublicIp": "203.0.113.7"})))
-    told = capsys.readouterr().out
+    text = capsys.readouterr().out
     # 730 hours at 0.005, as costs.worst_month has it
-    assert "volume still costs $4.00, its Elastic IP $3.65 and the root disk $1.28" in told
-    assert "the machine costs nothing" in told
+    assert "volume still costs $4.00, its Elastic IP $3.65 and the root disk $1.28" in text
+    assert "the machine costs nothing" in text
 
 
 def test_a_machine_that_cannot_be_stopped_is_not_made_ready_for_it(ran: list[str]) -> None:
     for one in (
-        found("running", "active", "fulfilled", "one-time"),
-        found("stopped", "disabled", "instance-stopped-no-capacity"),
-        found("running", "open", "instance-terminated-no-capacity"),
-        Found(None, None, None),
+        resources("running", "active", "fulfilled", "one-time"),
+        resources("stopped", "disabled", "instance-stopped-no-capacity"),
+        resources("running", "open", "instance-terminated-no-capacity"),
+        Resources(None, None, None),
     ):
         power.stop(context(one))
     assert ran == ["stop.yml"] * 4
 
 
 def test_status_of_a_stopped_one_says_how_it_comes_back() -> None:
-    told = status.gather(settings.load(), clouds.load("rehearsal"), STOPPED)
-    text = summary.render(told)
+    report = status.gather(settings.load(), clouds.load("rehearsal"), STOPPED)
+    text = summary.render(report)
     assert "stopped      by you, or as it was idle; to have it back: python runner.py start" in text
     assert "log in" not in text
     with pytest.raises(CloudtopError) as refused:
@@ -129,6 +129,6 @@ def test_status_of_a_stopped_one_says_how_it_comes_back() -> None:
 
 
 def test_status_shows_how_long_nobody_has_worked() -> None:
-    told = status.gather(settings.load(), clouds.load("rehearsal"), RUNNING)
-    told["machine"] = {"idle": {"state": "idle", "message": "idle 12 min of 30"}}
-    assert "idle         idle 12 min of 30" in summary.render(told)
+    report = status.gather(settings.load(), clouds.load("rehearsal"), RUNNING)
+    report["machine"] = {"idle": {"state": "idle", "message": "idle 12 min of 30"}}
+    assert "idle         idle 12 min of 30" in summary.render(report)

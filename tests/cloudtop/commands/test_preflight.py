@@ -25,10 +25,10 @@ ZONE = "us-east-1b"
 @pytest.fixture(scope="module")
 def volume(endpoint: str) -> str:
     """A persistent volume of the cloudtop 'kept'."""
-    made: str = cloud.client(endpoint).create_volume(
+    ident: str = cloud.client(endpoint).create_volume(
         AvailabilityZone=ZONE, Size=1, TagSpecifications=[tagged("volume", "kept")]
     )["VolumeId"]
-    return made
+    return ident
 
 
 def tagged(kind: str, name: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_settings_that_end_the_schedule_of_snapshots_are_noted(
 def test_existing_volume_decides_the_zone(tmp_path: Path, volume: str) -> None:
     plan = preflight.check(wanted(tmp_path, name="kept"))
     assert plan.zone == ZONE
-    assert plan.found.volume and plan.found.volume["VolumeId"] == volume
+    assert plan.resources.volume and plan.resources.volume["VolumeId"] == volume
 
 
 def test_refuses_another_zone_than_the_volumes(tmp_path: Path, volume: str) -> None:
@@ -130,8 +130,8 @@ def test_refuses_a_bid_that_is_too_high_for_a_further_type(tmp_path: Path) -> No
 def test_the_plan_names_the_further_types(tmp_path: Path) -> None:
     loaded = wanted(tmp_path, "cloudtop_instance_types=c3.large,r5d.4xlarge")
     context = Context(Namespace(), loaded, clouds.load("rehearsal"), ())
-    told = provision.describe(context, preflight.check(loaded))
-    assert "\n  if EC2 has none: c3.large, then r5d.4xlarge\n" in told
+    text = provision.describe(context, preflight.check(loaded))
+    assert "\n  if EC2 has none: c3.large, then r5d.4xlarge\n" in text
 
 
 def test_a_type_that_the_zone_has_not_is_passed_over_in_a_note(tmp_path: Path) -> None:
@@ -175,13 +175,13 @@ def test_refuses_half_a_key(tmp_path: Path, half: str) -> None:
 
 def test_refuses_two_volumes_and_names_them(tmp_path: Path, endpoint: str) -> None:
     client = cloud.client(endpoint)
-    made = [
+    ids = [
         client.create_volume(
             AvailabilityZone=ZONE, Size=1, TagSpecifications=[tagged("volume", "twice")]
         )["VolumeId"]
         for _ in range(2)
     ]
-    assert all(each in refusal(tmp_path, name="twice").message for each in made)
+    assert all(each in refusal(tmp_path, name="twice").message for each in ids)
 
 
 def test_missing_credentials_are_a_sentence(
@@ -204,6 +204,9 @@ def test_missing_credentials_are_a_sentence(
 )
 def test_errors_of_ec2_come_with_what_to_do(code: str, hint: str) -> None:
     error = ClientError({"Error": {"Code": code, "Message": "No."}}, "DescribeVolumes")
-    with pytest.raises(CloudtopError, match=f"EC2 answered {code}: No") as told, aws.plain_errors():
+    with (
+        pytest.raises(CloudtopError, match=f"EC2 answered {code}: No") as failure,
+        aws.plain_errors(),
+    ):
         raise error
-    assert hint in told.value.hint
+    assert hint in failure.value.hint

@@ -94,9 +94,9 @@ def test_colours_are_for_terminals_that_want_them(
 
 def test_csv_has_the_rows_of_the_json(tmp_path: Path, small: str) -> None:
     table = csv.DictReader(io.StringIO(run(tmp_path, "prices", "--csv", "--history", small).stdout))
-    told = rows(run(tmp_path, "prices", "--json", "--history", small).stdout)
+    answer = rows(run(tmp_path, "prices", "--json", "--history", small).stdout)
     for row in table:
-        assert row == {key: str(value) for key, value in told[row["zone"]].items()}
+        assert row == {key: str(value) for key, value in answer[row["zone"]].items()}
 
 
 def test_in_80_columns_long_names_are_cut_to_the_zones_letter() -> None:
@@ -154,8 +154,11 @@ def test_limit_and_names_of_types(tmp_path: Path, small: str) -> None:
 
 def test_last_days_of_a_file(tmp_path: Path) -> None:
     words = ("prices", "--json", "--history", str(REAL))
-    told = json.loads(run(tmp_path, *words, "--days", "1").stdout)
-    assert (told["from"], told["to"]) == ("2015-06-04T23:52:52+00:00", "2015-06-05T23:52:52+00:00")
+    answer = json.loads(run(tmp_path, *words, "--days", "1").stdout)
+    assert (answer["from"], answer["to"]) == (
+        "2015-06-04T23:52:52+00:00",
+        "2015-06-05T23:52:52+00:00",
+    )
     whole = json.loads(run(tmp_path, *words).stdout)
     assert whole["from"] == "2015-06-01T00:07:54+00:00"
     assert json.loads(run(tmp_path, *words, "--days", "999").stdout)["from"] == whole["from"]
@@ -174,27 +177,27 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), BAD)
+@pytest.mark.parametrize(("words", "message"), BAD)
 def test_bad_words_get_a_sentence(
-    tmp_path: Path, small: str, words: tuple[str, ...], said: str
+    tmp_path: Path, small: str, words: tuple[str, ...], message: str
 ) -> None:
-    assert said in refused(tmp_path, "prices", *words, "--history", small)
+    assert message in refused(tmp_path, "prices", *words, "--history", small)
 
 
 def test_price_of_the_future_is_refused(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(SMALL.replace("2015", "2215"))
-    said = refused(tmp_path, "bid", "--history", str(tmp_path / "f.csv"))
-    assert "The newest price of f.csv is of 2215-06-01 02:00 UTC" in said
+    message = refused(tmp_path, "bid", "--history", str(tmp_path / "f.csv"))
+    assert "The newest price of f.csv is of 2215-06-01 02:00 UTC" in message
 
 
 def test_empty_and_broken_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text(SMALL.splitlines()[0] + "\n")
     (tmp_path / "broken.json").write_text('{"SpotPriceHistory": [')
-    for name, said in (
+    for name, message in (
         ("empty.csv", "holds no prices"), ("broken.json", "is no JSON"), ("none", "cannot be read"),
     ):  # fmt: skip
         for command in ("prices", "bid"):
-            assert said in refused(tmp_path, command, "--history", str(tmp_path / name))
+            assert message in refused(tmp_path, command, "--history", str(tmp_path / name))
 
 
 def test_history_of_one_moment(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.orphans import Leftover
 from cloudtop.aws.snapshots import Snapshot
 from cloudtop.command import Context
@@ -46,36 +46,36 @@ def test_one_that_is_not_there_or_not_whole_is_a_sentence() -> None:
 
 
 def test_it_says_what_ends_what_is_kept_and_what_both_cost() -> None:
-    found = Found(REQUEST, MACHINE, volume())
-    text = restore.announcement("box", found, snap("a"), [MACHINE])
+    resources = Resources(REQUEST, MACHINE, volume())
+    text = restore.announcement("box", resources, snap("a"), [MACHINE])
     assert "a new volume of 80 GiB, $6.40 a month" in text  # 80 * 0.08
     assert "sir-1 is cancelled" in text
     assert "i-1 is ended" in text
     assert "old volume vol-1, 80 GiB, for $6.40 a month until" in text
-    alone = restore.announcement("box", Found(None, None, None), snap("a"), [])
+    alone = restore.announcement("box", Resources(None, None, None), snap("a"), [])
     assert "a new volume of 50 GiB, $4.00 a month" in alone
     assert "It keeps" not in alone
 
 
 @pytest.mark.parametrize(
-    ("found", "done"),
+    ("resources", "done"),
     [
-        (Found(None, None, volume("snap-a")), True),
-        (Found(None, None, volume("snap-b")), False),
-        (Found(REQUEST, None, volume("snap-a")), False),
-        (Found(None, None, volume("snap-a", Attachments=[{"InstanceId": "i-1"}])), False),
-        (Found(None, None, None), False),
+        (Resources(None, None, volume("snap-a")), True),
+        (Resources(None, None, volume("snap-b")), False),
+        (Resources(REQUEST, None, volume("snap-a")), False),
+        (Resources(None, None, volume("snap-a", Attachments=[{"InstanceId": "i-1"}])), False),
+        (Resources(None, None, None), False),
     ],
 )
-def test_done_is_what_no_machine_has_had_since(found: Found, done: bool) -> None:
-    assert restore.is_done(found, snap("a")) is done
+def test_done_is_what_no_machine_has_had_since(resources: Resources, done: bool) -> None:
+    assert restore.is_done(resources, snap("a")) is done
 
 
 def test_the_end_is_what_ec2_shows() -> None:
-    told = restore.outcome(Found(None, None, volume("snap-a")), snap("a"))
-    assert "python runner.py provision" in told
+    text = restore.outcome(Resources(None, None, volume("snap-a")), snap("a"))
+    assert "python runner.py provision" in text
     with pytest.raises(CloudtopError, match="does not show a volume of a"):
-        restore.outcome(Found(None, None, volume("snap-b")), snap("a"))
+        restore.outcome(Resources(None, None, volume("snap-b")), snap("a"))
 
 
 def test_another_cloudtops_old_volume_is_not_deleted() -> None:
@@ -86,13 +86,15 @@ def test_another_cloudtops_old_volume_is_not_deleted() -> None:
 
 def test_destroy_says_which_snapshots_stay_and_what_they_cost() -> None:
     taken = [snap("b"), snap("a")]
-    before = destroy.announcement("box", Found(None, None, volume()), [], True, taken, machines=[])
+    before = destroy.announcement(
+        "box", Resources(None, None, volume()), [], True, taken, machines=[]
+    )
     assert "It keeps 2 snapshots of the volume: b, a." in before
-    after = destroy.remains("box", Found(None, None, None), [], taken)
+    after = destroy.remains("box", Resources(None, None, None), [], taken)
     # 2 * 50 * 0.05
     assert "2 snapshots of the volume are kept and cost at most $5.00 a month" in after
     assert "python runner.py orphans --delete" in after
-    kept = destroy.remains("box", Found(None, None, volume()), [], taken[:1])
+    kept = destroy.remains("box", Resources(None, None, volume()), [], taken[:1])
     assert "1 snapshot of the volume is kept and costs at most $2.50 a month" in kept
     assert "orphans" not in kept
 
@@ -102,9 +104,9 @@ def test_destroy_says_what_else_of_it_costs_money() -> None:
         Leftover("replaced", "vol-8", "box", 50, 4.0),
         Leftover("root", "vol-9", "box", 16, 1.28),
     ]
-    told = destroy.remains("box", Found(None, None, None), [], (), more)
-    assert told == (
+    text = destroy.remains("box", Resources(None, None, None), [], (), more)
+    assert text == (
         "vol-8, vol-9 of it: at most $5.28 a month, too. Look: python runner.py orphans"
     )
-    nothing = destroy.remains("box", Found(None, None, None), [])
+    nothing = destroy.remains("box", Resources(None, None, None), [])
     assert nothing == "Nothing of it is left, and nothing costs money any more."

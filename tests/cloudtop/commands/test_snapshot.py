@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudtop.aws import snapshots
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshots import Snapshot
 from cloudtop.command import Context
 from cloudtop.commands import snapshot
@@ -23,11 +23,11 @@ def one(label: str, gib: int, state: str = "completed", progress: str = "100%") 
 
 
 def test_each_costs_five_cents_a_gib_and_month_at_most() -> None:
-    told = snapshots.as_json([one("b", 50), one("a", 30)])
+    answer = snapshots.as_json([one("b", 50), one("a", 30)])
     # 50 * 0.05 and 30 * 0.05
-    assert [each["month_at_most"] for each in told["snapshots"]] == [2.5, 1.5]
-    assert told["month_at_most"] == 4.0
-    assert told["snapshots"][0]["begun"] == "2026-03-04T05:06:07+00:00"
+    assert [each["month_at_most"] for each in answer["snapshots"]] == [2.5, 1.5]
+    assert answer["month_at_most"] == 4.0
+    assert answer["snapshots"][0]["begun"] == "2026-03-04T05:06:07+00:00"
 
 
 def test_list_shows_label_id_size_date_and_dollars() -> None:
@@ -44,15 +44,15 @@ def test_none_is_a_sentence_with_the_command() -> None:
 
 
 class Pages:
-    def __init__(self, found: list[dict[str, Any]]) -> None:
-        self.found = found
+    def __init__(self, descriptions: list[dict[str, Any]]) -> None:
+        self.descriptions = descriptions
 
     def get_paginator(self, _name: str) -> Pages:
         return self
 
     def paginate(self, **asked: Any) -> list[dict[str, Any]]:
         assert asked["OwnerIds"] == ["self"]
-        return [{"Snapshots": [each]} for each in self.found]
+        return [{"Snapshots": [each]} for each in self.descriptions]
 
 
 def listed(ident: str, second: int, **tags: str) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def test_only_this_cloudtops_own_snapshots_count_newest_first() -> None:
             listed("snap-bare", 5),
         ]
     )
-    found = snapshots.of_cloudtop(client, "box", "alice")
-    assert [each.id for each in found] == ["snap-new", "snap-old"]
+    own = snapshots.of_cloudtop(client, "box", "alice")
+    assert [each.id for each in own] == ["snap-new", "snap-old"]
 
 
 def settled(
@@ -97,7 +97,7 @@ def settled(
     monkeypatch.setattr(ssh, "ask", lambda *_: answer)
     context = Context(Namespace(), settings.load(), clouds.load("rehearsal"), ())
     attachments = [{"InstanceId": "i-1"}] if attached else []
-    return snapshot.settle(context, Found(None, None, {"Attachments": attachments}))
+    return snapshot.settle(context, Resources(None, None, {"Attachments": attachments}))
 
 
 def test_says_whether_the_machine_wrote_down_what_it_held(monkeypatch: pytest.MonkeyPatch) -> None:

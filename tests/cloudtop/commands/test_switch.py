@@ -10,7 +10,7 @@ import pytest
 
 import runner
 from cloudtop import rates
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.command import parser
 from cloudtop.commands import preflight, switch, switch_cost
@@ -31,11 +31,11 @@ REQUEST: dict[str, Any] = {
 }
 VOLUME: dict[str, Any] = {"VolumeId": "vol-1", "Size": 50, "AvailabilityZone": "us-east-1a"}
 MACHINE = {"InstanceId": "i-1"}
-FOUND = Found(REQUEST, MACHINE, VOLUME)
+RESOURCES = Resources(REQUEST, MACHINE, VOLUME)
 
 
 def plan(bid: float) -> Plan:
-    return Plan(FOUND, "1", 4, 7680, 2, 40, "us-east-1a", rates.worst_month(bid, 50, 16), ())
+    return Plan(RESOURCES, "1", 4, 7680, 2, 40, "us-east-1a", rates.worst_month(bid, 50, 16), ())
 
 
 def test_an_option_is_a_setting_of_this_run() -> None:
@@ -47,15 +47,15 @@ def test_an_option_is_a_setting_of_this_run() -> None:
 
 
 def test_only_what_differs_is_a_change() -> None:
-    assert switch.differences(settings.load(), FOUND, "") == []
+    assert switch.differences(settings.load(), RESOURCES, "") == []
     given = ["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05", "cloudtop_zone=us-east-1b"]
-    assert switch.differences(settings.load(given), FOUND, "ami-2") == [
+    assert switch.differences(settings.load(given), RESOURCES, "ami-2") == [
         Change("zone", "us-east-1a", "us-east-1b"),
         Change("type", "i3.4xlarge", "c3.xlarge"),
         Change("bid", "$0.2/h", "$0.05/h"),
         Change("image", "ami-1", "ami-2"),
     ]
-    alone = Found(None, None, VOLUME)
+    alone = Resources(None, None, VOLUME)
     same = settings.load(["cloudtop_zone=us-east-1a"])
     assert switch.differences(same, alone, "ami-2") == []
 
@@ -63,9 +63,9 @@ def test_only_what_differs_is_a_change() -> None:
 def test_the_worst_month_is_told_before_and_after() -> None:
     wanted = settings.load(["cloudtop_bid=0.05"])
     # 730 h * $0.05 + 50 GiB * $0.08 + 16 GiB * $0.08 + 730 h * $0.005; $0.20 in its place
-    told = switch_cost.worst_line(wanted, FOUND, plan(0.05))
-    assert told == "At worst it costs $45.43 a month; it was $154.93."
-    first = switch_cost.worst_line(wanted, Found(None, None, VOLUME), plan(0.05))
+    text = switch_cost.worst_line(wanted, RESOURCES, plan(0.05))
+    assert text == "At worst it costs $45.43 a month; it was $154.93."
+    first = switch_cost.worst_line(wanted, Resources(None, None, VOLUME), plan(0.05))
     assert first == "At worst it costs $45.43 a month."
 
 
@@ -74,10 +74,10 @@ def test_what_it_was_has_the_live_schedule_in_and_the_plans_notes_are_shown() ->
     every_six = Schedule("policy-1", 6, 7, "ENABLED")
     ended = replace(plan(0.05), live_schedule=every_six, notes=("policy-1 ends.",))
     # Before: $154.93 as above, and 7 snapshots * 50 GiB * $0.05
-    told = switch_cost.worst_line(wanted, FOUND, ended)
-    assert told == "At worst it costs $45.43 a month; it was $172.43."
-    lines = switch_cost.describe(wanted, FOUND, ended, "", baked=False).splitlines()
-    assert lines[1:3] == [told, "policy-1 ends."]
+    text = switch_cost.worst_line(wanted, RESOURCES, ended)
+    assert text == "At worst it costs $45.43 a month; it was $172.43."
+    lines = switch_cost.describe(wanted, RESOURCES, ended, "", baked=False).splitlines()
+    assert lines[1:3] == [text, "policy-1 ends."]
 
 
 def test_what_a_change_of_zone_keeps_costs_and_takes_time() -> None:
@@ -86,10 +86,10 @@ def test_what_a_change_of_zone_keeps_costs_and_takes_time() -> None:
     assert "old volume costs $4.00 a month until: python runner.py switch --delete-old" in kept
     assert "at most $2.50 a month" in kept
     # 50 * 1024 MiB at 100 MiB/s are 512 s
-    first, second = switch_cost.time_lines(FOUND, "us-east-1b", baked=True)
+    first, second = switch_cost.time_lines(RESOURCES, "us-east-1b", baked=True)
     assert "perhaps 9 minutes on AWS, which promises no rate; the machine works meanwhile" in first
     assert second.startswith("About 7 minutes without a machine")
-    assert switch_cost.time_lines(FOUND, "", baked=False) == [
+    assert switch_cost.time_lines(RESOURCES, "", baked=False) == [
         "About 8 minutes without a machine on AWS, with a plain image."
     ]
 
@@ -100,16 +100,16 @@ def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
         ("c3.xlarge", "us-east-1b"): Prices([0], [0.06]),
     }
     places = switch_cost.places(
-        settings.load(["cloudtop_instance_type=c3.xlarge"]), FOUND, "us-east-1b"
+        settings.load(["cloudtop_instance_type=c3.xlarge"]), RESOURCES, "us-east-1b"
     )
     assert places == list(table)
-    told = switch_cost.told_prices(table, places, 0.06, 100)
-    assert told == (
+    text = switch_cost.price_sentence(table, places, 0.06, 100)
+    assert text == (
         "The spot price now: i3.4xlarge in us-east-1a $0.1400/h, c3.xlarge in us-east-1b $0.0600/h."
     )
-    warned = switch_cost.told_prices(table, places, 0.05, 100)
+    warned = switch_cost.price_sentence(table, places, 0.05, 100)
     assert warned.endswith("That is above the bid of $0.05/h: no machine comes until it falls.")
-    unknown = switch_cost.told_prices({}, places[:1], 0.05, 100)
+    unknown = switch_cost.price_sentence({}, places[:1], 0.05, 100)
     assert unknown == "The spot price now: i3.4xlarge in us-east-1a unknown."
 
 
@@ -153,14 +153,16 @@ def test_a_switch_cut_off_between_its_tags_is_found(endpoint: str) -> None:
     ec2 = cloud.client(endpoint)
     wanted = settings.load(name="cut")
     assert switch.half_moved(ec2, wanted) is None
-    made = ec2.create_volume(
+    volume = ec2.create_volume(
         AvailabilityZone="us-east-1c", Size=1, TagSpecifications=[tagged("volume", "cut")]
     )["VolumeId"]
     marks = [
         {"Key": "cloudtop:role", "Value": "restoring"},
         {"Key": "cloudtop:restored-from", "Value": "snap-1"},
     ]
-    ec2.create_tags(Resources=[made], Tags=marks)
+    ec2.create_tags(Resources=[volume], Tags=marks)
     assert switch.half_moved(ec2, wanted) is None
-    ec2.create_tags(Resources=[made], Tags=[{"Key": "cloudtop:moved-from", "Value": "us-east-1a"}])
+    ec2.create_tags(
+        Resources=[volume], Tags=[{"Key": "cloudtop:moved-from", "Value": "us-east-1a"}]
+    )
     assert switch.half_moved(ec2, wanted) == "us-east-1c"

@@ -51,10 +51,10 @@ def ran(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def run(context: Context, playbooks: tuple[str, ...]) -> dict[str, int]:
         names.extend(playbooks)
-        found = context.find()
-        assert found.instance
-        lab.ec2.stop_instances(InstanceIds=[found.instance["InstanceId"]])
-        lab.becomes(found.instance["InstanceId"], "stopped")
+        resources = context.find()
+        assert resources.instance
+        lab.ec2.stop_instances(InstanceIds=[resources.instance["InstanceId"]])
+        lab.becomes(resources.instance["InstanceId"], "stopped")
         return {}
 
     monkeypatch.setattr(power, "run_playbooks", run)
@@ -63,14 +63,14 @@ def ran(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def held(*given: str, lose_work: bool = True) -> tuple[bool, list[str]]:
     """Whether the machine is left alone, and what was told. No machine here can save work."""
-    options, told = Namespace(yes=False, verbose=0, lose_work=lose_work), list[str]()
+    options, sentences = Namespace(yes=False, verbose=0, lose_work=lose_work), list[str]()
     context = Context(options, settings.load(given), clouds.load("rehearsal"), ("cloud.yml",))
-    holds = watch.budget_holds(context, told.append)
-    found = context.find()
-    first = holds(found)
+    holds = watch.budget_holds(context, sentences.append)
+    resources = context.find()
+    first = holds(resources)
     # What it decided is kept for the next look
-    assert holds(found) == first
-    return first, told
+    assert holds(resources) == first
+    return first, sentences
 
 
 def state(lab: Lab) -> Any:
@@ -79,24 +79,24 @@ def state(lab: Lab) -> Any:
 
 
 def test_spent_budget_stops_the_machine(lab: Lab, ran: list[str]) -> None:
-    stopped, told = held("cloudtop_monthly_budget=0.000001", "cloudtop_budget_action=stop")
+    stopped, sentences = held("cloudtop_monthly_budget=0.000001", "cloudtop_budget_action=stop")
     assert (stopped, ran, state(lab)) == (True, ["stop.yml"], "stopped")
-    assert told[0].startswith("the budget is spent: ")
-    assert "is stopped, as the budget says" in told[1]
+    assert sentences[0].startswith("the budget is spent: ")
+    assert "is stopped, as the budget says" in sentences[1]
 
 
 def test_a_machine_that_cannot_save_its_work_is_not_stopped(lab: Lab, ran: list[str]) -> None:
     given = ("cloudtop_monthly_budget=0.000001", "cloudtop_budget_action=stop")
-    stopped, told = held(*given, lose_work=False)
+    stopped, sentences = held(*given, lose_work=False)
     assert (stopped, ran, state(lab)) == (True, [], "running")
-    assert "could not be stopped: " in told[1]
-    assert "--lose-work. Next try in 3600 s." in told[1]
+    assert "could not be stopped: " in sentences[1]
+    assert "--lose-work. Next try in 3600 s." in sentences[1]
 
 
 def test_spent_budget_warns_and_no_more_where_that_is_set(lab: Lab, ran: list[str]) -> None:
-    stopped, told = held("cloudtop_monthly_budget=0.000001")
+    stopped, sentences = held("cloudtop_monthly_budget=0.000001")
     assert (stopped, ran, state(lab)) == (False, [], "running")
-    assert len(told) == 1
+    assert len(sentences) == 1
 
 
 @pytest.mark.parametrize("budget", ["0", "1000000"])
@@ -111,10 +111,10 @@ def test_without_a_budget_or_within_it_nothing_happens(
 def test_provision_warns_before_it_does_anything(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    outputs: list[str] = []
 
     def run(*_: Any) -> dict[str, int]:
-        said.append(capsys.readouterr().out)
+        outputs.append(capsys.readouterr().out)
         return {"i-1": 0}
 
     monkeypatch.setattr(converge, "run_playbooks", run)
@@ -122,6 +122,6 @@ def test_provision_warns_before_it_does_anything(
     given = ["cloudtop_monthly_budget=16.23", "cloudtop_bid=0.01", f"cloudtop_ssh_key={tmp_path}/k"]
     options = Namespace(yes=True, verbose=0)
     provision.run(Context(options, settings.load(given), clouds.load("rehearsal"), ("x.yml",)))
-    assert "WARNING: the budget is spent: " in said[0]
-    assert "The live request's bid is $9000 an hour" in said[0]
+    assert "WARNING: the budget is spent: " in outputs[0]
+    assert "The live request's bid is $9000 an hour" in outputs[0]
     assert "budget       WARNING: the budget is spent: " in capsys.readouterr().out

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from cloudtop.aws import find as ec2
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import drill, drill_report, ssh
 from cloudtop.settings import clouds
 from tests.cloud import client, fake_cloud
 
 
-def found(instance: str, **other: Any) -> Found:
+def resources(instance: str, **other: Any) -> Resources:
     values = {"request": "sir-1", "volume": "vol-1", "attached": [instance], **other}
-    return Found(
+    return Resources(
         request={"SpotInstanceRequestId": values["request"], "State": "active"},
         instance={"InstanceId": instance, "State": {"Name": "running"}},
         volume={
@@ -43,15 +43,15 @@ WAS = {
 }
 BACK = {"event": "back", "previous": "i-1", "instance": "i-2", "away_seconds": 40}
 IS = {**WAS, "ready": True, "old_array": "", "docker": "/mnt/ephemeral/docker", "back": BACK}
-BEFORE = drill_report.Before(found("i-1"), WAS)
+BEFORE = drill_report.Before(resources("i-1"), WAS)
 
 
-def missing(after: dict[str, Any], seen: Found) -> list[str]:
+def missing(after: dict[str, Any], seen: Resources) -> list[str]:
     return [check.name for check in drill_report.checks(BEFORE, seen, after) if not check.good]
 
 
 def test_machine_that_is_as_it_was_passes() -> None:
-    assert missing(IS, found("i-2")) == []
+    assert missing(IS, resources("i-2")) == []
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_machine_that_is_as_it_was_passes() -> None:
     ],
 )
 def test_what_did_not_come_back_on_the_machine_is_named(what: str, after: dict[str, Any]) -> None:
-    assert missing({**IS, **after}, found("i-2")) == [what]
+    assert missing({**IS, **after}, resources("i-2")) == [what]
 
 
 def test_work_that_nobody_could_save_is_not_missing() -> None:
-    told = drill_report.checks(BEFORE, found("i-2"), {**IS, "saved_work": ""}, warned=False)
-    assert [check.name for check in told if not check.good] == []
+    checks = drill_report.checks(BEFORE, resources("i-2"), {**IS, "saved_work": ""}, warned=False)
+    assert [check.name for check in checks if not check.good] == []
 
 
 def test_timeline_has_the_notice_and_the_end_of_saving_from_the_journal() -> None:
@@ -97,7 +97,7 @@ def test_timeline_has_the_notice_and_the_end_of_saving_from_the_journal() -> Non
     ],
 )
 def test_what_did_not_come_back_in_ec2_is_named(what: str, seen: dict[str, Any]) -> None:
-    assert missing(IS, found("i-2", **seen)) == [what]
+    assert missing(IS, resources("i-2", **seen)) == [what]
 
 
 def test_report_shows_times_in_their_order_and_what_is_missing() -> None:
@@ -139,14 +139,14 @@ class Box:
         )["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
         self.comes_back = self.boots = True
 
-    def look(self) -> Found:
+    def look(self) -> Resources:
         (request,) = self.ec2.describe_spot_instance_requests(
             SpotInstanceRequestIds=[self.request]
         )["SpotInstanceRequests"]
         (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
-        return Found(request, ec2.instance_of(self.ec2, self.request), volume)
+        return Resources(request, ec2.instance_of(self.ec2, self.request), volume)
 
-    def target(self, seen: Found) -> ssh.Target | None:
+    def target(self, seen: Resources) -> ssh.Target | None:
         instance = seen.instance or {}
         address = instance.get("PublicIpAddress")
         if not address or instance["State"]["Name"] != "running":
@@ -166,7 +166,7 @@ class Box:
         )
         urllib.request.urlopen(request).close()
 
-    def boot(self, seen: Found) -> None:
+    def boot(self, seen: Resources) -> None:
         """What the machine does by itself: take the volume once it is free."""
         instance = (seen.instance or {}).get("InstanceId")
         (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
@@ -188,35 +188,37 @@ class BoxDrill(drill.Drill):
 
     box: Box
 
-    def ask(self, found: Found, script: str, *words: str) -> dict[str, Any] | None:
-        self.box.boot(found)
+    def ask(self, resources: Resources, script: str, *words: str) -> dict[str, Any] | None:
+        self.box.boot(resources)
         (volume,) = self.box.ec2.describe_volumes(VolumeIds=[self.box.volume])["Volumes"]
-        told = [each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"]
-        if told != [(found.instance or {}).get("InstanceId")]:
+        holders = [
+            each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"
+        ]
+        if holders != [(resources.instance or {}).get("InstanceId")]:
             return {"ready": False} if script == "drill_after.sh" else None
-        back = {**BACK, "instance": told[0]}
+        back = {**BACK, "instance": holders[0]}
         return {**IS, "back": back, "times": {"array": 1.0, "volume": time.time()}}
 
 
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:
     with fake_cloud(tmp_path / "cloud") as (endpoint, _server, _host):
-        made = Box(endpoint, tmp_path)
-        yield made
-        for server in made.servers.values():
+        stage = Box(endpoint, tmp_path)
+        yield stage
+        for server in stage.servers.values():
             server.shutdown()
             server.server_close()
 
 
 def drill_of(box: Box, **options: Any) -> BoxDrill:
-    made = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
-    made.box = box
+    rehearsal = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
+    rehearsal.box = box
     while not (box.look().volume or {})["Attachments"]:
         box.boot(box.look())
         time.sleep(0.1)
-    while made.ask(box.look(), "drill_before.sh") is None:
+    while rehearsal.ask(box.look(), "drill_before.sh") is None:
         time.sleep(0.1)
-    return made
+    return rehearsal
 
 
 def test_reaps_one_after_the_other_are_followed_to_the_next_machine(box: Box) -> None:

@@ -37,8 +37,8 @@ def test_a_notice_to_another_machine_saved_nothing_of_this_one() -> None:
 
 
 def test_what_is_unknown_is_left_out() -> None:
-    told = reap_journal.last([{**BACK, "why": "unknown", "price": None}])
-    assert told == "2026-02-03 12:03 UTC, back after 3 min 12 s"
+    line = reap_journal.last([{**BACK, "why": "unknown", "price": None}])
+    assert line == "2026-02-03 12:03 UTC, back after 3 min 12 s"
 
 
 @pytest.mark.parametrize("journal", [None, [], {"message": "unreadable"}, [NOTICE], ["back", 1]])
@@ -69,7 +69,7 @@ def test_status_asks_the_machine_for_its_journal_and_shows_it(
     target.known_hosts.touch()
     machine = login.ask_machine(target)
     assert machine == {"reaps": [{"event": "back", "away_seconds": 60}]}
-    nothing = ec2.Found(request=None, instance=None, volume=None)
+    nothing = ec2.Resources(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
     shown = summary.render({**seen, "machine": machine})
     assert "  last away    at an unknown time, back after 1 min\n" in shown

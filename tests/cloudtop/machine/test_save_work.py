@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cloudtop import paths
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context
 from cloudtop.commands import bake, converge, watch
 from cloudtop.errors import CloudtopError
@@ -89,9 +89,9 @@ def test_a_machine_whose_work_is_saved_is_held_for_its_end(
     machine: Departing, tree: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
     end(context(), inside=lambda: assert_ready(machine))
-    said = capsys.readouterr().out
-    assert "Saved: 1 git work trees, 0 other places, " in said
-    assert "The volume is unmounted." in said
+    output = capsys.readouterr().out
+    assert "Saved: 1 git work trees, 0 other places, " in output
+    assert "The volume is unmounted." in output
     # EC2 would have ended it by now
     assert not machine.is_mounted
     take_back(machine)
@@ -274,10 +274,10 @@ def test_interrupted_while_it_saves_the_machine_goes_on(
     os.killpg(process.pid, deadly)
     until("it hears", lambda: (machine.tree / "run/farewell/reap.off").exists())
     (machine.tree / "go").touch()
-    said, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     if deadly == signal.SIGINT:
         assert process.returncode == 130
-        assert "i-0abc goes on: its volume is mounted" in said
+        assert "i-0abc goes on: its volume is mounted" in output
     until("the end is kept by nobody", lambda: not machine.keepers())
     is_back(machine)
     assert STOPPED[1] not in machine.log
@@ -294,9 +294,9 @@ def test_what_is_not_whole_is_told_by_the_report() -> None:
     place = {"path": "/mnt/x", "complete": False, "trouble": "it is big", "files": 1, "bytes": 2}
     saved: dict[str, Any] = {"trees": [place], "paths": [], "bytes": 2}
     report = {"saved": saved, "mounted": True, "volume": "read-only", "held": "vim (9)"}
-    told = save_work.saved_work("i-1", {"guard": True, "report": {**report, "seconds": 3}})
-    assert not told.whole
-    assert str(told).splitlines() == [
+    work = save_work.saved_work("i-1", {"guard": True, "report": {**report, "seconds": 3}})
+    assert not work.whole
+    assert str(work).splitlines() == [
         "Saved: 1 git work trees, 0 other places, 2 bytes in 3 s. The volume is read-only now; it"
         " is held by vim (9).",
         "Not all of /mnt/x was saved: it is big.",
@@ -307,10 +307,10 @@ def test_what_is_not_whole_is_told_by_the_report() -> None:
         ({"guard": True, "report": {**report, "saved": None}}, "failed: nothing was saved"),
         ({"guard": True, "report": {**report, "saved": {"complete": False}}}, "Not all places"),
     ):
-        told = save_work.saved_work("i-1", answer)
-        assert words in str(told)
-        assert not told.whole
-    assert replace(told, incomplete=()).whole
+        work = save_work.saved_work("i-1", answer)
+        assert words in str(work)
+        assert not work.whole
+    assert replace(work, incomplete=()).whole
 
 
 @pytest.mark.parametrize("yes", [False, True])
@@ -320,12 +320,12 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
     """The setting cloudtop_renew says yes to the change, and not to losing work."""
     machine.hook("dump", "exit 3")
     request = {"LaunchSpecification": {"ImageId": "ami-1"}}
-    found = Found(request, INSTANCE, VOLUME)
+    resources = Resources(request, INSTANCE, VOLUME)
     wanted = replace(
         context(yes=yes), settings=settings.load(["cloudtop_renew=true", "cloudtop_image=ami-2"])
     )
     monkeypatch.setattr(bake, "images_of", lambda _context: [])
-    monkeypatch.setattr(Context, "find", lambda _context: found)
+    monkeypatch.setattr(Context, "find", lambda _context: resources)
     runs: list[Any] = []
 
     def run(_context: Context, more: Any) -> set[str]:
@@ -333,11 +333,11 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
         return {"i-0abc"}
 
     monkeypatch.setattr(converge, "run", run)
-    told: list[str] = []
-    watch.make_whole(wanted, told.append)
+    sentences: list[str] = []
+    watch.make_whole(wanted, sentences.append)
     assert runs == [{"cloudtop_renew": False}]
-    assert "the machine keeps its image: " in told[0]
+    assert "the machine keeps its image: " in sentences[0]
     (machine.hooks / "dump").unlink()
-    watch.make_whole(wanted, told.append)
+    watch.make_whole(wanted, sentences.append)
     assert runs[1:] == [{"cloudtop_renew": True}]
     take_back(machine)

@@ -22,16 +22,16 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssh.Target:
 def test_openssh_reads_the_block_as_meant(target: ssh.Target, tmp_path: Path) -> None:
     block = tmp_path / "config"
     block.write_text(ssh.config_block(target))
-    told = subprocess.run(
+    options = subprocess.run(
         ["ssh", "-G", "-F", str(block), "cloudtop-box"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert "hostname 127.77.0.5" in told
-    assert "port 2222" in told
-    assert "user ubuntu" in told
-    assert "stricthostkeychecking true" in told
-    assert "hostkeyalias cloudtop-box" in told
-    assert f"identityfile {target.key}" in told
-    assert f"userknownhostsfile {target.known_hosts}" in told
+    assert "hostname 127.77.0.5" in options
+    assert "port 2222" in options
+    assert "user ubuntu" in options
+    assert "stricthostkeychecking true" in options
+    assert "hostkeyalias cloudtop-box" in options
+    assert f"identityfile {target.key}" in options
+    assert f"userknownhostsfile {target.known_hosts}" in options
 
 
 def test_command_comes_after_the_options(target: ssh.Target) -> None:

@@ -103,7 +103,7 @@ def test_dollars_have_at_least_their_cents(amount: float, shown: str) -> None:
 
 @pytest.mark.parametrize("differs", [True, False])
 def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
-    nothing = ec2.Found(request=None, instance=None, volume=None)
+    nothing = ec2.Resources(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
     assert seen["host_key_differs"] is False
     machine = {"id": "i-1", "type": "a.b", "state": "running", "zone": "z", "address": "127.0.0.1"}
@@ -126,7 +126,7 @@ def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
 def test_a_machine_that_does_not_run_is_told_who_can_start_it(
     state: str, code: str, row: str
 ) -> None:
-    nothing = ec2.Found(request=None, instance=None, volume=None)
+    nothing = ec2.Resources(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
     machine = {"id": "i-1", "type": "a.b", "state": state, "zone": "z", "address": None}
     request = {"id": "sir-1", "bid": 0.2, "state": "disabled", "status": code, "valid_until": None}

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import watch as machine_watch
 from cloudtop.settings import instance_type_list
 
 
-def found(state: str, code: str, instance: str = "", launched: str = "1") -> Found:
+def resources(state: str, code: str, instance: str = "", launched: str = "1") -> Resources:
     request = {
         "SpotInstanceRequestId": "sir-1",
         "State": state,
@@ -27,29 +27,29 @@ def found(state: str, code: str, instance: str = "", launched: str = "1") -> Fou
             "State": {"Name": "running"},
             "LaunchTime": launched,
         }
-    return Found(request=request, instance=machine, volume=None)
+    return Resources(request=request, instance=machine, volume=None)
 
 
-FIRST = found("active", "fulfilled", "i-1")
-AWAY = found("open", "capacity-not-available")
-SECOND = found("active", "fulfilled", "i-2")
-RESTARTED = found("active", "fulfilled", "i-1", launched="2")
+FIRST = resources("active", "fulfilled", "i-1")
+AWAY = resources("open", "capacity-not-available")
+SECOND = resources("active", "fulfilled", "i-2")
+RESTARTED = resources("active", "fulfilled", "i-1", launched="2")
 
 
 class Scene:
     """What EC2 shows at each look, and what was done; ends where the pictures do."""
 
-    def __init__(self, *pictures: Found | CloudtopError, failures: int = 0) -> None:
+    def __init__(self, *pictures: Resources | CloudtopError, failures: int = 0) -> None:
         self.pictures = iter(pictures)
         self.failures = failures
-        self.made = 0
+        self.runs = 0
         # What EC2 brings while the playbooks run: they go on with that
         self.meanwhile = ""
         self.shown = ""
-        self.told: list[str] = []
+        self.sentences: list[str] = []
         self.now = 0.0
 
-    def look(self) -> Found:
+    def look(self) -> Resources:
         picture = next(self.pictures)
         if isinstance(picture, CloudtopError):
             raise picture
@@ -57,7 +57,7 @@ class Scene:
         return picture
 
     def make_whole(self) -> set[str]:
-        self.made += 1
+        self.runs += 1
         if self.failures:
             self.failures -= 1
             raise CloudtopError("The machine went away.")
@@ -70,9 +70,9 @@ class Scene:
         watching = machine_watch.Watch(
             self.look,
             self.make_whole,
-            self.told.append,
+            self.sentences.append,
             once=once,
-            lacks=lambda found: instance_type_list.lacks(types, found.request),
+            lacks=lambda resources: instance_type_list.lacks(types, resources.request),
             sleep=self.sleep,
             clock=lambda: self.now,
         )
@@ -85,68 +85,72 @@ class Scene:
 def test_relaunched_machine_is_made_whole_once() -> None:
     scene = Scene(FIRST, FIRST, AWAY, AWAY, SECOND, SECOND, SECOND)
     scene.watch()
-    assert scene.made == 2
-    assert [line for line in scene.told if line.endswith("whole")] == [
+    assert scene.runs == 2
+    assert [line for line in scene.sentences if line.endswith("whole")] == [
         "i-1 is whole",
         "i-2 is whole",
     ]
 
 
 def test_machine_that_ec2_restarted_is_made_whole_again() -> None:
-    scene = Scene(FIRST, found("disabled", "instance-stopped-no-capacity"), RESTARTED, RESTARTED)
+    scene = Scene(
+        FIRST, resources("disabled", "instance-stopped-no-capacity"), RESTARTED, RESTARTED
+    )
     scene.watch()
-    assert scene.made == 2
+    assert scene.runs == 2
 
 
 def test_reap_during_converge_is_survived() -> None:
     scene = Scene(FIRST, AWAY, SECOND, SECOND, failures=1)
     scene.watch()
-    assert scene.made == 2
-    assert scene.told[-1] == "i-2 is whole"
+    assert scene.runs == 2
+    assert scene.sentences[-1] == "i-2 is whole"
 
 
 def test_machine_that_came_while_the_playbooks_ran_is_not_made_whole_again() -> None:
     scene = Scene(FIRST, SECOND, SECOND, SECOND)
     scene.meanwhile = "i-2"
     scene.watch()
-    assert scene.made == 1
-    assert [line for line in scene.told if line.endswith("whole")] == ["i-2 is whole"]
+    assert scene.runs == 1
+    assert [line for line in scene.sentences if line.endswith("whole")] == ["i-2 is whole"]
 
 
 def test_machine_that_went_once_the_playbooks_had_run_is_not_called_whole() -> None:
     scene = Scene(FIRST, AWAY, SECOND, SECOND)
     scene.meanwhile = "i-9"
     scene.watch()
-    assert not any(line.endswith("whole") for line in scene.told)
+    assert not any(line.endswith("whole") for line in scene.sentences)
 
 
 def test_failed_machine_is_tried_again_after_longer_and_longer_pauses() -> None:
     scene = Scene(*[FIRST] * 30, failures=99)
     scene.watch()
     # At 0 s, 60 s and 180 s; the next would be at 420 s, and 30 looks take 450
-    assert scene.made == 4
+    assert scene.runs == 4
 
 
 def test_with_further_types_the_playbooks_look_for_a_machine_where_there_is_none() -> None:
     scene = Scene(FIRST, AWAY, SECOND, SECOND)
     scene.watch(types=("a", "b"))
-    assert scene.made == 3
-    assert scene.told[-1] == "i-2 is whole"
+    assert scene.runs == 3
+    assert scene.sentences[-1] == "i-2 is whole"
 
 
 def test_machine_of_another_type_that_the_playbooks_got_is_not_made_whole_again() -> None:
     scene = Scene(AWAY, SECOND, SECOND, SECOND)
     scene.meanwhile = "i-2"
     scene.watch(types=("a", "b"))
-    assert scene.made == 1
-    assert scene.told[-1] == "i-2 is whole"
+    assert scene.runs == 1
+    assert scene.sentences[-1] == "i-2 is whole"
 
 
 def test_where_no_type_can_be_had_it_is_tried_after_longer_and_longer_pauses() -> None:
     scene = Scene(*[AWAY] * 30, failures=99)
     scene.watch(types=("a", "b"))
-    assert scene.made == 4
-    assert "the cloudtop is not whole: The machine went away. Next try in 60 s" in scene.told[1]
+    assert scene.runs == 4
+    assert (
+        "the cloudtop is not whole: The machine went away. Next try in 60 s" in scene.sentences[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,20 +164,20 @@ def test_where_no_type_can_be_had_it_is_tried_after_longer_and_longer_pauses() -
     ],
 )
 def test_all_else_is_waited_for(state: str, code: str, types: tuple[str, ...]) -> None:
-    scene = Scene(found(state, code), found(state, code))
+    scene = Scene(resources(state, code), resources(state, code))
     scene.watch(types=types)
-    assert scene.made == 0
+    assert scene.runs == 0
 
 
 def test_laptop_with_no_network_goes_on_watching() -> None:
     scene = Scene(CloudtopError("no route"), CloudtopError("no route"), FIRST)
     scene.watch(once=True)
-    assert scene.made == 1
-    assert sum("no route" in line for line in scene.told) == 1
+    assert scene.runs == 1
+    assert sum("no route" in line for line in scene.sentences) == 1
 
 
 def test_without_a_request_there_is_nothing_to_wait_for() -> None:
-    scene = Scene(Found(request=None, instance=None, volume=None))
+    scene = Scene(Resources(request=None, instance=None, volume=None))
     with pytest.raises(CloudtopError, match="no live request"):
         scene.watch()
 
@@ -181,7 +185,7 @@ def test_without_a_request_there_is_nothing_to_wait_for() -> None:
 def test_once_ends_when_the_machine_is_whole() -> None:
     scene = Scene(AWAY, SECOND, FIRST)
     scene.watch(once=True)
-    assert scene.made == 1
+    assert scene.runs == 1
 
 
 def test_notify_command_gets_the_sentence_as_one_argument(

@@ -23,9 +23,9 @@ ROOT, VOLUME = Disk(16, 0.08), Disk(50, 0.08, at("2026-01-01"))
 PRICES = Prices([at("2026-10-30"), at("2026-11-06")], [0.10, 0.14])
 
 
-def lines(made: Lines) -> list[float]:
+def lines(part: Lines) -> list[float]:
     """machine, address, root, volume, snapshots"""
-    return [made.machine, made.address, made.root, made.volume, made.snapshots]
+    return [part.machine, part.address, part.root, part.volume, part.snapshots]
 
 
 def up(*spans: tuple[int, int], doubts: tuple[str, ...] = ()) -> Uptime:
@@ -66,22 +66,22 @@ def test_projection_goes_on_at_the_present_price() -> None:
 
 
 def test_worst_case_goes_on_at_the_bid() -> None:
-    made = bill(RUNNING)
+    sums = bill(RUNNING)
     # 480 hours at 0.20
-    assert lines(made.worst) == pytest.approx([28.80 + 96.00, 3.60, 1.28, 4.00, 0])
-    assert made.worst.total == pytest.approx(133.68)
-    assert made.at_most == ()
+    assert lines(sums.worst) == pytest.approx([28.80 + 96.00, 3.60, 1.28, 4.00, 0])
+    assert sums.worst.total == pytest.approx(133.68)
+    assert sums.at_most == ()
 
 
 def test_stopped_machine_projects_storage_alone() -> None:
-    made = bill(replace(RUNNING, runs=False, stopped=True))
-    assert lines(made.projection) == pytest.approx([28.80, 1.20, 1.28, 4.00, 0])
-    assert lines(made.worst) == pytest.approx([28.80 + 96.00, 3.60, 1.28, 4.00, 0])
+    sums = bill(replace(RUNNING, runs=False, stopped=True))
+    assert lines(sums.projection) == pytest.approx([28.80, 1.20, 1.28, 4.00, 0])
+    assert lines(sums.worst) == pytest.approx([28.80 + 96.00, 3.60, 1.28, 4.00, 0])
 
 
 def test_machine_that_is_away_has_no_root_disk_either() -> None:
-    made = bill(replace(RUNNING, runs=False))
-    assert lines(made.projection) == pytest.approx([28.80, 1.20, 1.28 / 3, 4.00, 0])
+    sums = bill(replace(RUNNING, runs=False))
+    assert lines(sums.projection) == pytest.approx([28.80, 1.20, 1.28 / 3, 4.00, 0])
 
 
 def test_a_stopped_time_paid_the_root_disk_and_nothing_else() -> None:
@@ -91,18 +91,18 @@ def test_a_stopped_time_paid_the_root_disk_and_nothing_else() -> None:
 
 
 def test_without_a_request_only_what_is_kept_costs() -> None:
-    made = bill(Facts(month_of(NOW), NOW, Uptime(), volume=VOLUME))
-    assert lines(made.so_far) == pytest.approx([0, 0, 0, 4.00 / 3, 0])
-    assert lines(made.projection) == lines(made.worst) == pytest.approx([0, 0, 0, 4.00, 0])
+    sums = bill(Facts(month_of(NOW), NOW, Uptime(), volume=VOLUME))
+    assert lines(sums.so_far) == pytest.approx([0, 0, 0, 4.00 / 3, 0])
+    assert lines(sums.projection) == lines(sums.worst) == pytest.approx([0, 0, 0, 4.00, 0])
 
 
 def test_an_elastic_ip_is_paid_every_hour_and_no_second_address_beside_it() -> None:
     first_day = (START, START + DAY)
-    made = bill(replace(RUNNING, uptime=up(first_day), elastic=at("2026-01-01")))
+    sums = bill(replace(RUNNING, uptime=up(first_day), elastic=at("2026-01-01")))
     # 10 of 30 days at 0.005 an hour, though the machine ran on one of them
-    assert made.so_far.address == pytest.approx(240 * 0.005)
-    assert made.projection.address == made.worst.address == pytest.approx(720 * 0.005)
-    assert made.at_most == (
+    assert sums.so_far.address == pytest.approx(240 * 0.005)
+    assert sums.projection.address == sums.worst.address == pytest.approx(720 * 0.005)
+    assert sums.at_most == (
         "the Elastic IP is counted since the volume was made, as EC2 tells no date",
     )
     away = bill(replace(RUNNING, runs=False, elastic=at("2026-11-06")))
@@ -118,18 +118,18 @@ def test_an_elastic_ip_is_paid_every_hour_and_no_second_address_beside_it() -> N
 def test_disks_cost_from_the_day_they_were_made() -> None:
     young = Disk(100, 0.10, at("2026-11-08"))
     kept = [Disk(16, 0.05, at("2026-11-08 12:00")), Disk(10, 0.05, at("2025-11-01"))]
-    made = bill(replace(RUNNING, volume=young, snapshots=kept))
+    sums = bill(replace(RUNNING, volume=young, snapshots=kept))
     # 3 of 30 days of $10; 2.5 days of $0.80 and 10 of $0.50
-    assert made.so_far.volume == pytest.approx(1.00)
-    assert made.so_far.snapshots == pytest.approx(0.80 * 2.5 / 30 + 0.50 / 3)
-    assert made.projection.volume == pytest.approx(10.00 * 23 / 30)
-    assert made.projection.snapshots == pytest.approx(0.80 * 22.5 / 30 + 0.50)
-    assert made.at_most == ("snapshots are counted at the full size of their disks",)
+    assert sums.so_far.volume == pytest.approx(1.00)
+    assert sums.so_far.snapshots == pytest.approx(0.80 * 2.5 / 30 + 0.50 / 3)
+    assert sums.projection.volume == pytest.approx(10.00 * 23 / 30)
+    assert sums.projection.snapshots == pytest.approx(0.80 * 22.5 / 30 + 0.50)
+    assert sums.at_most == ("snapshots are counted at the full size of their disks",)
 
 
 def test_root_disk_of_a_machine_that_came_today_stood_for_its_predecessors() -> None:
-    made = bill(replace(RUNNING, root=Disk(16, 0.08, NOW - HOUR)))
-    assert made.so_far.root == pytest.approx(1.28 / 3)
+    sums = bill(replace(RUNNING, root=Disk(16, 0.08, NOW - HOUR)))
+    assert sums.so_far.root == pytest.approx(1.28 / 3)
 
 
 @pytest.mark.parametrize(
@@ -140,24 +140,24 @@ def test_a_whole_month_of_a_disk_is_its_price_however_long_the_month(day: str, h
     whole = up((month.start, month.end))
     flat = Prices([0], [0.10])
     facts = replace(RUNNING, month=month, now=month.end, uptime=whole, prices=flat)
-    made = bill(facts)
-    assert lines(made.so_far) == pytest.approx([hours / 10, hours * 0.005, 1.28, 4.00, 0])
-    assert made.projection == made.worst == made.so_far
+    sums = bill(facts)
+    assert lines(sums.so_far) == pytest.approx([hours / 10, hours * 0.005, 1.28, 4.00, 0])
+    assert sums.projection == sums.worst == sums.so_far
 
 
 def test_the_first_second_of_a_month_has_cost_nothing() -> None:
-    made = bill(replace(RUNNING, now=START, uptime=Uptime()))
-    assert made.so_far.total == 0
+    sums = bill(replace(RUNNING, now=START, uptime=Uptime()))
+    assert sums.so_far.total == 0
     # 720 hours at the price that held on the 1st
-    assert made.projection.machine == pytest.approx(72.00)
-    assert made.worst.total == pytest.approx(144.00 + 3.60 + 1.28 + 4.00)
+    assert sums.projection.machine == pytest.approx(72.00)
+    assert sums.worst.total == pytest.approx(144.00 + 3.60 + 1.28 + 4.00)
 
 
 def test_without_prices_its_hours_count_at_the_bid_and_it_says_so() -> None:
-    made = bill(replace(RUNNING, prices=None))
-    assert made.so_far.machine == pytest.approx(48.00)
-    assert made.projection == made.worst
-    assert made.at_most == ("EC2 tells no price history, so its hours are counted at the bid",)
+    sums = bill(replace(RUNNING, prices=None))
+    assert sums.so_far.machine == pytest.approx(48.00)
+    assert sums.projection == sums.worst
+    assert sums.at_most == ("EC2 tells no price history, so its hours are counted at the bid",)
 
 
 def test_without_prices_and_hours_there_is_nothing_to_doubt() -> None:
@@ -170,8 +170,8 @@ def test_doubts_of_the_uptime_are_the_bills() -> None:
 
 
 def test_as_json_has_cents_and_stable_keys() -> None:
-    told = as_json(RUNNING, bill(RUNNING))
-    assert told == {
+    answer = as_json(RUNNING, bill(RUNNING))
+    assert answer == {
         "month": "2026-11",
         "month_hours": 720,
         "hours_run": 240,

@@ -12,7 +12,7 @@ import pytest
 
 from cloudtop import paths
 from cloudtop.aws import find as ec2
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.money import bill_facts
 from cloudtop.money.journal_cache import Journals
 from cloudtop.settings import settings as settings_settings
@@ -62,7 +62,7 @@ class Scene:
         self.clock.skip(minutes=2)
         self.lab.reaches(sir, "open", "price-too-low")
 
-    def find(self) -> Found:
+    def find(self) -> Resources:
         return ec2.find(self.lab.ec2, NAME, self.settings.owner)
 
     def money(self, journal: Any = None, ahead: int = 0) -> dict[str, Any]:
@@ -81,12 +81,12 @@ def scene(
     with standing(lab.server) as clock:
         clock.now = datetime(clock.now.year + 1, 11, 10, 12)
         loaded = settings_settings.load(name=NAME)
-        made = Scene(lab, clock, loaded, "")
-        made.volume = lab.volume(Size=60, TagSpecifications=made.tags("volume"))
+        stage = Scene(lab, clock, loaded, "")
+        stage.volume = lab.volume(Size=60, TagSpecifications=stage.tags("volume"))
         lab.price(0.10)
-        yield made
+        yield stage
         lab.tidy()
-        lab.ec2.delete_volume(VolumeId=made.volume)
+        lab.ec2.delete_volume(VolumeId=stage.volume)
 
 
 def test_twelve_hours_at_two_prices(scene: Scene) -> None:
@@ -94,32 +94,32 @@ def test_twelve_hours_at_two_prices(scene: Scene) -> None:
     scene.clock.skip(hours=10)
     scene.lab.price(0.14)
     scene.clock.skip(hours=2)
-    told = scene.money(journal=[])
-    assert (told["month"], told["month_hours"], told["hours_run"]) == ("2027-11", 720, 12)
-    assert (told["price"], told["bid"], told["below_bid"]) == (0.14, 0.20, 0.06)
+    money = scene.money(journal=[])
+    assert (money["month"], money["month_hours"], money["hours_run"]) == ("2027-11", 720, 12)
+    assert (money["price"], money["bid"], money["below_bid"]) == (0.14, 0.20, 0.06)
     # 10 h at 0.10 and 2 at 0.14; 12 at 0.005; 12 of 720 h of 8 GiB; 10 of 30 days of 60 GiB
-    assert told["so_far"] == {
+    assert money["so_far"] == {
         "machine": 1.28, "address": 0.06, "root": 0.01, "volume": 1.60, "snapshots": 0,
         "replaced": 0, "total": 2.95,
     }  # fmt: skip
     # and 480 h more at 0.14, or at the bid of 0.20
-    assert told["projection"]["machine"] == pytest.approx(1.28 + 67.20)
-    assert told["worst"]["machine"] == pytest.approx(1.28 + 96.00)
-    assert told["worst"]["volume"] == pytest.approx(4.80)
-    assert told["at_most"] == []
-    assert told["budget"] is None
+    assert money["projection"]["machine"] == pytest.approx(1.28 + 67.20)
+    assert money["worst"]["machine"] == pytest.approx(1.28 + 96.00)
+    assert money["worst"]["volume"] == pytest.approx(4.80)
+    assert money["at_most"] == []
+    assert money["budget"] is None
 
 
 def test_an_elastic_ip_is_billed_since_the_volume_was_made(scene: Scene) -> None:
-    made = scene.lab.ec2.allocate_address(TagSpecifications=scene.tags("elastic-ip"))
+    address = scene.lab.ec2.allocate_address(TagSpecifications=scene.tags("elastic-ip"))
     scene.request()
     scene.clock.skip(hours=12)
-    told = scene.money(journal=[])
-    scene.lab.ec2.release_address(AllocationId=made["AllocationId"])
+    money = scene.money(journal=[])
+    scene.lab.ec2.release_address(AllocationId=address["AllocationId"])
     # 240 of 720 hours at 0.005, though the machine ran 12 of them
-    assert (told["hours_run"], told["so_far"]["address"]) == (12, 1.20)
-    assert told["projection"]["address"] == told["worst"]["address"] == 3.60
-    assert "since the volume was made" in told["at_most"][0]
+    assert (money["hours_run"], money["so_far"]["address"]) == (12, 1.20)
+    assert money["projection"]["address"] == money["worst"]["address"] == 3.60
+    assert "since the volume was made" in money["at_most"][0]
 
 
 def test_machine_that_came_back_is_billed_without_its_time_away(scene: Scene) -> None:
@@ -135,7 +135,7 @@ def test_machine_that_came_back_is_billed_without_its_time_away(scene: Scene) ->
     unasked = scene.money()
     assert unasked["at_most"] == ["the machine could not be asked for its times away"]
     assert unasked["hours_run"] == pytest.approx((scene.now - launched) / HOUR + 15.05, abs=0.01)
-    told = scene.money(
+    money = scene.money(
         [
             {
                 "event": "back",
@@ -147,8 +147,8 @@ def test_machine_that_came_back_is_billed_without_its_time_away(scene: Scene) ->
         ]
     )
     # 10 h at 0.10 and two minutes at 0.30, then 3 h at 0.12
-    assert told["hours_run"] == pytest.approx(10 + 2 / 60 + 3, abs=0.01)
-    assert told["so_far"]["machine"] == pytest.approx(1.00 + 0.01 + 0.36)
+    assert money["hours_run"] == pytest.approx(10 + 2 / 60 + 3, abs=0.01)
+    assert money["so_far"]["machine"] == pytest.approx(1.00 + 0.01 + 0.36)
 
 
 def test_away_at_a_price_above_the_bid_is_at_most_till_the_status_changed(scene: Scene) -> None:
@@ -156,14 +156,14 @@ def test_away_at_a_price_above_the_bid_is_at_most_till_the_status_changed(scene:
     scene.clock.skip(hours=10)
     scene.priced_out(sir)
     scene.clock.skip(hours=100)
-    told = scene.money()
-    assert told["hours_run"] == pytest.approx(10 + 2 / 60, abs=0.01)
-    assert told["so_far"]["machine"] == pytest.approx(1.01)
-    assert "no machine there" in told["at_most"][0]
-    assert told["below_bid"] == pytest.approx(-0.10)
+    money = scene.money()
+    assert money["hours_run"] == pytest.approx(10 + 2 / 60, abs=0.01)
+    assert money["so_far"]["machine"] == pytest.approx(1.01)
+    assert "no machine there" in money["at_most"][0]
+    assert money["below_bid"] == pytest.approx(-0.10)
     # What is kept while it is away, and nothing else
-    assert told["projection"]["machine"] == told["so_far"]["machine"]
-    assert told["projection"]["volume"] == pytest.approx(4.80)
+    assert money["projection"]["machine"] == money["so_far"]["machine"]
+    assert money["projection"]["volume"] == pytest.approx(4.80)
 
 
 def test_stopped_machine_projects_only_storage(scene: Scene) -> None:
@@ -173,33 +173,33 @@ def test_stopped_machine_projects_only_storage(scene: Scene) -> None:
     scene.lab.reaches(sir, "disabled", "instance-stopped-by-user")
     scene.lab.becomes(ident, "stopped")
     scene.clock.skip(hours=50)
-    told = scene.money()
-    assert told["so_far"]["machine"] == told["projection"]["machine"] == pytest.approx(1.00)
+    money = scene.money()
+    assert money["so_far"]["machine"] == money["projection"]["machine"] == pytest.approx(1.00)
     # The root disk stays: 8 GiB for the 60 hours so far, and for 492 by the month's end
-    assert told["so_far"]["root"] == pytest.approx(0.64 * 60 / 720, abs=0.005)
-    assert told["projection"]["root"] == pytest.approx(0.64 * 492 / 720, abs=0.005)
-    assert told["worst"]["machine"] == pytest.approx(1.00 + 0.20 * 432)
+    assert money["so_far"]["root"] == pytest.approx(0.64 * 60 / 720, abs=0.005)
+    assert money["projection"]["root"] == pytest.approx(0.64 * 492 / 720, abs=0.005)
+    assert money["worst"]["machine"] == pytest.approx(1.00 + 0.20 * 432)
 
 
 def test_snapshots_count_in_full_and_are_said_to(scene: Scene) -> None:
     scene.request()
-    made = scene.lab.ec2.create_snapshot(
+    snapshot = scene.lab.ec2.create_snapshot(
         VolumeId=scene.volume, TagSpecifications=scene.tags("snapshot")
     )["SnapshotId"]
-    scene.lab.snapshot_becomes(made, "completed")
+    scene.lab.snapshot_becomes(snapshot, "completed")
     # Another's is not counted
     scene.lab.snapshot(scene.lab.volume(Size=500))
     scene.clock.skip(days=5)
-    told = scene.money(journal=[])
-    scene.lab.ec2.delete_snapshot(SnapshotId=made)
+    money = scene.money(journal=[])
+    scene.lab.ec2.delete_snapshot(SnapshotId=snapshot)
     # 60 GiB at 0.05, for 5 of 30 days, and for 20.5 by the month's end
-    assert told["so_far"]["snapshots"] == pytest.approx(3.00 * 5 / 30)
-    assert told["projection"]["snapshots"] == pytest.approx(3.00 * 20.5 / 30)
-    assert told["at_most"] == ["snapshots are counted at the full size of their disks"]
+    assert money["so_far"]["snapshots"] == pytest.approx(3.00 * 5 / 30)
+    assert money["projection"]["snapshots"] == pytest.approx(3.00 * 20.5 / 30)
+    assert money["at_most"] == ["snapshots are counted at the full size of their disks"]
 
 
 def test_volumes_that_were_put_aside_go_on_costing(scene: Scene) -> None:
-    made = []
+    volumes = []
     for marks in (
         {"cloudtop:role": "replaced"},
         {"cloudtop:role": "restoring"},
@@ -209,22 +209,22 @@ def test_volumes_that_were_put_aside_go_on_costing(scene: Scene) -> None:
         aside = scene.lab.volume(Size=30, TagSpecifications=scene.tags("volume"))
         pairs = [{"Key": key, "Value": value} for key, value in marks.items()]
         scene.lab.ec2.create_tags(Resources=[aside], Tags=pairs)
-        made.append(aside)
+        volumes.append(aside)
     scene.clock.skip(days=5)
-    told = scene.money(journal=[])
-    for aside in made:
+    money = scene.money(journal=[])
+    for aside in volumes:
         scene.lab.ec2.delete_volume(VolumeId=aside)
     # Two of 30 GiB at 0.08, made before the month, for 14.5 of 30 days, and for all of it
-    assert told["so_far"]["replaced"] == pytest.approx(4.80 * 14.5 / 30)
-    assert told["projection"]["replaced"] == pytest.approx(4.80)
+    assert money["so_far"]["replaced"] == pytest.approx(4.80 * 14.5 / 30)
+    assert money["projection"]["replaced"] == pytest.approx(4.80)
 
 
 def test_without_a_request_the_volume_alone_costs(scene: Scene) -> None:
-    told = scene.money()
-    assert (told["price"], told["bid"], told["hours_run"]) == (None, None, 0)
-    assert told["so_far"]["total"] == pytest.approx(4.80 * 9.5 / 30)
-    assert told["projection"]["total"] == told["worst"]["total"] == pytest.approx(4.80)
-    assert (told["at_most"], told["notes"]) == ([], [])
+    money = scene.money()
+    assert (money["price"], money["bid"], money["hours_run"]) == (None, None, 0)
+    assert money["so_far"]["total"] == pytest.approx(4.80 * 9.5 / 30)
+    assert money["projection"]["total"] == money["worst"]["total"] == pytest.approx(4.80)
+    assert (money["at_most"], money["notes"]) == ([], [])
 
 
 def test_an_earlier_request_of_this_month_is_said_to_be_missing(scene: Scene) -> None:
@@ -236,19 +236,19 @@ def test_an_earlier_request_of_this_month_is_said_to_be_missing(scene: Scene) ->
 def test_request_of_last_month_has_no_such_note(scene: Scene) -> None:
     scene.request()
     scene.clock.skip(days=21)
-    told = scene.money(journal=[])
-    assert (told["month"], told["notes"], told["hours_run"]) == ("2027-12", [], 12.0)
+    money = scene.money(journal=[])
+    assert (money["month"], money["notes"], money["hours_run"]) == ("2027-12", [], 12.0)
     # 12 h of a month of 744
-    assert told["so_far"]["volume"] == pytest.approx(4.80 * 12 / 744, abs=0.005)
+    assert money["so_far"]["volume"] == pytest.approx(4.80 * 12 / 744, abs=0.005)
 
 
 def test_clock_that_is_half_a_year_behind_is_said_and_breaks_nothing(scene: Scene) -> None:
     scene.request()
-    told = scene.money(journal=[], ahead=-200 * 24 * HOUR)
-    assert "clock is behind EC2's" in told["notes"][0]
-    assert told["notes"][1].startswith("the price is not known: EC2 has no price history of i3.4x")
-    assert (told["month"], told["hours_run"], told["price"]) == ("2027-04", 0, None)
-    assert told["so_far"]["machine"] == 0
+    money = scene.money(journal=[], ahead=-200 * 24 * HOUR)
+    assert "clock is behind EC2's" in money["notes"][0]
+    assert money["notes"][1].startswith("the price is not known: EC2 has no price history of i3.4x")
+    assert (money["month"], money["hours_run"], money["price"]) == ("2027-04", 0, None)
+    assert money["so_far"]["machine"] == 0
 
 
 def test_budget_is_a_part_of_it(scene: Scene) -> None:
@@ -256,9 +256,9 @@ def test_budget_is_a_part_of_it(scene: Scene) -> None:
     scene.settings = settings_settings.load(["cloudtop_monthly_budget=2"], name=NAME)
     scene.clock.skip(hours=3)
     # 0.30 and 0.015 for the machine, its disk under a cent, 4.80 * 9.625 / 30 = 1.54
-    told = scene.money(journal=[])
-    assert told["so_far"]["total"] == pytest.approx(1.86)
-    assert told["budget"] == {
+    money = scene.money(journal=[])
+    assert money["so_far"]["total"] == pytest.approx(1.86)
+    assert money["budget"] == {
         "dollars": 2.0,
         "percent": 92.9,
         "level": "near",
@@ -288,20 +288,20 @@ def test_what_ran_for_an_earlier_request_is_billed_at_its_own_prices(scene: Scen
         "previous": "i-before",
         "ran": ran,
     }
-    told = scene.money(journal=[entry])
+    money = scene.money(journal=[entry])
     # 60 h of the earlier, of which 13 before the price changed, and 10 h of the present machine
-    assert told["hours_run"] == pytest.approx(70, abs=0.01)
-    assert told["so_far"]["machine"] == pytest.approx(13 * 0.03 + 47 * 0.05 + 10 * 0.10)
-    assert told["so_far"]["address"] == pytest.approx(70 * 0.005)
-    assert told["so_far"]["root"] == pytest.approx(0.64 * 70 / 720, abs=0.005)
+    assert money["hours_run"] == pytest.approx(70, abs=0.01)
+    assert money["so_far"]["machine"] == pytest.approx(13 * 0.03 + 47 * 0.05 + 10 * 0.10)
+    assert money["so_far"]["address"] == pytest.approx(70 * 0.005)
+    assert money["so_far"]["root"] == pytest.approx(0.64 * 70 / 720, abs=0.005)
     # The volume is of last month, and what ran until three days ago can't be known
-    assert [note[:55] for note in told["notes"]] == [
+    assert [note[:55] for note in money["notes"]] == [
         "the machine is counted since 2027-11-11 23:00 UTC; what"
     ]
     # A type that EC2 has no prices of counts at the bid, and it says so
-    told = scene.money(journal=[{**entry, "ran": {**ran, "type": "x9.huge"}}])
-    assert told["so_far"]["machine"] == pytest.approx(60 * 0.20 + 10 * 0.10)
-    assert told["at_most"] == [
+    money = scene.money(journal=[{**entry, "ran": {**ran, "type": "x9.huge"}}])
+    assert money["so_far"]["machine"] == pytest.approx(60 * 0.20 + 10 * 0.10)
+    assert money["at_most"] == [
         f"EC2 tells no price history of x9.huge in {ZONE}, so its hours are counted at"
         " the present bid"
     ]

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import watch
 from cloudtop.money.budget_watch import EVERY, BudgetWatch
 
 
-def found(instance: str = "i-1", state: str = "running", launched: str = "1") -> Found:
+def resources(instance: str = "i-1", state: str = "running", launched: str = "1") -> Resources:
     request = {"SpotInstanceRequestId": "sir-1", "State": "active", "Status": {"Code": "fulfilled"}}
     machine = {"InstanceId": instance, "State": {"Name": state}, "LaunchTime": launched}
-    return Found(request=request, instance=machine, volume=None)
+    return Resources(request=request, instance=machine, volume=None)
 
 
 def money(level: str, at_most: bool = False) -> dict[str, Any]:
@@ -31,10 +31,10 @@ class Scene:
         self.looks = list(looks)
         self.asked = self.stopped = 0
         self.failures = 0
-        self.told: list[str] = []
+        self.sentences: list[str] = []
         self.now = 0.0
         self.watch = BudgetWatch(
-            self.look, self.stop if stops else None, self.told.append, lambda: self.now
+            self.look, self.stop if stops else None, self.sentences.append, lambda: self.now
         )
 
     def look(self) -> tuple[dict[str, Any], bool]:
@@ -50,9 +50,9 @@ class Scene:
             raise CloudtopError("EC2 did not answer.")
         self.stopped += 1
 
-    def holds(self, seen: Found | None = None, after: float = 0.0) -> bool:
+    def holds(self, seen: Resources | None = None, after: float = 0.0) -> bool:
         self.now += after
-        return self.watch.holds(seen or found())
+        return self.watch.holds(seen or resources())
 
 
 NEAR, SPENT = (money("near"), True), (money("spent"), True)
@@ -61,7 +61,7 @@ NEAR, SPENT = (money("near"), True), (money("spent"), True)
 def test_warns_once_at_each_level() -> None:
     scene = Scene((money("fine"), True), NEAR, NEAR, SPENT, SPENT, stops=False)
     assert not any(scene.holds(after=EVERY) for _ in range(6))
-    assert scene.told == ["it is near", "it is spent"]
+    assert scene.sentences == ["it is near", "it is spent"]
 
 
 def test_looks_every_ten_minutes_and_at_once_at_another_machine() -> None:
@@ -71,14 +71,14 @@ def test_looks_every_ten_minutes_and_at_once_at_another_machine() -> None:
     assert scene.asked == 1
     scene.holds(after=1)
     assert scene.asked == 2
-    scene.holds(found("i-2"))
+    scene.holds(resources("i-2"))
     assert scene.asked == 3
 
 
 def test_without_a_running_machine_nothing_is_asked() -> None:
     scene = Scene(SPENT)
-    assert not scene.holds(found(state="stopped"))
-    assert not scene.holds(Found(request=None, instance=None, volume=None))
+    assert not scene.holds(resources(state="stopped"))
+    assert not scene.holds(Resources(request=None, instance=None, volume=None))
     assert (scene.asked, scene.stopped) == (0, 0)
 
 
@@ -86,8 +86,8 @@ def test_spent_budget_stops_the_machine_and_says_how_to_go_on() -> None:
     scene = Scene(SPENT)
     assert scene.holds()
     assert scene.stopped == 1
-    assert "i-1 is stopped" in scene.told[-1]
-    assert "raise cloudtop_monthly_budget first" in scene.told[-1]
+    assert "i-1 is stopped" in scene.sentences[-1]
+    assert "raise cloudtop_monthly_budget first" in scene.sentences[-1]
 
 
 def test_near_budget_stops_nothing() -> None:
@@ -101,7 +101,7 @@ def test_stop_that_failed_is_tried_again() -> None:
     scene.failures = 1
     # Nothing mounts the volume again meanwhile
     assert scene.holds()
-    assert "could not be stopped: EC2 did not answer. Next try in 600 s" in scene.told[-1]
+    assert "could not be stopped: EC2 did not answer. Next try in 600 s" in scene.sentences[-1]
     assert scene.holds(after=15)
     assert (scene.asked, scene.stopped) == (1, 0)
     assert scene.holds(after=EVERY)
@@ -111,7 +111,7 @@ def test_stop_that_failed_is_tried_again() -> None:
 def test_started_again_with_a_higher_budget_it_goes_on() -> None:
     scene = Scene(SPENT, NEAR)
     assert scene.holds()
-    assert not scene.holds(found(launched="2"))
+    assert not scene.holds(resources(launched="2"))
     assert scene.stopped == 1
 
 
@@ -120,8 +120,8 @@ def test_an_upper_bound_stops_no_machine_that_cannot_be_asked() -> None:
     scene = Scene(unsure, unsure, (money("spent", at_most=True), True))
     assert not scene.holds()
     assert not scene.holds(after=EVERY)
-    assert len(scene.told) == 1
-    assert "not stopped yet" in scene.told[0]
+    assert len(scene.sentences) == 1
+    assert "not stopped yet" in scene.sentences[0]
     # It answered, and what it told leaves no more than a first wait in doubt
     assert scene.holds(after=EVERY)
 
@@ -135,23 +135,23 @@ def test_laptop_with_no_network_stops_nothing() -> None:
     scene = Scene(CloudtopError("no route"), CloudtopError("no route"), SPENT)
     assert not scene.holds()
     assert not scene.holds(after=EVERY)
-    assert scene.told == ["the budget could not be looked at: no route"]
+    assert scene.sentences == ["the budget could not be looked at: no route"]
     assert scene.holds(after=EVERY)
 
 
 @pytest.mark.parametrize("held", [True, False])
 def test_watch_leaves_a_machine_alone_that_was_stopped(held: bool) -> None:
-    made: list[str] = []
+    hosts: list[str] = []
 
     def make_whole() -> list[str]:
-        made.append("i-1")
-        return made
+        hosts.append("i-1")
+        return hosts
 
     watch.Watch(
-        look=found,
+        look=resources,
         make_whole=make_whole,
         tell=lambda sentence: None,
         once=True,
         holds=lambda seen: held,
     ).run()
-    assert made == ([] if held else ["i-1"])
+    assert hosts == ([] if held else ["i-1"])

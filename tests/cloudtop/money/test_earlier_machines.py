@@ -34,22 +34,22 @@ CREATED = at("11-18 00:02")
 
 
 def test_every_run_before_the_request_is_counted_once() -> None:
-    told = runs(NOW, CREATED, JOURNAL)
-    assert [(run.place, run.running) for run in told] == [
+    earlier = runs(NOW, CREATED, JOURNAL)
+    assert [(run.place, run.running) for run in earlier] == [
         (A, (at("11-15 10:03"), at("11-18 00:00"))),
         (A, (at("11-12 06:04"), at("11-15 10:00"))),
         (B, (at("11-11 00:00"), at("11-12 06:00"))),
     ]
-    assert [run.rooted == run.running for run in told] == [True] * 3
+    assert [run.rooted == run.running for run in earlier] == [True] * 3
     # And what is counted for the present request lies behind all of it
     present = uptime(NOW, CREATED, running("11-18 00:03", "i-4"), None, JOURNAL)
     assert (present.running, present.doubts) == (((at("11-18 00:03"), NOW),), ())
-    assert [*notes(NOW, CREATED, at("11-10 23:58"), JOURNAL, told)] == []
+    assert [*notes(NOW, CREATED, at("11-10 23:58"), JOURNAL, earlier)] == []
 
 
 def test_what_the_present_request_ran_is_not_counted_here() -> None:
-    told = runs(NOW, at("11-15 10:02"), JOURNAL)
-    assert [run.running for run in told] == [
+    earlier = runs(NOW, at("11-15 10:02"), JOURNAL)
+    assert [run.running for run in earlier] == [
         (at("11-12 06:04"), at("11-15 10:00")),
         (at("11-11 00:00"), at("11-12 06:00")),
     ]
@@ -57,9 +57,9 @@ def test_what_the_present_request_ran_is_not_counted_here() -> None:
 
 def test_of_a_run_across_the_months_start_the_month_is_counted() -> None:
     journal = [ran(back("11-03 00:00", "11-03 00:02"), "10-20 00:00")]
-    (run,) = told = runs(NOW, at("11-03 00:01"), journal)
+    (run,) = earlier = runs(NOW, at("11-03 00:01"), journal)
     assert (run.running, run.seconds) == ((START, at("11-03 00:00")), 2 * 86400)
-    assert [*notes(NOW, at("11-03 00:01"), at("10-01 00:00"), journal, told)] == []
+    assert [*notes(NOW, at("11-03 00:01"), at("10-01 00:00"), journal, earlier)] == []
 
 
 def test_last_months_runs_are_none() -> None:
@@ -103,9 +103,9 @@ def test_without_a_journal_or_a_request_nothing_is_known() -> None:
 )
 def test_before_a_return_that_tells_nothing_all_is_unknown(odd: dict[str, Any]) -> None:
     journal = [JOURNAL[0], {**JOURNAL[2], **odd}, JOURNAL[3]]
-    told = runs(NOW, CREATED, journal)
-    assert [run.running[0] for run in told] == [at("11-15 10:03")]
-    (note,) = notes(NOW, CREATED, at("11-10 23:58"), journal, told)
+    earlier = runs(NOW, CREATED, journal)
+    assert [run.running[0] for run in earlier] == [at("11-15 10:03")]
+    (note,) = notes(NOW, CREATED, at("11-10 23:58"), journal, earlier)
     assert note.startswith("the machine is counted since 2026-11-15 10:03 UTC")
 
 
@@ -123,12 +123,12 @@ def test_a_volume_that_is_younger_than_its_journal_hides_no_gap() -> None:
 
 def test_a_copy_of_the_volume_knows_what_ran_before_its_snapshot() -> None:
     journal = [JOURNAL[0], ran(copy("11-14 00:00", "11-18 00:03"), "11-12 06:04")]
-    told = runs(NOW, CREATED, journal)
-    assert [run.running for run in told] == [
+    earlier = runs(NOW, CREATED, journal)
+    assert [run.running for run in earlier] == [
         (at("11-12 06:04"), at("11-14 00:00")),
         (at("11-11 00:00"), at("11-12 06:00")),
     ]
-    (note,) = notes(NOW, CREATED, at("11-18 00:00"), journal, told)
+    (note,) = notes(NOW, CREATED, at("11-18 00:00"), journal, earlier)
     assert "between a snapshot and its restore" in note
     # The present machine is counted since its launch all the same, without a doubt
     present = uptime(NOW, CREATED, running("11-18 00:03", "i-9"), None, journal)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.money.journal_cache import FILE, Journals, journals
 
-TOLD = [{"event": "back", "instance": "i-2"}]
+JOURNAL = [{"event": "back", "instance": "i-2"}]
 OTHER = [{"event": "back", "instance": "i-3"}]
 NOTHING = Journals(None, None)
 
 
-def found(
+def resources(
     request: str | None = "sir-1", instance: str | None = "i-2", launched: str = "9"
-) -> Found:
-    return Found(
+) -> Resources:
+    return Resources(
         request={"SpotInstanceRequestId": request} if request else None,
         instance={"InstanceId": instance, "LaunchTime": launched} if instance else None,
         volume=None,
@@ -28,43 +28,47 @@ def found(
 def kept(tmp_path: Path) -> Path:
     """A directory that does not exist before the machine was asked once."""
     place = tmp_path / "state/cloudtop"
-    assert journals(place, found(), TOLD) == Journals(TOLD, TOLD)
+    assert journals(place, resources(), JOURNAL) == Journals(JOURNAL, JOURNAL)
     return place
 
 
 def test_the_same_launch_has_the_whole_journal(kept: Path) -> None:
-    assert journals(kept, found(), None) == Journals(TOLD, TOLD)
+    assert journals(kept, resources(), None) == Journals(JOURNAL, JOURNAL)
 
 
-@pytest.mark.parametrize("now", [found(launched="10"), found(instance="i-3"), found(instance=None)])
-def test_another_launch_has_what_was_before_the_request(kept: Path, now: Found) -> None:
-    assert journals(kept, now, None) == Journals(None, TOLD)
+@pytest.mark.parametrize(
+    "now", [resources(launched="10"), resources(instance="i-3"), resources(instance=None)]
+)
+def test_another_launch_has_what_was_before_the_request(kept: Path, now: Resources) -> None:
+    assert journals(kept, now, None) == Journals(None, JOURNAL)
 
 
-@pytest.mark.parametrize("now", [found(request="sir-2"), found(request=None, instance=None)])
-def test_another_request_knows_nothing(kept: Path, now: Found) -> None:
+@pytest.mark.parametrize(
+    "now", [resources(request="sir-2"), resources(request=None, instance=None)]
+)
+def test_another_request_knows_nothing(kept: Path, now: Resources) -> None:
     assert journals(kept, now, None) == NOTHING
 
 
 def test_the_newest_answer_is_kept(kept: Path) -> None:
-    journals(kept, found(), OTHER)
-    assert journals(kept, found(), None) == Journals(OTHER, OTHER)
+    journals(kept, resources(), OTHER)
+    assert journals(kept, resources(), None) == Journals(OTHER, OTHER)
     # No answer is none
-    journals(kept, found(), {"trouble": "torn"})
-    assert journals(kept, found(), None) == Journals(OTHER, OTHER)
+    journals(kept, resources(), {"trouble": "torn"})
+    assert journals(kept, resources(), None) == Journals(OTHER, OTHER)
 
 
 def test_nothing_was_kept_yet(tmp_path: Path) -> None:
-    assert journals(tmp_path, found(), None) == NOTHING
+    assert journals(tmp_path, resources(), None) == NOTHING
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"request": "sir-1"}', '{"journal": 7}', "\0"])
 def test_a_damaged_file_is_no_file(kept: Path, text: str) -> None:
     (kept / FILE).write_text(text)
-    assert journals(kept, found(), None) == NOTHING
+    assert journals(kept, resources(), None) == NOTHING
 
 
 def test_a_disk_that_takes_nothing_costs_no_answer(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the directory should be")
-    assert journals(tmp_path / "state", found(), TOLD) == Journals(TOLD, TOLD)
-    assert journals(tmp_path / "state", found(), None) == NOTHING
+    assert journals(tmp_path / "state", resources(), JOURNAL) == Journals(JOURNAL, JOURNAL)
+    assert journals(tmp_path / "state", resources(), None) == NOTHING

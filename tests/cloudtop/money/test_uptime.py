@@ -64,20 +64,20 @@ def test_without_a_request_nothing_ran() -> None:
 
 
 def test_machine_since_before_the_month_ran_all_of_it() -> None:
-    told = uptime(NOW, at("09-01 00:00"), running("10-30 00:00"), None, None)
-    assert (told.running, told.doubts) == (((START, NOW),), ())
+    times = uptime(NOW, at("09-01 00:00"), running("10-30 00:00"), None, None)
+    assert (times.running, times.doubts) == (((START, NOW),), ())
 
 
 def test_first_machine_ran_since_its_launch_and_not_while_the_request_waited() -> None:
-    told = uptime(NOW, at("11-10 00:00"), running("11-10 05:00"), None, [])
-    assert (told.running, told.doubts) == (((at("11-10 05:00"), NOW),), ())
+    times = uptime(NOW, at("11-10 00:00"), running("11-10 05:00"), None, [])
+    assert (times.running, times.doubts) == (((at("11-10 05:00"), NOW),), ())
 
 
 def test_what_ran_before_a_stop_counts_while_its_return_is_not_noted_yet() -> None:
     notice = {"event": "notice", "time": "2026-11-20T09:00:00Z", "instance": "i-2"}
-    found = uptime(NOW, at("11-20 06:00"), running("11-20 11:59"), None, [notice])
-    assert found.running == ((at("11-20 06:00"), NOW),)
-    assert found.doubts != ()
+    times = uptime(NOW, at("11-20 06:00"), running("11-20 11:59"), None, [notice])
+    assert times.running == ((at("11-20 06:00"), NOW),)
+    assert times.doubts != ()
 
 
 def test_times_away_are_taken_off() -> None:
@@ -86,85 +86,85 @@ def test_times_away_are_taken_off() -> None:
         {"event": "notice", "time": "2026-11-11T23:58:00Z", "instance": "i-1"},
         back("11-12 00:00", "11-12 06:03"),
     ]
-    told = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, journal)
+    times = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, journal)
     # The present machine is paid from its launch, which is before it had the volume
-    assert told.running == (
+    assert times.running == (
         (START, at("11-05 00:00")),
         (at("11-05 02:00"), at("11-12 00:00")),
         (at("11-12 06:00"), NOW),
     )
-    assert told.seconds == 4 * DAY + 7 * DAY - 2 * HOUR + 8 * DAY + 6 * HOUR
-    assert (told.rooted, told.doubts) == (told.running, ())
+    assert times.seconds == 4 * DAY + 7 * DAY - 2 * HOUR + 8 * DAY + 6 * HOUR
+    assert (times.rooted, times.doubts) == (times.running, ())
 
 
 def test_a_time_away_across_the_months_start_counts_from_it() -> None:
     journal = [back("10-30 00:00", "11-03 00:00")]
-    told = uptime(NOW, at("09-01 00:00"), running("11-03 00:00"), None, journal)
-    assert (told.running, told.doubts) == (((at("11-03 00:00"), NOW),), ())
+    times = uptime(NOW, at("09-01 00:00"), running("11-03 00:00"), None, journal)
+    assert (times.running, times.doubts) == (((at("11-03 00:00"), NOW),), ())
 
 
 def test_a_machine_that_was_stopped_kept_its_root_disk() -> None:
     journal = [back("11-05 00:00", "11-08 00:00", "i-1", "i-1")]
-    told = uptime(NOW, at("09-01 00:00"), running("11-08 00:00", "i-1"), None, journal)
-    assert told.running == ((START, at("11-05 00:00")), (at("11-08 00:00"), NOW))
-    assert told.rooted == ((START, NOW),)
+    times = uptime(NOW, at("09-01 00:00"), running("11-08 00:00", "i-1"), None, journal)
+    assert times.running == ((START, at("11-05 00:00")), (at("11-08 00:00"), NOW))
+    assert times.rooted == ((START, NOW),)
 
 
 def test_machine_that_cannot_be_asked_makes_it_an_upper_bound() -> None:
-    told = uptime(NOW, at("09-01 00:00"), running("11-12 00:00"), None, None)
-    assert told.running == ((START, NOW),)
-    assert told.doubts == ("the machine could not be asked for its times away",)
+    times = uptime(NOW, at("09-01 00:00"), running("11-12 00:00"), None, None)
+    assert times.running == ((START, NOW),)
+    assert times.doubts == ("the machine could not be asked for its times away",)
 
 
 def test_machine_of_a_few_minutes_after_its_request_is_the_first() -> None:
-    told = uptime(NOW, at("11-10 00:00"), running("11-10 00:10"), None, None)
-    assert (told.running, told.doubts) == (((at("11-10 00:10"), NOW),), ())
+    times = uptime(NOW, at("11-10 00:00"), running("11-10 00:10"), None, None)
+    assert (times.running, times.doubts) == (((at("11-10 00:10"), NOW),), ())
     later = uptime(NOW, at("11-10 00:00"), running("11-10 00:11"), None, None)
     assert later.running == ((at("11-10 00:00"), NOW),)
     assert later.doubts
 
 
 def test_request_with_no_machine_ran_until_its_status_changed_at_most() -> None:
-    told = uptime(NOW, at("09-01 00:00"), None, at("11-15 00:00"), None)
-    assert told.running == ((START, at("11-15 00:00")),)
-    assert told.rooted == told.running
-    assert "can't be read" in told.doubts[0]
+    times = uptime(NOW, at("09-01 00:00"), None, at("11-15 00:00"), None)
+    assert times.running == ((START, at("11-15 00:00")),)
+    assert times.rooted == times.running
+    assert "can't be read" in times.doubts[0]
 
 
 def test_stopped_machine_ran_until_its_status_changed_and_has_its_disk_still() -> None:
     machine = Machine("i-1", at("10-20 00:00"), runs=False)
-    told = uptime(NOW, at("09-01 00:00"), machine, at("11-15 00:00"), None)
-    assert told.running == ((START, at("11-15 00:00")),)
-    assert told.rooted == ((START, NOW),)
-    assert told.doubts == ()
+    times = uptime(NOW, at("09-01 00:00"), machine, at("11-15 00:00"), None)
+    assert times.running == ((START, at("11-15 00:00")),)
+    assert times.rooted == ((START, NOW),)
+    assert times.doubts == ()
 
 
 def test_machine_stopped_since_last_month_did_not_run() -> None:
     machine = Machine("i-1", at("10-20 00:00"), runs=False)
-    told = uptime(NOW, at("09-01 00:00"), machine, at("10-25 00:00"), None)
-    assert told.running == ()
-    assert told.rooted == ((START, NOW),)
+    times = uptime(NOW, at("09-01 00:00"), machine, at("10-25 00:00"), None)
+    assert times.running == ()
+    assert times.rooted == ((START, NOW),)
 
 
 def test_wait_of_a_new_request_is_a_doubt_once_its_first_machine_is_gone() -> None:
     journal = [back("11-12 00:00", "11-12 06:00")]
-    told = uptime(NOW, at("11-10 00:00"), running("11-12 06:00"), None, journal)
-    assert told.seconds == 2 * DAY + 8 * DAY + 6 * HOUR
-    assert told.doubts == ("the request may have waited for its first machine",)
+    times = uptime(NOW, at("11-10 00:00"), running("11-12 06:00"), None, journal)
+    assert times.seconds == 2 * DAY + 8 * DAY + 6 * HOUR
+    assert times.doubts == ("the request may have waited for its first machine",)
 
 
 def test_machine_of_an_earlier_request_makes_the_first_launch_known() -> None:
     journal = [back("11-09 00:00", "11-10 05:00")]
-    told = uptime(NOW, at("11-10 00:00"), running("11-10 05:00"), None, journal)
-    assert (told.running, told.doubts) == (((at("11-10 05:00"), NOW),), ())
+    times = uptime(NOW, at("11-10 00:00"), running("11-10 05:00"), None, journal)
+    assert (times.running, times.doubts) == (((at("11-10 05:00"), NOW),), ())
 
 
 def test_more_entries_than_the_journal_keeps_are_a_doubt() -> None:
     returns = [back(f"11-12 {hour:02}:00", f"11-12 {hour:02}:30") for hour in range(20)]
     journal = [{"event": "notice"}] * 180 + returns
-    told = uptime(NOW, at("09-01 00:00"), running("11-12 19:30"), None, journal)
-    assert told.seconds == NOW - START - 20 * HOUR // 2
-    assert "newest 200 entries" in told.doubts[0]
+    times = uptime(NOW, at("09-01 00:00"), running("11-12 19:30"), None, journal)
+    assert times.seconds == NOW - START - 20 * HOUR // 2
+    assert "newest 200 entries" in times.doubts[0]
     assert "200 entries" not in str(
         uptime(NOW, at("09-01 00:00"), running("11-12 19:30"), None, journal[1:]).doubts
     )
@@ -179,26 +179,26 @@ def test_more_entries_than_the_journal_keeps_are_a_doubt() -> None:
     ],
 )
 def test_an_unreadable_return_is_a_doubt(odd: dict[str, Any]) -> None:
-    told = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, [odd, "back", 1])
-    assert told.running == ((START, NOW),)
-    assert told.doubts == ("the journal of its times away is not readable in part",)
+    times = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, [odd, "back", 1])
+    assert times.running == ((START, NOW),)
+    assert times.doubts == ("the journal of its times away is not readable in part",)
 
 
 def test_a_return_without_the_last_sign_of_life_has_its_length() -> None:
     entry = {**back("11-12 00:00", "11-12 06:00"), "last_seen": None}
-    told = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, [entry])
-    assert told.seconds == NOW - START - 6 * HOUR
+    times = uptime(NOW, at("09-01 00:00"), running("11-12 06:00"), None, [entry])
+    assert times.seconds == NOW - START - 6 * HOUR
 
 
 @pytest.mark.parametrize("journal", [None, []])
 def test_request_and_launch_in_the_future_are_nothing_yet(journal: Any) -> None:
-    told = uptime(NOW, at("11-20 13:00"), running("11-20 14:00"), None, journal)
-    assert (told.running, told.rooted) == ((), ())
+    times = uptime(NOW, at("11-20 13:00"), running("11-20 14:00"), None, journal)
+    assert (times.running, times.rooted) == ((), ())
 
 
 def test_launch_in_the_future_is_no_time_below_nothing() -> None:
-    told = uptime(NOW, at("09-01 00:00"), running("11-20 14:00"), None, [])
-    assert (told.running, told.rooted, told.seconds) == ((), (), 0)
+    times = uptime(NOW, at("09-01 00:00"), running("11-20 14:00"), None, [])
+    assert (times.running, times.rooted, times.seconds) == ((), (), 0)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def test_failure_message_takes_the_failed_item() -> None:
 def test_what_a_role_tells_is_shown() -> None:
     shown, stream = progress()
     shown.event(task("spot_request", "Compare"))
-    told = {"task_action": "ansible.builtin.debug", "res": {"msg": "its bid is 0.2, not 0.3"}}
-    shown.event({"event": "runner_item_on_ok", "event_data": told})
+    event = {"task_action": "ansible.builtin.debug", "res": {"msg": "its bid is 0.2, not 0.3"}}
+    shown.event({"event": "runner_item_on_ok", "event_data": event})
     shown.finish()
     assert "! its bid is 0.2, not 0.3" in stream.getvalue()
 

@@ -37,15 +37,15 @@ def test_environment_for_ansible_holds_no_secret() -> None:
 
 
 def test_keys_reach_children_through_memory_and_go_with_us() -> None:
-    with playbooks.credentials_in_memory(KEYS) as found:
-        path = Path(found["AWS_SHARED_CREDENTIALS_FILE"])
+    with playbooks.credentials_in_memory(KEYS) as variables:
+        path = Path(variables["AWS_SHARED_CREDENTIALS_FILE"])
         assert "aws_secret_access_key = s3cr3t-of-the-test" in path.read_text()
     assert not path.exists()
 
 
 def test_no_keys_means_no_credentials_file() -> None:
-    with playbooks.credentials_in_memory({}) as found:
-        assert found == {}
+    with playbooks.credentials_in_memory({}) as variables:
+        assert variables == {}
 
 
 def test_run_checks_host_keys_keeps_its_log_and_no_secret(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cloudtop import paths
-from cloudtop.aws.find import Found
+from cloudtop.aws.find import Resources
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands import bake
 from cloudtop.errors import CloudtopError
@@ -24,45 +24,45 @@ from cloudtop.settings import clouds, settings
 SILENT = Unreachable("Failed to connect to the host via ssh:", "The whole log: it", "i-1")
 
 
-def found(instance: str, state: str = "running", code: str = "fulfilled") -> Found:
+def resources(instance: str, state: str = "running", code: str = "fulfilled") -> Resources:
     request: Any = {"SpotInstanceRequestId": "sir-1", "State": "active", "Status": {"Code": code}}
     machine: Any = {"InstanceId": instance, "State": {"Name": state}}
-    return Found(request=request, instance=machine if instance else None, volume=None)
+    return Resources(request=request, instance=machine if instance else None, volume=None)
 
 
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [
         (
-            found("", code="instance-terminated-no-capacity"),
+            resources("", code="instance-terminated-no-capacity"),
             "the request sir-1 is active (instance-terminated-no-capacity); no machine.",
         ),
-        (found("i-2"), "the request sir-1 is active (fulfilled); i-2 is running."),
-        (found("i-1", "stopped"), "the request sir-1 is active (fulfilled); i-1 is stopped."),
-        (Found(request=None, instance=None, volume=None), "there is no live request."),
+        (resources("i-2"), "the request sir-1 is active (fulfilled); i-2 is running."),
+        (resources("i-1", "stopped"), "the request sir-1 is active (fulfilled); i-1 is stopped."),
+        (Resources(request=None, instance=None, volume=None), "there is no live request."),
     ],
 )
-def test_a_machine_that_was_taken_is_told_as_ec2_tells_it(seen: Found, sentence: str) -> None:
-    told = lost(SILENT, lambda: seen, GO_ON)
-    assert told.message == f"i-1 does not run any more: {sentence}"
-    assert told.hint == "The whole log: it\nTo go on: python runner.py provision"
+def test_a_machine_that_was_taken_is_told_as_ec2_tells_it(seen: Resources, sentence: str) -> None:
+    error = lost(SILENT, lambda: seen, GO_ON)
+    assert error.message == f"i-1 does not run any more: {sentence}"
+    assert error.hint == "The whole log: it\nTo go on: python runner.py provision"
 
 
 def test_one_that_still_runs_is_told_with_the_words_of_ssh() -> None:
-    assert lost(SILENT, lambda: found("i-1"), GO_ON).message == (
+    assert lost(SILENT, lambda: resources("i-1"), GO_ON).message == (
         "i-1 does not answer, though EC2 calls it running: Failed to connect to the host via ssh:"
     )
 
 
 def test_where_ec2_can_not_be_asked_nothing_is_lost_of_either() -> None:
-    def look() -> Found:
+    def look() -> Resources:
         raise CloudtopError("Could not connect to the endpoint.", "Is the network up?")
 
-    told = lost(SILENT, look, GO_ON)
-    assert told.message == (
+    error = lost(SILENT, look, GO_ON)
+    assert error.message == (
         "i-1 does not answer, and EC2 could not be asked why: Could not connect to the endpoint."
     )
-    assert told.hint == "The whole log: it\nIs the network up?"
+    assert error.hint == "The whole log: it\nIs the network up?"
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(paths, "PLAYBOOKS", tmp_path)
     monkeypatch.setattr(paths, "INVENTORY", inventory)
     monkeypatch.setattr(Context, "state", tmp_path / "box")
-    monkeypatch.setattr(Context, "find", lambda self: found("i-2"))
+    monkeypatch.setattr(Context, "find", lambda self: resources("i-2"))
     options = argparse.Namespace(verbose=0)
     cloud = clouds.load("rehearsal")
     return Context(options, settings.load(), cloud, ["play.yml"], ["clear.yml"])
@@ -128,7 +128,7 @@ def test_a_task_that_fails_is_no_silent_machine(tmp_path: Path, silent: Context)
 def test_a_machine_without_its_volume_is_noted(holders: list[str], noted: bool) -> None:
     attachments = [{"InstanceId": holder, "State": "attached"} for holder in holders]
     volume: Any = {"VolumeId": "vol-1", "Attachments": attachments}
-    seen = found("i-1")
-    note = login.without_volume(Found(seen.request, seen.instance, volume))
+    seen = resources("i-1")
+    note = login.without_volume(Resources(seen.request, seen.instance, volume))
     assert ("vol-1" in note and "is not at i-1" in note) == noted
     assert not login.without_volume(seen)

@@ -71,27 +71,31 @@ EVERY_BID = [cents / 200 for cents in range(1, 15)]
 def test_each_bid_against_sums_by_hand(
     bid: float, reaps: int, longest: int, away: int, paid: float, ran: int
 ) -> None:
-    (found,) = backtest.replay(SERIES, 0, END, [bid])
-    assert (found.reaps, found.longest_away, found.away) == (reaps, longest * HOUR, away * HOUR)
-    assert found.availability == pytest.approx(100 * ran / 8)
-    assert (found.mean or 0) * ran == pytest.approx(paid)
+    (outcome,) = backtest.replay(SERIES, 0, END, [bid])
+    assert (outcome.reaps, outcome.longest_away, outcome.away) == (
+        reaps,
+        longest * HOUR,
+        away * HOUR,
+    )
+    assert outcome.availability == pytest.approx(100 * ran / 8)
+    assert (outcome.mean or 0) * ran == pytest.approx(paid)
     # Dollars an hour of the window, 730 hours
-    assert found.machine_month == pytest.approx(paid / 8 * 730)
+    assert outcome.machine_month == pytest.approx(paid / 8 * 730)
     # 50 GiB of volume always, 16 GiB of root disk and the address while it runs
     beside = 50 * 0.08 + ran / 8 * (16 * 0.08 + 730 * 0.005)
-    assert found.month(50, 16) == pytest.approx(paid / 8 * 730 + beside)
+    assert outcome.month(50, 16) == pytest.approx(paid / 8 * 730 + beside)
 
 
 def test_a_bid_that_never_ran_paid_nothing() -> None:
-    (found,) = backtest.replay(SERIES, 0, END, [0.05])
-    assert found.mean is None
-    assert found.month(50, 0) == pytest.approx(4.0)
+    (outcome,) = backtest.replay(SERIES, 0, END, [0.05])
+    assert outcome.mean is None
+    assert outcome.month(50, 0) == pytest.approx(4.0)
 
 
 def test_window_cuts_what_is_seen() -> None:
     # From the middle of the second hour to the middle of the fourth: away, and back
-    (found,) = backtest.replay(SERIES, HOUR * 3 // 2, HOUR * 7 // 2, [0.2])
-    assert (found.reaps, found.away, found.longest_away) == (0, 1.5 * HOUR, 1.5 * HOUR)
+    (outcome,) = backtest.replay(SERIES, HOUR * 3 // 2, HOUR * 7 // 2, [0.2])
+    assert (outcome.reaps, outcome.away, outcome.longest_away) == (0, 1.5 * HOUR, 1.5 * HOUR)
 
 
 def test_reaps_are_marked_where_the_price_passes_the_bid() -> None:
@@ -116,8 +120,8 @@ def test_cheapest_bid_for_an_availability(availability: float, bid: float) -> No
 @settings(deadline=None, database=None, max_examples=200)
 @given(SERIES_OF, st.integers(-5, 40), st.integers(1, 90))
 def test_sweep_is_the_slow_replay(series: Prices, start: int, length: int) -> None:
-    found = backtest.replay(series, start, start + length, EVERY_BID)
-    for one, bid in zip(found, EVERY_BID, strict=True):
+    outcomes = backtest.replay(series, start, start + length, EVERY_BID)
+    for one, bid in zip(outcomes, EVERY_BID, strict=True):
         assert alike(one, slow(series, start, start + length, bid)), one
 
 
@@ -137,8 +141,8 @@ def test_a_higher_bid_is_never_away_longer_nor_cheaper(
 @settings(deadline=None, database=None, max_examples=100)
 @given(SERIES_OF, st.integers(1, 90), PRICES)
 def test_marked_reaps_are_the_counted_ones(series: Prices, length: int, bid: float) -> None:
-    (found,) = backtest.replay(series, 0, length, [bid])
-    assert len(backtest.reap_times(series, 0, length, bid)) == found.reaps
+    (outcome,) = backtest.replay(series, 0, length, [bid])
+    assert len(backtest.reap_times(series, 0, length, bid)) == outcome.reaps
 
 
 @pytest.mark.parametrize("zone", ["us-east-1a", "us-east-1b", "us-east-1e"])
@@ -146,8 +150,8 @@ def test_real_prices_of_2015_against_a_walk_through_the_file(zone: str) -> None:
     series = history.read(REAL)["c3.xlarge", zone]
     start, end = series.times[0], series.times[-1]
     wanted = backtest.candidates(series, start, end, [0.03, 0.20])
-    found = backtest.replay(series, start, end, wanted)
-    for outcome in [*found[:: len(found) // 20], found[-1]]:
+    outcomes = backtest.replay(series, start, end, wanted)
+    for outcome in [*outcomes[:: len(outcomes) // 20], outcomes[-1]]:
         ran = paid = away = longest = gap = 0.0
         reaps, before = 0, False
         for time, until, price in zip(series.times, series.times[1:], series.dollars, strict=False):
@@ -161,17 +165,17 @@ def test_real_prices_of_2015_against_a_walk_through_the_file(zone: str) -> None:
             longest = max(longest, gap)
         mean = paid / ran if ran else None
         assert alike(outcome, Outcome(outcome.bid, end - start, reaps, longest, away, mean))
-    assert found[-1].reaps == 0 and found[-1].availability == 100
+    assert outcomes[-1].reaps == 0 and outcomes[-1].availability == 100
 
 
 def test_mean_paid_is_what_the_bill_says() -> None:
     series = history.read(REAL)["c3.xlarge", "us-east-1a"]
     start, end, bid = series.times[0], series.times[-1], 0.1
-    (found,) = backtest.replay(series, start, end, [bid])
+    (outcome,) = backtest.replay(series, start, end, [bid])
     spans = [
         (begin, until)
         for begin, until, price in history.stretches(series, start, end)
         if price <= bid
     ]
     billed = history.cost(series, start, end, spans)
-    assert found.machine_month * (end - start) / HOUR / 730 == pytest.approx(billed)
+    assert outcome.machine_month * (end - start) / HOUR / 730 == pytest.approx(billed)

@@ -46,23 +46,23 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_all_pages_of_a_history_in_ascending_order(endpoint: str) -> None:
     now = time.time()
-    found = history.fetch(lambda: client(endpoint), [KIND], None, now - 4 * DAY, now)
+    table = history.fetch(lambda: client(endpoint), [KIND], None, now - 4 * DAY, now)
     for place, whole in history.read(REAL).items():
-        series = found[place]
+        series = table[place]
         assert series.times == sorted(set(series.times))
         # As a file has it, but for prices of one second, of which EC2 gives one
         kept = dict(zip(whole.times, whole.dollars, strict=True))
         assert series.dollars == list(kept.values())[-len(series.dollars) :]
-    assert max(len(one.times) for one in found.values()) > 1000
+    assert max(len(one.times) for one in table.values()) > 1000
 
 
 def test_the_price_that_held_at_the_start_comes_with_its_own_time(endpoint: str) -> None:
     now = time.time()
     start = now - DAY / 2
-    found = history.fetch(lambda: client(endpoint), [KIND], None, start, now)
+    table = history.fetch(lambda: client(endpoint), [KIND], None, start, now)
     moving = history.read(REAL).keys()
-    assert moving < found.keys()
-    for place, series in found.items():
+    assert moving < table.keys()
+    for place, series in table.items():
         assert series.times[0] <= start
         assert all(later > start for later in series.times[1:])
         # A zone that is not in the file has one price, stated at midnight only
@@ -75,8 +75,8 @@ def test_many_types_are_asked_for_in_the_zones_that_are_named(endpoint: str) -> 
     types += [f"m5.{size}" for size in ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge")]
     zones = ["us-east-1a", "us-east-1b"]
     every = {(kind, zone) for kind in [*types, KIND] for zone in zones}
-    found = history.fetch(lambda: client(endpoint), [*types, KIND], zones, now - DAY, now)
-    assert found.keys() == every
+    table = history.fetch(lambda: client(endpoint), [*types, KIND], zones, now - DAY, now)
+    assert table.keys() == every
     few = history.fetch(lambda: client(endpoint), types[:1], zones[:1], now - DAY, now)
     assert few.keys() == {("i3.large", "us-east-1a")}
 

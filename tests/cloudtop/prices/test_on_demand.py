@@ -77,9 +77,9 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 def test_one_plain_linux_machine_of_the_region_is_asked_for(api: Api) -> None:
     api.answers = {"i3.4xlarge": [[product("i3.4xlarge", "1.3760000000")]]}
-    found = on_demand.ask(["i3.4xlarge"], "eu-west-1")
-    assert found.prices == {"i3.4xlarge": 1.376}
-    assert found.source == "the Price List API, eu-west-1"
+    answer = on_demand.ask(["i3.4xlarge"], "eu-west-1")
+    assert answer.prices == {"i3.4xlarge": 1.376}
+    assert answer.source == "the Price List API, eu-west-1"
     (asked,) = api.asked
     assert asked["ServiceCode"] == "AmazonEC2"
     assert {one["Field"]: one["Value"] for one in asked["Filters"]} == {
@@ -102,15 +102,15 @@ def test_all_pages_are_read_and_prices_of_nothing_left_out(api: Api) -> None:
     api.answers = {
         kind: [[product(kind, "0.0000000000")], [product(kind, "0.085"), product(kind, "9", "GB")]]
     }
-    found = on_demand.ask([kind, "c6.none"], "eu-west-1")
-    assert found.prices == {kind: 0.085}
+    answer = on_demand.ask([kind, "c6.none"], "eu-west-1")
+    assert answer.prices == {kind: 0.085}
 
 
 def test_refusal_leads_to_the_dated_table_and_is_said(api: Api) -> None:
     api.status = 400
-    found = on_demand.ask(["i3.4xlarge", "zz9.large"], "eu-west-1")
-    assert found.prices == {"i3.4xlarge": 1.248}
-    assert found.source == (
+    answer = on_demand.ask(["i3.4xlarge", "zz9.large"], "eu-west-1")
+    assert answer.prices == {"i3.4xlarge": 1.248}
+    assert answer.source == (
         "a table of us-east-1, as published in 2024 (Price List API: AccessDeniedException)"
     )
 
@@ -118,6 +118,6 @@ def test_refusal_leads_to_the_dated_table_and_is_said(api: Api) -> None:
 def test_nobody_there_leads_to_the_dated_table(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in environment("http://127.0.0.1:9").items():
         monkeypatch.setenv(key, value)
-    found = on_demand.ask(["i3.4xlarge"], "us-east-1")
-    assert found.prices == {"i3.4xlarge": 1.248}
-    assert found.source.endswith("(Price List API: no answer)")
+    answer = on_demand.ask(["i3.4xlarge"], "us-east-1")
+    assert answer.prices == {"i3.4xlarge": 1.248}
+    assert answer.source.endswith("(Price List API: no answer)")

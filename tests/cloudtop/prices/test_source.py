@@ -31,38 +31,38 @@ def context(**given: Any) -> Context:
 @pytest.mark.usefixtures("entered")
 def test_the_settings_type_in_every_zone(capsys: pytest.CaptureFixture[str]) -> None:
     prices.run(context())
-    told = json.loads(capsys.readouterr().out)
-    found = {row["zone"]: row["average"] for row in told["prices"]}
-    assert {row["type"] for row in told["prices"]} == {"i3.4xlarge"}
-    assert list(found) == [f"us-east-1{letter}" for letter in "abcdef"]
-    assert found["us-east-1b"] == STANDARD["us-east-1b"]
-    assert told["on_demand_from"].endswith("(Price List API: UnsupportedOperation)")
+    answer = json.loads(capsys.readouterr().out)
+    averages = {row["zone"]: row["average"] for row in answer["prices"]}
+    assert {row["type"] for row in answer["prices"]} == {"i3.4xlarge"}
+    assert list(averages) == [f"us-east-1{letter}" for letter in "abcdef"]
+    assert averages["us-east-1b"] == STANDARD["us-east-1b"]
+    assert answer["on_demand_from"].endswith("(Price List API: UnsupportedOperation)")
 
 
 @pytest.mark.usefixtures("entered")
 def test_a_wish_is_priced_in_one_zone(capsys: pytest.CaptureFixture[str]) -> None:
     prices.run(context(vcpus="16", memory="60", disks="2", zone="us-east-1a", days="2", json=False))
-    told = capsys.readouterr().out
-    assert "types have 16 vCPUs, 60 GiB and 2 disks: the 50 smallest are shown." in told
-    assert "us-east-1b" not in told
-    assert "i3.4xlarge" in told
-    assert "us-east-1a, 2 days to " in told
+    output = capsys.readouterr().out
+    assert "types have 16 vCPUs, 60 GiB and 2 disks: the 50 smallest are shown." in output
+    assert "us-east-1b" not in output
+    assert "i3.4xlarge" in output
+    assert "us-east-1a, 2 days to " in output
 
 
 @pytest.mark.usefixtures("entered")
 def test_type_that_is_not_sold_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     prices.run(context(types=["i3.4xlarge", "c5d.large"], zone="us-east-1e", json=False))
-    told = capsys.readouterr().out
-    assert told.startswith("EC2 has no spot price of c5d.large in us-east-1e.\n")
-    assert "i3.4xlarge us-east-1e 0.1642" in told
+    output = capsys.readouterr().out
+    assert output.startswith("EC2 has no spot price of c5d.large in us-east-1e.\n")
+    assert "i3.4xlarge us-east-1e 0.1642" in output
 
 
 @pytest.mark.usefixtures("entered")
 def test_bid_replays_every_zone_that_it_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
     bid.run(context())
-    told = json.loads(capsys.readouterr().out)
-    assert [one["zone"] for one in told["zones"]] == [f"us-east-1{letter}" for letter in "abcdef"]
-    assert {one["zone"]: one["recommended"] for one in told["zones"]}.items() >= STANDARD.items()
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["zone"] for one in answer["zones"]] == [f"us-east-1{letter}" for letter in "abcdef"]
+    assert {one["zone"]: one["recommended"] for one in answer["zones"]}.items() >= STANDARD.items()
     bid.run(context(zone="us-east-1b", type="i3.large"))
     (only,) = json.loads(capsys.readouterr().out)["zones"]
     assert (only["type"], only["zone"]) == ("i3.large", "us-east-1b")
@@ -70,7 +70,7 @@ def test_bid_replays_every_zone_that_it_is_not_told(capsys: pytest.CaptureFixtur
 
 @pytest.mark.usefixtures("entered")
 @pytest.mark.parametrize(
-    ("given", "said", "hint"),
+    ("given", "message", "hint"),
     [
         ({"zone": "eu-west-1a"}, "no zone of the region us-east-1", "us-east-1a"),
         ({"zone": "moon"}, "'moon', which is no zone", "us-east-1a"),
@@ -82,10 +82,10 @@ def test_bid_replays_every_zone_that_it_is_not_told(capsys: pytest.CaptureFixtur
         ({"disks": "999"}, "No type of this region has 0 vCPUs, 0 GiB and 999 disks", "less"),
     ],
 )
-def test_bad_words_get_a_sentence(given: dict[str, Any], said: str, hint: str) -> None:
+def test_bad_words_get_a_sentence(given: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(CloudtopError) as refused:
         prices.run(context(**given))
-    assert said in refused.value.message
+    assert message in refused.value.message
     assert hint in refused.value.hint
 
 

@@ -68,7 +68,7 @@ def test_variables_of_roles_pass_unchecked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ("cloudtop_bid=0", "'0'"),
         ("cloudtop_bid=-1", "'-1'"),
@@ -112,11 +112,11 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_snapshot_hours=daily", "'daily'"),
     ],
 )
-def test_refuses_bad_value_with_value_rule_and_command(given: str, said: str) -> None:
+def test_refuses_bad_value_with_value_rule_and_command(given: str, message: str) -> None:
     with pytest.raises(CloudtopError) as refused:
         settings.load([given])
     assert given.partition("=")[0] in refused.value.message
-    assert said in refused.value.message
+    assert message in refused.value.message
     assert refused.value.hint.startswith("Try: -e ")
 
 
