@@ -36,7 +36,7 @@ from cloudtop.commands import (
 from cloudtop.errors import CloudtopError
 from cloudtop.settings import settings
 
-# What people do, and the commands for it; on_failure clears away what a failed run left.
+# The commands, by what people do; on_failure removes what a failed run left half-made.
 COMMANDS: dict[str, tuple[Command, ...]] = {
     "make it": (
         Command("provision", provision.run, "make the cloudtop, or bring it up to date",

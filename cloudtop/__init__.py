@@ -1,1 +1,1 @@
-"""What runner.py needs beside Ansible: settings, progress, costs and ssh."""
+"""All that runner.py needs beside Ansible: settings, progress, costs and ssh."""

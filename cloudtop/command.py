@@ -32,7 +32,7 @@ class Context:
     settings: Settings
     cloud: Cloud
     playbooks: Sequence[str]
-    # Those that run where one of the playbooks failed
+    # Those that run if one of the playbooks failed
     on_failure: Sequence[str] = ()
 
     @property
@@ -49,7 +49,7 @@ def run_playbooks(
 ) -> dict[str, int]:
     """Run playbooks in order; returns for each of their hosts how many tasks changed something.
 
-    Raises CloudtopError where one fails, with what EC2 says of a machine that went silent.
+    Raises CloudtopError if one fails, with what EC2 says of a machine that went silent.
     """
     changed: dict[str, int] = {}
     with run.one_at_a_time(context.state):
@@ -73,11 +73,13 @@ def run_playbooks(
 
 
 def confirm(yes: bool, question: str) -> None:
-    """Ask once. Raises CloudtopError for a no, or where nobody can answer."""
+    """Ask once. Raises CloudtopError for a no, and if there is no terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CloudtopError(f"{question} Nobody is here to answer.", "Say so beforehand: --yes")
+        raise CloudtopError(
+            f"{question} There is no terminal to answer on.", "Answer beforehand with --yes"
+        )
     if input(f"{plain(question, lines=True)} [y/N] ").strip().lower() not in {"y", "yes"}:
         raise CloudtopError("Nothing was changed.")
 
@@ -85,9 +87,9 @@ def confirm(yes: bool, question: str) -> None:
 def enter(
     options: Namespace, settings: Settings, names: Sequence[str], on_failure: Sequence[str]
 ) -> Context:
-    """Start the cloud where that is ours to do, and enter its environment.
+    """Start the cloud if it is one that we start, and enter its environment.
 
-    With ``--history`` all is in a file: no cloud is started, and none is asked.
+    With ``--history`` all prices are in a file: no cloud is started, and none is asked.
     """
     if getattr(options, "history", None) is not None:
         return Context(options, settings, clouds.load(settings.cloud), names, on_failure)
@@ -149,12 +151,17 @@ def parser(groups: Mapping[str, Sequence[Command]], description: str) -> argpars
 def common_options() -> argparse.ArgumentParser:
     """The options that every subcommand takes."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--name", help="which cloudtop (default: the setting cloudtop_name)")
+    common.add_argument("--name", help="the cloudtop's name (default: the setting cloudtop_name)")
     common.add_argument("--cloud", help="rehearsal or aws (default: the setting cloudtop_cloud)")
     common.add_argument("--region", help="the EC2 region")
     common.add_argument("--profile", help="credentials of your AWS configuration")
     common.add_argument(
-        "-e", dest="given", action="append", default=[], metavar="KEY=VALUE", help="one setting"
+        "-e",
+        dest="given",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting for this run",
     )
     common.add_argument("-v", dest="verbose", action="count", default=0, help="Ansible's output")
     common.add_argument("--yes", action="store_true", help="answer yes to the one question")
@@ -166,7 +173,7 @@ def lose_work_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lose-work",
         action="store_true",
-        help="end a machine although not all of its work could be saved",
+        help="end the machine even if not all of its work could be saved",
     )
 
 

@@ -6,7 +6,7 @@ from cloudtop.foreign import plain
 
 
 class CloudtopError(Exception):
-    """What happened, and the next command to try.
+    """A sentence about what happened, and the next command to try.
 
     ``message`` is one plain sentence with the value seen and the rule it breaks;
     ``hint`` is the next command, or empty.

@@ -1,4 +1,4 @@
-"""What others wrote, made safe for a terminal: EC2, tags, machines, playbooks, price files.
+"""Text that others wrote, made safe for a terminal: EC2, tags, machines, playbooks, price files.
 
 Characters that a terminal obeys or hides are shown as JSON writes them (``\\u001b``), so that
 nothing is lost, and JSON that holds one means the same as before.

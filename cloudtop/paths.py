@@ -17,7 +17,7 @@ ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
 
 
 def state_directory(cloud: str, name: str) -> Path:
-    """Where this computer keeps what it knows of a cloudtop; all of it can be found again.
+    """The directory for what this computer keeps of a cloudtop; all of it can be found again.
 
     It holds ``known_hosts``, ``journal.json`` and ``logs/``. Follows the XDG base directory rules.
     """

@@ -1,4 +1,4 @@
-"""What a cloudtop costs a month, at worst. Pure sums; the prices have their dates.
+"""The most that a cloudtop costs a month. Pure sums; the prices have their dates.
 
 Sources: Amazon EBS pricing and Amazon VPC pricing (public IPv4), us-east-1, as
 published in 2024 and unchanged since.
@@ -20,7 +20,7 @@ HOURS_PER_MONTH = 730
 GP3_PER_GIB_MONTH = 0.08
 GP2_PER_GIB_MONTH = 0.10
 PUBLIC_IPV4_PER_HOUR = 0.005
-# Of what is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
+# A GiB that is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
 SNAPSHOT_PER_GIB_MONTH = 0.05
 # A bid above this many times the on-demand price is taken for a slip of the finger
 BID_CAP_FACTOR = 10
@@ -36,7 +36,7 @@ class WorstMonth:
     volume: float
     root: float
     address: float
-    # Of a schedule, at their full size
+    # Those of a schedule, at their full size
     snapshots: float = 0.0
 
     @property
@@ -45,7 +45,7 @@ class WorstMonth:
 
     @property
     def at_rest(self) -> float:
-        """What still costs money when the machine is gone and the volume is kept."""
+        """Dollars that remain when the machine is gone and the volume is kept."""
         return self.volume
 
 
@@ -85,7 +85,7 @@ def on_demand_price(instance_type: str) -> float | None:
 
 
 def on_demand_table() -> str:
-    """What the table behind ``on_demand_price`` is, for people."""
+    """Region and date of the table behind ``on_demand_price``, for people."""
     return f"a table of us-east-1, as published in {_table()['published']}"
 
 

@@ -23,7 +23,7 @@ GONE_STATES = frozenset({"terminated", "shutting-down"})
 
 @dataclass(frozen=True)
 class Resources:
-    """What EC2 knows of one cloudtop, as botocore returns it; None where there is none."""
+    """All that EC2 has of one cloudtop, as botocore returns it; None if there is none."""
 
     request: dict[str, Any] | None
     instance: dict[str, Any] | None
@@ -43,7 +43,7 @@ def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
 def find(ec2: Any, name: str, owner: str) -> Resources:
     """The live request, its instance, the volume and the Elastic IP of a cloudtop.
 
-    Raises CloudtopError where there are two live requests or two volumes.
+    Raises CloudtopError if there are two live requests or two volumes.
     """
     with plain_errors():
         filters: Any = tag_filters(name, owner)

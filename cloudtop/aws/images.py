@@ -57,8 +57,8 @@ def baked(client: Any, name: str, owner: str) -> list[Image]:
 
 
 def pinned(client: Any, resources: Resources, own: list[Image]) -> Image | None:
-    """The image that the live request launches from; its state is ``gone`` where EC2 has it
-    no more, None where there is no request."""
+    """The image that the live request launches from; its state is ``gone`` if EC2 has it
+    no more, None if there is no request."""
     ident = ((resources.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
     if not ident:
         return None
@@ -71,7 +71,7 @@ def pinned(client: Any, resources: Resources, own: list[Image]) -> Image | None:
 
 
 def next_relaunch(image: Image | None, own: list[Image]) -> str:
-    """What the next relaunch boots, in a line for people; empty where nothing would boot."""
+    """The image that the next relaunch boots, in a line for people; empty if nothing would boot."""
     if image is None:
         return ""
     if image.state == "gone":

@@ -11,7 +11,7 @@ from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
 
-# The next ones of a wish are hardly what was meant, and each costs a call
+# Types further down are hardly wanted, and each costs a call
 MOST = 50
 # Values of one filter (API reference, Filter)
 AT_ONCE = 200
@@ -77,7 +77,7 @@ def fulfilling(client: Any, wish: Wish, processor: str) -> tuple[list[str], int]
     """The smallest types of this processor that fulfil it, at most MOST, and how many do.
 
     Only those of the current generation that are sold as spot instances. Raises CloudtopError
-    where there is none.
+    if there is none.
     """
     filters = [
         {"Name": "current-generation", "Values": ["true"]},

@@ -1,6 +1,6 @@
-"""What an owner's cloudtops left behind: found by tags and requests, told apart by their roles.
+"""Leftovers of an owner's cloudtops: found by tags and requests, told apart by their roles.
 
-Pure but for ``look``. Prices are those of ``costs``: us-east-1, at most.
+Pure but for ``look``. Prices are those of ``rates``: us-east-1, at most.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from cloudtop.aws.find import GONE_STATES, LIVE_STATES
 
 @dataclass(frozen=True)
 class Kind:
-    """What a leftover is, in words; ``data`` where somebody's work may be on it.
+    """A kind of leftover, in words; ``data`` if somebody's work may be on it.
 
-    Those that are not ``deletable`` are only told of.
+    Those that are not ``deletable`` are only listed.
     """
 
     words: str
@@ -42,7 +42,7 @@ KINDS = {
 @dataclass(frozen=True)
 class Leftover:
     """One resource: its kind (of KINDS, or ``volume`` for one that is kept), EC2's id, the
-    cloudtop's name, GiB (0 where that says nothing) and dollars a month at most."""
+    cloudtop's name, GiB (0 if that says nothing) and dollars a month at most."""
 
     kind: str
     id: str

@@ -1,4 +1,4 @@
-"""What EC2 says of a request and its machine, in one sentence."""
+"""The state of a request and its machine, in one sentence."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Schedule:
     message: str = ""
 
     def sentence(self, gib: int) -> str:
-        """What it does and costs, for people; ``gib`` is the volume's size."""
+        """The schedule and its cost, for people; ``gib`` is the volume's size."""
         words = sentence(self.hours, self.keep, gib)
         if self.state == "ENABLED":
             return words
@@ -60,12 +60,12 @@ def sentence(hours: int, keep: int, gib: int) -> str:
 
 
 def note_on_end(live: Schedule | None, wanted_hours: int) -> str:
-    """What is told where the settings end a schedule that is there; empty where they don't."""
+    """A sentence for settings that end the live schedule; empty if they don't."""
     if live is None or wanted_hours:
         return ""
     return (
-        f"No more snapshots are taken by AWS: cloudtop_snapshot_hours is 0 and the schedule"
-        f" {live.id} ends; what it took is kept. To have it stay, write into"
+        f"AWS takes no more snapshots: cloudtop_snapshot_hours is 0 and the schedule"
+        f" {live.id} ends; its snapshots are kept. To keep the schedule, write into"
         f" {paths.OWN_SETTINGS.name}: cloudtop_snapshot_hours: {live.hours}"
     )
 

@@ -1,4 +1,4 @@
-"""``runner.py snapshot``, and the snapshots of a volume as EC2 lists them."""
+"""The snapshots of a volume, as EC2 lists them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Snapshot:
 
     @property
     def title(self) -> str:
-        """What it is called, and what restore finds it by."""
+        """Its label or id, by which restore finds it."""
         return self.label or self.id
 
     @property
@@ -81,6 +81,6 @@ def _snapshot(description: Any) -> Snapshot:
 
 
 def as_json(known: Sequence[Snapshot]) -> dict[str, Any]:
-    """What ``--json`` prints, newest first; money is dollars."""
+    """The snapshots as ``--json`` prints them, newest first; money is dollars."""
     total = sum(each.month for each in known)
     return {"snapshots": [each.as_json() for each in known], "month_at_most": round(total, 2)}

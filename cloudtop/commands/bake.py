@@ -1,4 +1,4 @@
-"""``runner.py bake``, and what becomes of a live request whose image is not the newest."""
+"""``runner.py bake``, and the renewal of a live request whose image is not the newest."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from cloudtop.playbooks.unreachable import GO_ON
 def run(context: Context) -> None:
     """Converge the machine and make an AMI of it that heals alone.
 
-    Raises CloudtopError where that fails; what was half-made is gone by then, or the message
-    says that it is not.
+    Raises CloudtopError if that fails; half-made parts are removed by then, or the message
+    names them.
     """
     try:
         run_playbooks(context, context.playbooks)
@@ -78,10 +78,10 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
         yield {}
         return
     print(
-        f"The live request launches from {change[0]}; it should from {change[1]}. To change that it"
-        " is cancelled, its machine is ended, and a new one is asked for, with the same volume."
-        f" What is on {settings.ephemeral_mount} and the root disk goes; git work trees with work"
-        " found nowhere else are saved to the volume first."
+        f"The live request launches from {change[0]}; it should from {change[1]}. To change that,"
+        " cloudtop cancels it, ends its machine and makes a new request with the same volume."
+        f" Everything on {settings.ephemeral_mount} and the root disk is lost; git work trees with"
+        " work found nowhere else are saved to the volume first."
     )
     if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
         yield {}

@@ -1,4 +1,4 @@
-"""``runner.py bid``: which bid would have been enough, by the history of prices."""
+"""``runner.py bid``: the cheapest bid for an availability, by the history of prices."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run(context: Context) -> None:
 def replay(source: Source, settings: Settings, availability: float) -> list[Replay]:
     """Every zone of the source, that with the cheapest month for the availability first.
 
-    Raises CloudtopError where the prices of none span any time.
+    Raises CloudtopError if the prices of none span any time.
     """
     replays = []
     for (kind, zone), series in source.table.items():
@@ -80,7 +80,7 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
         replays.append(Replay(kind, zone, outcomes, cheapest, on_demand))
     if not replays:
         raise CloudtopError(
-            f"The history of {source.place} is one moment long, and nothing can be said of bids.",
+            f"The history of {source.place} is one moment long, too short to replay a bid.",
             "Look at more of it: --days 30, or another --history FILE",
         )
     volume, root = settings.volume_size, settings.root_size
@@ -172,7 +172,7 @@ def _percent(one: Outcome) -> str:
 def as_json(
     replays: Sequence[Replay], source: Source, settings: Settings, availability: float
 ) -> dict[str, Any]:
-    """What ``bid --json`` prints. Keys are stable; money is dollars, times are UTC or seconds."""
+    """The output of ``bid --json``. Keys are stable; money is dollars, times are UTC or seconds."""
     return {
         "from": price_source.iso(source.start),
         "to": price_source.iso(source.end),
@@ -206,12 +206,19 @@ def _row(one: Outcome, settings: Settings) -> dict[str, Any]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Which history is replayed, and what is wanted of a bid."""
-    parser.add_argument("type", metavar="TYPE", nargs="?", help="(the setting)")
-    parser.add_argument("--zone", metavar="ZONE", help="only this one (the setting, or all)")
-    parser.add_argument("--days", metavar="N", help="so far back (30, at most 90)")
+    """The history to replay, and the wanted availability."""
     parser.add_argument(
-        "--availability", metavar="PERCENT", default="99", help="of the time, wanted (99)"
+        "type", metavar="TYPE", nargs="?", help="the instance type (default: the setting)"
+    )
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="only this zone (default: the setting, or all)"
+    )
+    parser.add_argument("--days", metavar="N", help="days of history (default 30, at most 90)")
+    parser.add_argument(
+        "--availability",
+        metavar="PERCENT",
+        default="99",
+        help="the wanted share of the time (default 99)",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--history", metavar="FILE", help=HISTORY)

@@ -1,4 +1,4 @@
-"""``runner.py destroy``: what goes, what is kept, and what that costs."""
+"""``runner.py destroy``: removes a cloudtop, keeps its volume and says what that costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cloudtop.machine import save_work
 def run(context: Context) -> None:
     """Show what goes, ask once, run the playbook, say what still costs money.
 
-    Raises CloudtopError where ``--delete-volume`` names another cloudtop, for a no, and where
+    Raises CloudtopError if ``--delete-volume`` names another cloudtop, for a no, and if
     something is still there afterwards.
     """
     name, doomed = context.settings.name, context.options.delete_volume
@@ -65,7 +65,7 @@ def announcement(
     *,
     machines: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """What a destroy removes and keeps, before anybody is asked."""
+    """The resources that a destroy removes and keeps, for the question."""
     volume = resources.volume
     lines = [f"This removes, of the cloudtop {name!r}:"]
     if resources.request:
@@ -76,7 +76,9 @@ def announcement(
         for each in machines
     ]
     if resources.address:
-        lines.append(f"  the Elastic IP    {resources.address['PublicIp']}, which nobody gets back")
+        lines.append(
+            f"  the Elastic IP    {resources.address['PublicIp']} (it cannot be recovered)"
+        )
     if timer:
         lines.append(
             f"  the schedule      {timer.id}: no more snapshots every {timer.hours} h;"
@@ -104,7 +106,7 @@ def same(machine: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
 
 
 def others(context: Context) -> list[Leftover]:
-    """What else of this cloudtop costs money: replaced volumes, parts of a bake, root disks."""
+    """Its other resources that cost money: replaced volumes, parts of a bake, root disks."""
     settings = context.settings
     left = orphans.sort_out(orphans.look(aws.client(), settings.owner)).orphans
     mine = [each for each in left if each.name == settings.name]
@@ -118,7 +120,7 @@ def remains(
     taken: Sequence[Snapshot] = (),
     more: Sequence[Leftover] = (),
 ) -> str:
-    """What is left and still costs money, in dollars a month on AWS."""
+    """The resources that are left and their cost, in dollars a month on AWS."""
     if not (left.volume or baked or taken or more):
         return "Nothing of it is left, and nothing costs money any more."
     lines = []
@@ -157,6 +159,6 @@ def _count(taken: Sequence[Snapshot]) -> str:
 def options(parser: argparse.ArgumentParser) -> None:
     """Whether the data goes, too."""
     parser.add_argument(
-        "--delete-volume", metavar="NAME", help="delete the data too, for this name"
+        "--delete-volume", metavar="NAME", help="also delete the volume of the cloudtop NAME"
     )
     lose_work_option(parser)

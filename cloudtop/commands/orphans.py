@@ -1,4 +1,4 @@
-"""``runner.py orphans``: what is left, what it costs, and asking before any of it is deleted."""
+"""``runner.py orphans``: lists leftovers with their cost, and asks before it deletes any."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(context: Context) -> None:
         doomed = agreed(left.orphans, options.yes, options.delete_volume or (), answer)
         if not doomed:
             print(
-                "Nothing was deleted. Where nobody can be asked: --yes, and for what has data"
+                "Nothing was deleted. Without a terminal, confirm with --yes; to delete data, add"
                 " --delete-volume NAME"
             )
             return
@@ -48,7 +48,7 @@ def run(context: Context) -> None:
 def replaced_volumes(context: Context, name: str) -> None:
     """Delete the volumes of this cloudtop that were replaced by restores and switches.
 
-    Raises CloudtopError where another cloudtop is named.
+    Raises CloudtopError if another cloudtop is named.
     """
     settings = context.settings
     if name != settings.name:
@@ -90,7 +90,7 @@ def _ending(context: Context, machine: Leftover) -> Iterator[None]:
 
 
 def answer(question: str) -> str:
-    """What somebody at the terminal says; nothing where nobody is there."""
+    """The answer at the terminal; empty if there is none."""
     return input(plain(question)).strip() if sys.stdin.isatty() else ""
 
 
@@ -126,7 +126,7 @@ def _ids(leftovers: Iterable[Leftover]) -> str:
 
 
 def as_json(left: Left) -> dict[str, object]:
-    """What ``--json`` prints; money is dollars a month at most."""
+    """The output of ``--json``; money is dollars a month at most."""
     return {
         "orphans": [each.as_json() for each in left.orphans],
         "kept_volumes": [each.as_json() for each in left.kept],
@@ -136,7 +136,7 @@ def as_json(left: Left) -> dict[str, object]:
 
 
 def render(owner: str, left: Left) -> str:
-    """What is left, kind by kind, with totals."""
+    """The leftovers, kind by kind, with totals."""
     lines: list[str] = []
     for key, kind in KINDS.items():
         fits = [each for each in left.orphans if each.kind == key]
@@ -165,12 +165,12 @@ def _line(each: Leftover) -> str:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Whether what is left is listed or deleted."""
-    parser.add_argument("--delete", action="store_true", help="ask for each kind, and delete it")
+    parser.add_argument("--delete", action="store_true", help="ask for each kind, then delete it")
     parser.add_argument(
         "--delete-volume",
         metavar="NAME",
         action="append",
-        help="with --delete: what has data, of the cloudtop of this name (may be repeated)",
+        help="with --delete: also delete data of the cloudtop NAME (may be repeated)",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     lose_work_option(parser)

@@ -38,7 +38,7 @@ def stop(context: Context) -> None:
 def start(context: Context) -> None:
     """Start the machine and wait for ssh, then say what is there.
 
-    Raises CloudtopError with EC2's reason where it can't be started.
+    Raises CloudtopError with EC2's reason if it can't be started.
     """
     resources = context.find()
     runs = resources.instance is not None and resources.instance["State"]["Name"] == "running"
@@ -71,7 +71,7 @@ def may_stop(resources: Resources) -> bool:
 
 
 def announcement(context: Context, resources: Resources) -> str:
-    """What a stop does, before it is done."""
+    """The effect of a stop, for people."""
     return (
         f"This stops {_machine(resources)}. Everything on {context.settings.ephemeral_mount} is"
         " lost; git work trees with work found nowhere else are saved to the volume first."
@@ -79,7 +79,7 @@ def announcement(context: Context, resources: Resources) -> str:
 
 
 def at_rest(context: Context) -> str:
-    """What a stopped cloudtop still costs, in dollars a month on AWS, and how it comes back."""
+    """The cost of a stopped cloudtop, in dollars a month on AWS, and how it comes back."""
     settings, resources = context.settings, context.find()
     month = rates.worst_month(
         0, resources.volume["Size"] if resources.volume else 0, settings.root_size
@@ -97,5 +97,5 @@ def _machine(resources: Resources) -> str:
 
 
 def stop_options(parser: argparse.ArgumentParser) -> None:
-    """What happens to work that a stop would lose."""
+    """Options for work that a stop would lose."""
     lose_work_option(parser)

@@ -1,4 +1,4 @@
-"""What is checked before anything is made, and the plan that comes of it."""
+"""Checks before anything is made, and the plan that they give."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HIBERNATION = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What a provision would find or make, and the worst month of it in dollars."""
+    """The resources that a provision would find or make, and the worst month of it in dollars."""
 
     resources: Resources
     account: str
@@ -86,7 +86,7 @@ def check(settings: Settings, moves: bool = False) -> Plan:
         notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
         if rates.bid_cap(each) is None:
             notes.append(
-                f"No on-demand price is known for {each}: the bid was not compared with it."
+                f"There is no on-demand price of {each}: the bid was not compared with one."
             )
     live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
@@ -199,7 +199,7 @@ def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
 
 
 def _passed_over(settings: Settings, zone: str, offered: Mapping[str, list[str]]) -> Iterable[str]:
-    """Notes on listed types that can't be had where the machine will be."""
+    """Notes on listed types that EC2 does not offer in the machine's zone."""
     for each in settings.types:
         if zone and zone not in offered[each]:
             yield f"{each} is not offered in {zone} and is passed over."
@@ -234,7 +234,7 @@ def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> 
 
 
 def _quota_notes(instance_type: str, vcpus: int) -> Iterable[str]:
-    """The spot vCPU quota where the credentials may read it; the rest is silence."""
+    """A note on the spot vCPU quota, if the credentials may read it."""
     if not STANDARD_FAMILY.match(instance_type):
         return
     try:

@@ -1,4 +1,4 @@
-"""``runner.py prices``: what machines cost, type by type and zone by zone."""
+"""``runner.py prices``: the price of machines, type by type and zone by zone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cloudtop.prices.rows import Row, gather, ordered, rounded
 from cloudtop.prices.source import Source, number
 from cloudtop.settings.settings import Settings
 
-HISTORY = "prices of a file, with no account: CSV, gzipped or not, or the JSON of aws ec2"
+HISTORY = "take prices from a file, with no account: CSV, also gzipped, or JSON of aws ec2"
 # So many of the cheapest are charted; for others there are TYPE and --zone
 CHARTS = 3
 
@@ -55,7 +55,7 @@ def run(context: Context) -> None:
 
 
 def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, Any]:
-    """What ``prices --json`` prints. Keys are stable; money is dollars, times are UTC."""
+    """The output of ``prices --json``. Keys are stable; money is dollars, times are UTC."""
     return {
         "place": source.place,
         "from": price_source.iso(source.start),
@@ -74,7 +74,7 @@ def _charted(row: Row, source: Source, settings: Settings) -> chart.Chart:
 
 
 def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
-    """The prices, and what is to be said of the choice of types, or nothing."""
+    """The prices, and a note on the choice of types, or an empty one."""
     wished = (options.vcpus, options.memory, options.disks)
     wish = any(one is not None for one in wished)
     if wish and options.types:
@@ -85,7 +85,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
     if options.history is not None:
         if wish:
             raise CloudtopError(
-                "EC2 knows which types fulfil a wish, and with --history it is not asked.",
+                "EC2 alone can tell which types fulfil a wish, and with --history it is not asked.",
                 "Name the types, or none for all of the file",
             )
         return price_source.of_file(options, options.types), ""
@@ -116,18 +116,28 @@ def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Which types and zones, in which order and form."""
-    parser.add_argument("types", metavar="TYPE", nargs="*", help="(the setting)")
-    parser.add_argument("--vcpus", metavar="N", help="or every type with at least so many")
-    parser.add_argument("--memory", metavar="GIB", help="at least so much")
-    parser.add_argument("--disks", metavar="N", help="at least so many instance-store disks")
-    parser.add_argument("--zone", metavar="ZONE", help="only this one (all of the region)")
-    parser.add_argument("--days", metavar="N", help="so far back (30, at most 90)")
+    parser.add_argument(
+        "types", metavar="TYPE", nargs="*", help="instance types (default: the setting)"
+    )
+    parser.add_argument("--vcpus", metavar="N", help="every type with at least N vCPUs")
+    parser.add_argument("--memory", metavar="GIB", help="every type with at least so much memory")
+    parser.add_argument(
+        "--disks", metavar="N", help="every type with at least N instance-store disks"
+    )
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="only this zone (default: all of the region)"
+    )
+    parser.add_argument("--days", metavar="N", help="days of history (default 30, at most 90)")
     orders = ("average", "now", "p95", "max", "saving", "type", "zone")
-    parser.add_argument("--sort", choices=orders, default="average", help="(average)")
+    parser.add_argument(
+        "--sort", choices=orders, default="average", help="the order of the rows (default average)"
+    )
     parser.add_argument("--limit", metavar="N", help="only the first N rows")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--csv", action="store_true", help="for spreadsheets")
     form.add_argument("--chart", action="store_true", help="draw the first three rows over time")
-    parser.add_argument("--save", metavar="FILE", help="that drawing as a picture: .svg or .png")
+    parser.add_argument(
+        "--save", metavar="FILE", help="save that drawing as a picture: .svg or .png"
+    )
     parser.add_argument("--history", metavar="FILE", help=HISTORY)

@@ -1,4 +1,4 @@
-"""What each subcommand does, beside the playbooks that its row names."""
+"""``runner.py provision``: the plan, one question, the playbooks and the summary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cloudtop.commands.status import gathered
 
 
 def run(context: Context) -> None:
-    """Check, show the plan, ask where it costs money, run the playbooks, sum up."""
+    """Check, show the plan, ask if it costs money, run the playbooks, sum up."""
     plan = preflight.check(context.settings)
     print(describe(context, plan))
     if context.settings.monthly_budget and (
@@ -51,5 +51,5 @@ def _others(types: Sequence[str]) -> Iterator[str]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """What happens to work that a change of image would lose."""
+    """Options for work that a change of image would lose."""
     lose_work_option(parser)

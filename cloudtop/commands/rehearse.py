@@ -1,4 +1,4 @@
-"""``runner.py rehearse``: reaps on demand, with the timeline and what did not come back."""
+"""``runner.py rehearse``: reaps on demand, a timeline and a list of losses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cloudtop.settings import clouds
 
 
 def run(context: Context) -> None:
-    """Run the drill as often as asked. Raises CloudtopError where anything is missing."""
+    """Run the drill as often as asked. Raises CloudtopError if anything is missing."""
     options, settings, cloud = context.options, context.settings, context.cloud
     if options.times < 1:
         raise CloudtopError(
@@ -52,7 +52,7 @@ def run(context: Context) -> None:
     good = sum(report.good for report in reports)
     if good < options.times:
         raise CloudtopError(
-            f"Only {good} of {options.times} reaps were survived with everything.",
+            f"The cloudtop survived only {good} of {options.times} reaps with everything.",
             "Look at the machine: python runner.py status, and its console in EC2",
         )
     print(f"{good} of {options.times} reaps: nothing was lost.", file=sys.stderr)
@@ -74,11 +74,21 @@ def need_behavior(context: Context, behavior: str) -> None:
 def options(parser: argparse.ArgumentParser) -> None:
     """How the machine is taken away, and how often."""
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--notice", type=float, default=120.0, metavar="SECONDS", help="(120)")
-    how.add_argument("--no-notice", action="store_true", help="take it without a notice")
-    parser.add_argument(
-        "--stop", action="store_true", help="the request has to stop, not terminate"
+    how.add_argument(
+        "--notice",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="seconds of notice (default 120)",
     )
-    parser.add_argument("--keep-down", type=float, default=0.0, metavar="SECONDS", help="stay away")
-    parser.add_argument("--times", type=int, default=1, metavar="N", help="one after the other")
+    how.add_argument("--no-notice", action="store_true", help="reap without a notice")
+    parser.add_argument(
+        "--stop", action="store_true", help="the request stops its machine, not terminates it"
+    )
+    parser.add_argument(
+        "--keep-down", type=float, default=0.0, metavar="SECONDS", help="seconds without capacity"
+    )
+    parser.add_argument(
+        "--times", type=int, default=1, metavar="N", help="reap N times, one after the other"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")

@@ -21,8 +21,8 @@ from cloudtop.machine import save_work
 def run(context: Context) -> None:
     """Show what happens and what it costs, ask once, do it, say what comes next.
 
-    Raises CloudtopError where there is no such snapshot, for a no, and where it went wrong;
-    run again it goes on. ``--delete-old`` deletes what earlier restores have kept.
+    Raises CloudtopError if there is no such snapshot, for a no, and if it went wrong;
+    run again it goes on. ``--delete-old`` deletes the volumes that earlier restores have kept.
     """
     options, settings = context.options, context.settings
     if options.delete_old is not None:
@@ -54,7 +54,7 @@ def run(context: Context) -> None:
 
 
 def choose(known: list[Snapshot], wanted: str) -> Snapshot:
-    """The snapshot of that label or id. Raises CloudtopError where it can't be restored."""
+    """The snapshot of that label or id. Raises CloudtopError if it can't be restored."""
     fits = [each for each in known if wanted in (each.id, each.label) and each.state != "error"]
     if not fits:
         labels = ", ".join(each.title for each in known) or "none"
@@ -83,7 +83,7 @@ def is_done(resources: Resources, chosen: Snapshot) -> bool:
 def announcement(
     name: str, resources: Resources, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
 ) -> str:
-    """What a restore changes, keeps and costs, before anybody is asked."""
+    """The changes and costs of a restore, for the question."""
     old: Any = resources.volume
     gib = max(chosen.gib, old["Size"] if old else 0)
     month = rates.worst_month(0, gib, 0).volume
@@ -112,7 +112,7 @@ def announcement(
 
 
 def outcome(resources: Resources, chosen: Snapshot) -> str:
-    """What there is now. Raises CloudtopError where that is not what was asked for."""
+    """The volume as it is now. Raises CloudtopError if it is not of the snapshot."""
     volume: Any = resources.volume or {}
     if ec2.tags(volume).get("cloudtop:restored-from") != chosen.id:
         raise CloudtopError(
@@ -128,9 +128,13 @@ def outcome(resources: Resources, chosen: Snapshot) -> str:
 def options(parser: argparse.ArgumentParser) -> None:
     """Which snapshot is put back, or which old volume is not needed any more."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("snapshot", nargs="?", metavar="LABEL|ID", help="one of snapshot --list")
     what.add_argument(
-        "--delete-old", metavar="NAME", help="delete replaced volumes of the cloudtop of this name"
+        "snapshot", nargs="?", metavar="LABEL|ID", help="a snapshot of snapshot --list"
     )
-    parser.add_argument("--again", action="store_true", help="also where that was done just now")
+    what.add_argument(
+        "--delete-old", metavar="NAME", help="delete the replaced volumes of the cloudtop NAME"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="restore again, even if that was done just now"
+    )
     lose_work_option(parser)

@@ -29,7 +29,7 @@ def run(context: Context) -> None:
     """Take a snapshot of the volume and let old ones go, or list what is there."""
     options, settings = context.options, context.settings
     if not options.list:
-        # What is told on the way is not for a program
+        # Words for people are not for a program
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
             print(settle(context, context.find()))
             run_playbooks(context, context.playbooks, {"cloudtop_snapshot_label": options.label})
@@ -81,7 +81,9 @@ def render(name: str, known: Sequence[Snapshot]) -> str:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """What the snapshot is called, or that they are to be listed."""
-    parser.add_argument("label", nargs="?", default="", metavar="LABEL", help="(the time of day)")
-    parser.add_argument("--list", action="store_true", help="only list what is there")
+    """The snapshot's label, or a list of all."""
+    parser.add_argument(
+        "label", nargs="?", default="", metavar="LABEL", help="its label (default: the time of day)"
+    )
+    parser.add_argument("--list", action="store_true", help="only list the snapshots")
     parser.add_argument("--json", action="store_true", help="for programs")

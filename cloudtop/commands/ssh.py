@@ -19,7 +19,7 @@ def run(context: Context) -> None:
 
 
 def run_config(context: Context) -> None:
-    """Print the OpenSSH block, or write it where OpenSSH finds it."""
+    """Print the OpenSSH block, or write it into OpenSSH's configuration."""
     target = login.need_target(context.settings, context.cloud, context.find())
     if context.options.write:
         print(f"Wrote {ssh.write_config(target)}. Now: ssh {target.alias}")
@@ -29,9 +29,9 @@ def run_config(context: Context) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """The command to run in place of a login."""
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="run it and return")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="run this command and return")
 
 
 def config_options(parser: argparse.ArgumentParser) -> None:
     """Whether the block is printed or written."""
-    parser.add_argument("--write", action="store_true", help="put it in ~/.ssh/config.d")
+    parser.add_argument("--write", action="store_true", help="write it to ~/.ssh/config.d")

@@ -1,4 +1,4 @@
-"""``runner.py status``: what is there and what it costs."""
+"""``runner.py status``: the cloudtop's resources and their cost."""
 
 from __future__ import annotations
 

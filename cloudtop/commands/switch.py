@@ -17,7 +17,7 @@ from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
 from cloudtop.settings.settings import Settings, load
 
-# What is asked for, with the setting that it is
+# Changes, each with its setting
 SETTINGS = {
     "type": "instance_type",
     "bid": "bid",
@@ -39,7 +39,7 @@ class Change:
 def run(context: Context) -> None:
     """Show what changes, what it costs and how long it takes, ask once, and do it.
 
-    Raises CloudtopError where there is no cloudtop, where what is wanted can't be had (then
+    Raises CloudtopError if there is no cloudtop, if EC2 can't give what is wanted (then
     nothing was changed), and for a no; killed anywhere and run again it goes on.
     ``--delete-old`` deletes the volumes that earlier switches have kept.
     """
@@ -67,7 +67,7 @@ def run(context: Context) -> None:
     prepare, move, *provision = context.playbooks
     if resources.request and not changes:
         # A run that was cut off may have left the machine as it came
-        print(f"The request of the cloudtop {settings.name!r} is as is wanted already.")
+        print(f"The cloudtop {settings.name!r} already has that type, bid and image.")
         converge.run(replace(context, playbooks=provision))
         return
     doomed = save_work.machines(context)
@@ -75,7 +75,7 @@ def run(context: Context) -> None:
     zone = to_zone(settings, resources)
     print(switch_cost.describe(settings, resources, plan, zone, bool(wanted_image)))
     confirm(options.yes, "Go on?")
-    # What takes long first: while the zone can't be had, the machine stays as it is
+    # The long step first: while the zone can't be had, the machine stays as it is
     if zone:
         save_work.check(context, doomed, resources.volume)
         run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
@@ -88,7 +88,7 @@ def run(context: Context) -> None:
 
 
 def to_zone(settings: Settings, resources: Resources) -> str:
-    """The zone that the volume has to be taken to; empty where it is there."""
+    """The zone that the volume has to be taken to; empty if it is there."""
     return "" if resources.volume and zone_of(resources) == settings.zone else settings.zone
 
 
@@ -134,7 +134,7 @@ def check_architecture(ident: str, instance_type: str) -> None:
 
 
 def differences(settings: Settings, resources: Resources, wanted_image: str) -> list[Change]:
-    """What is to change of a live request and of the volume."""
+    """The changes of a live request and of the volume."""
     asked: dict[str, Any] = resources.request or {}
     spec = asked.get("LaunchSpecification", {})
     pairs = [("zone", zone_of(resources), settings.zone)] if settings.zone else []
@@ -159,7 +159,7 @@ def announcement(
     changes: list[Change],
     doomed: Sequence[Mapping[str, Any]],
 ) -> str:
-    """What changes, what ends and what is kept, before anybody is asked."""
+    """The changes, what ends and what is kept, for the question."""
     settings, volume = context.settings, resources.volume
     lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
     lines += [f"  {each.what:<12} {each.now or '?'} -> {each.wanted}" for each in changes]
@@ -176,7 +176,7 @@ def announcement(
     ]
     if volume and to_zone(settings, resources):
         lines.append(
-            f"What is on the volume {volume['VolumeId']} is copied to a new one in"
+            f"The data on the volume {volume['VolumeId']} is copied to a new one in"
             f" {settings.zone}. The old one and a snapshot of it are kept."
         )
     elif volume:
@@ -185,7 +185,7 @@ def announcement(
 
 
 def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
-    """What to write down so that a later provision asks for the same, where the files say else.
+    """Lines of settings for a later provision to ask for the same; empty if the files say so.
 
     A zone that is not written down is the volume's.
     """
@@ -199,7 +199,7 @@ def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """What is wanted instead; each is a setting, as if given with ``-e``."""
+    """Other values; each is a setting, as if given with ``-e``."""
     for option, setting, metavar, text in (
         ("--type", "instance_type", "TYPE", "another instance type"),
         ("--bid", "bid", "DOLLARS", "another bid, an hour"),
@@ -215,6 +215,6 @@ def options(parser: argparse.ArgumentParser) -> None:
             help=text,
         )
     parser.add_argument(
-        "--delete-old", metavar="NAME", help="delete replaced volumes of the cloudtop of this name"
+        "--delete-old", metavar="NAME", help="delete the replaced volumes of the cloudtop NAME"
     )
     lose_work_option(parser)

@@ -1,4 +1,4 @@
-"""What a switch costs and how long it takes, before anybody is asked."""
+"""The cost of a switch and its minutes, for the question."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from spotprices.files import Table
 MINUTES_BAKED, MINUTES_BASE = 4, 8
 # A snapshot of little, a volume of it, and the proof that it is whole
 MINUTES_ZONE = 3
-# Of a first snapshot, in MiB/s. AWS promises no rate ("can take several hours", EBS User Guide,
-# "Create Amazon EBS snapshots"), so it is said that this is a guess
+# Speed of a first snapshot, in MiB/s, a guess: AWS promises no rate ("can take several hours",
+# EBS User Guide, "Create Amazon EBS snapshots")
 SNAPSHOT_RATE = 100
 
 
@@ -36,7 +36,7 @@ def describe(
 
 
 def places(settings: Settings, resources: Resources, to_zone: str) -> list[tuple[str, str]]:
-    """Type and zone as they are, where there is a request, and as they are wanted."""
+    """Type and zone as they are, if there is a request, and as they are wanted."""
     zone = (resources.volume or {}).get("AvailabilityZone", "")
     spec = (resources.request or {}).get("LaunchSpecification", {})
     now = [(spec["InstanceType"], zone)] if "InstanceType" in spec else []
@@ -44,7 +44,7 @@ def places(settings: Settings, resources: Resources, to_zone: str) -> list[tuple
 
 
 def price_lines(settings: Settings, resources: Resources, to_zone: str) -> list[str]:
-    """The spot price before and after, with a warning where the bid is below it."""
+    """The spot price before and after, with a warning if the bid is below it."""
     wanted = places(settings, resources, to_zone)
     now = time.time()
     client = aws.client()
@@ -57,12 +57,12 @@ def price_lines(settings: Settings, resources: Resources, to_zone: str) -> list[
             now,
         )
     except CloudtopError as error:
-        return [f"The price now is not known: {error.message}"]
+        return [f"The price now is unknown: {error.message}"]
     return [price_sentence(table, wanted, settings.bid, now)]
 
 
 def price_sentence(table: Table, wanted: list[tuple[str, str]], bid: float, now: float) -> str:
-    """The price of each place; the last one is where the machine will be."""
+    """The price of each place; the last one is that of the coming machine."""
     prices = {place: history.price_at(table[place], now) for place in wanted if place in table}
     sentences = [
         f"{kind} in {zone} ${prices[kind, zone]:.4f}/h" if (kind, zone) in prices
@@ -71,7 +71,7 @@ def price_sentence(table: Table, wanted: list[tuple[str, str]], bid: float, now:
     ]  # fmt: skip
     text = f"The spot price now: {', '.join(sentences)}."
     if prices.get(wanted[-1], 0) > bid:
-        text += f" That is above the bid of ${bid:g}/h: no machine comes until it falls."
+        text += f" It is above the bid of ${bid:g}/h: EC2 launches no machine until it falls."
     return text
 
 
@@ -91,7 +91,7 @@ def worst_line(settings: Settings, resources: Resources, plan: Plan) -> str:
 
 
 def kept_lines(settings: Settings, volume: Any) -> list[str]:
-    """What the old volume and its snapshot cost beside the new one."""
+    """The cost of the old volume and its snapshot beside the new one."""
     old = rates.worst_month(0, volume["Size"], 0).volume
     return [
         f"The old volume costs ${old:.2f} a month until: python runner.py switch --delete-old"

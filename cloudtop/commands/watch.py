@@ -1,4 +1,4 @@
-"""``runner.py watch``: what is looked at, and what is done about it."""
+"""``runner.py watch``: looks at EC2 and the budget, and acts on both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP = ("stop.yml",)
 
 
 def run(context: Context) -> None:
-    """Wait for the machine and make it whole, each time EC2 brings it back."""
+    """Wait for the machine and converge it, each time EC2 relaunches it."""
     every = context.options.every
     if not 1 <= every <= 3600:
         raise CloudtopError(
@@ -56,7 +56,7 @@ def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]
 
 
 def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Resources], bool]:
-    """What a look at the budget decides: whether the machine was stopped."""
+    """The budget's part of each look: whether the machine was stopped."""
     settings = context.settings
     if not settings.monthly_budget:
         return lambda resources: False
@@ -74,7 +74,15 @@ def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Res
 
 def options(parser: argparse.ArgumentParser) -> None:
     """How often it looks, whom it notifies, and when it ends."""
-    parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS", help="(15)")
-    parser.add_argument("--notify", metavar="COMMAND", help="gets each news as an argument")
-    parser.add_argument("--once", action="store_true", help="end when the machine is whole")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="between two looks (default 15)",
+    )
+    parser.add_argument(
+        "--notify", metavar="COMMAND", help="run this with each message as its last argument"
+    )
+    parser.add_argument("--once", action="store_true", help="end once the machine is converged")
     lose_work_option(parser)

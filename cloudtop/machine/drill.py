@@ -1,6 +1,6 @@
 """The drill: lose the machine on purpose, wait for the next, check everything, print the times.
 
-What is timed is what a user would see from outside (the API, sshd's first line) and what the
+It times the events that a user sees from outside (the API, sshd's first line) and those that the
 new machine itself remembers of its boot; both clocks are UTC.
 """
 
@@ -48,7 +48,7 @@ class Drill:
     number: int = 0
 
     def run(self) -> Report:
-        """One reap. Raises CloudtopError where the machine is not whole to begin with."""
+        """One reap. Raises CloudtopError if the machine is not whole to begin with."""
         self.number += 1
         before = self._prepare()
         report = Report(self.number, before.instance)
@@ -81,7 +81,7 @@ class Drill:
         return Before(resources, machine)
 
     def ask(self, resources: Resources, script: str, *words: str) -> dict[str, Any] | None:
-        """What a script of ours prints on the machine, as JSON; None where it can't be asked."""
+        """The output of one of our scripts on the machine, as JSON; None if it can't be asked."""
         target = self.target(resources)
         if target is None:
             return None

@@ -1,4 +1,4 @@
-"""What a drill found: each thing that has to be as it was, and the timeline."""
+"""The report of a drill: each thing that has to be as it was, and the timeline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARKS = (
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be as it was: its name, whether it is, and what was seen."""
+    """One thing that has to be as it was: its name, whether it is, and its value."""
 
     name: str
     good: bool
@@ -45,7 +45,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Before:
-    """What the machine and EC2 said before the reap."""
+    """The machine and EC2's resources before the reap."""
 
     resources: Resources
     machine: dict[str, Any]
@@ -60,7 +60,7 @@ def checks(
 ) -> list[Check]:
     """Everything that has to be as it was before the reap.
 
-    That the machine could be asked at all proves its host key: ssh runs with the pinned one.
+    An answer of the machine proves its host key, too: ssh runs with the pinned one.
     """
     old, new = before.resources, resources
     was = before.machine

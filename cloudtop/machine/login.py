@@ -1,4 +1,4 @@
-"""Where the machine answers ssh, and with which host key."""
+"""The machine's ssh address and its pinned host key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_NAME = "cloudtop"
 
 HOST_KEY_TAG = "cloudtop:host-key"
 
-# What EC2 says of a request whose machine was stopped by its owner, or by itself when idle
+# EC2's status of a request whose machine was stopped by its owner, or by itself when idle
 STOPPED_CODE = "instance-stopped-by-user"
 
 START = "python runner.py start"
@@ -48,7 +48,7 @@ def need_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.T
     """The machine to log in to, its pinned key at hand.
 
     On a computer that has never seen the cloudtop, the key comes from the volume's tag.
-    Raises CloudtopError where there is no machine, with what EC2 says of it.
+    Raises CloudtopError if there is no machine, with what EC2 says of it.
     """
     target = target_of(settings, cloud, resources.instance)
     if target is None:
@@ -60,9 +60,9 @@ def need_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.T
 
 
 def without_volume(resources: Resources) -> str:
-    """What to know before logging in to a machine that EC2 shows without its volume, or nothing.
+    """A warning for a login to a machine that EC2 shows without its volume; else empty.
 
-    Its own host key is another than the volume's, at which OpenSSH cries out.
+    Its own host key is another than the volume's, so OpenSSH refuses it.
     """
     instance, volume = resources.instance or {}, resources.volume
     holders = [each["InstanceId"] for each in (volume or {}).get("Attachments", [])]
@@ -70,7 +70,7 @@ def without_volume(resources: Resources) -> str:
         return ""
     return (
         f"The volume {volume['VolumeId']}, which keeps the ssh host key, is not at"
-        f" {instance.get('InstanceId')} (yet). Where ssh refuses its key, wait a minute, or run:"
+        f" {instance.get('InstanceId')} (yet). If ssh refuses its key, wait a minute, or run:"
         " python runner.py provision, which checks the key with EC2's console and says what is"
         " wrong.\n"
     )
@@ -97,7 +97,7 @@ def _why_no_machine(settings: Settings, resources: Resources) -> str:
 
 
 def ask_machine(target: ssh.Target) -> dict[str, Any] | None:
-    """What the boot programs wrote on the machine: file stem to its JSON."""
+    """The reports of the boot programs on the machine: file stem to its JSON."""
     if not target.known_hosts.exists():
         return None
     answer = ssh.ask(target, ASK_MACHINE)

@@ -17,7 +17,7 @@ REASONS = {
 
 
 def last(journal: Any) -> str:
-    """The last reap in a line; empty where there was none, or where the journal is unreadable.
+    """The last reap in a line; empty if there was none, or if the journal is unreadable.
 
     The entries are written by a machine, so nothing of their form is relied on.
     """

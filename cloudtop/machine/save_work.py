@@ -27,7 +27,7 @@ SECONDS, CONNECT_SECONDS = 180, 10
 # How long ssh and the program's start may take on a busy machine
 ANSWER_SECONDS = 60
 # From the owner's last yes until the machine must have ended, or it takes the end back. A playbook
-# takes a minute or two to come to the end of the machine, more where EC2 throttles its calls, and
+# takes a minute or two to come to the end of the machine, more if EC2 throttles its calls, and
 # EC2 shuts a machine down within two minutes.
 HELD_SECONDS = 600
 # How long this computer waits for a machine that takes its end back
@@ -55,11 +55,11 @@ class Place:
 
 @dataclass(frozen=True)
 class SavedWork:
-    """What a machine says that it saved.
+    """A machine's report on saved work.
 
-    ``trouble`` is why nothing is known, empty if the machine reported; ``mounted`` is whether the
+    ``trouble`` is why there is no report, or empty; ``mounted`` is whether the
     volume was there to be written to; ``incomplete`` are further sentences about what is not saved.
-    ``volume`` is what became of it (unmounted, read-only, mounted, or kept where it is never
+    ``volume`` is what became of it (unmounted, read-only, mounted, or kept if it is never
     unmounted), ``held`` the programs that held it.
     """
 
@@ -82,7 +82,7 @@ class SavedWork:
 
     @property
     def missing(self) -> list[str]:
-        """What was not saved and why, a sentence each."""
+        """The unsaved places and why, a sentence each."""
         if self.trouble:
             return [self.trouble]
         if not self.mounted:
@@ -190,8 +190,8 @@ def ending(
     """Have machines save their work and unmount the volume; what they are ended by comes inside.
 
     ``action`` is what comes then, terminate or stop. One that does not run has nothing that could
-    be saved. Raises NotSaved where not all was saved and the owner does not give the rest up; then,
-    and where what is inside fails, the machines are taken back.
+    be saved. Raises NotSaved if not all was saved and the owner does not give the rest up; then,
+    and if what is inside fails, the machines are taken back.
     """
     with ExitStack() as stack:
         for farewell in _farewells(context, doomed, volume, action):
@@ -309,7 +309,7 @@ class _Farewell:
             print(f"{self.machine} is {done} all the same, as {LOSE_WORK} says.")
             return
         if not options.yes and sys.stdin.isatty():
-            question = f"Is {self.machine} to be {done} all the same? What was not saved is lost."
+            question = f"Is {self.machine} to be {done} all the same? Everything unsaved is lost."
             if input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}:
                 return
         raise NotSaved(

@@ -13,7 +13,7 @@ from cloudtop.errors import CloudtopError
 
 USER = "ubuntu"
 INCLUDE = "Include config.d/cloudtop"
-# OpenSSH's words where strict checking refuses (sshconnect2.c)
+# OpenSSH's words if strict checking refuses (sshconnect2.c)
 KEY_REFUSED = "Host key verification failed."
 
 
@@ -73,7 +73,7 @@ def config_block(target: Target) -> str:
 def write_config(target: Target) -> Path:
     """Put the block in the include file, in place of the one of the same cloudtop.
 
-    ~/.ssh/config gets one ``Include`` line at its top where it has none: OpenSSH takes
+    ~/.ssh/config gets one ``Include`` line at its top if it has none: OpenSSH takes
     the first value it finds.
     """
     include = paths.ssh_include_file()
@@ -89,7 +89,7 @@ def write_config(target: Target) -> Path:
 
 
 def renew_config(target: Target) -> Path | None:
-    """Bring a block that was written before up to date; None where nothing had to change."""
+    """Bring a block that was written before up to date; None if nothing had to change."""
     include = paths.ssh_include_file()
     blocks = _blocks(include.read_text()) if include.exists() else []
     old = [block for block in blocks if block.split()[1] == target.alias]
@@ -97,7 +97,7 @@ def renew_config(target: Target) -> Path | None:
 
 
 def ask(target: Target, command: str, seconds: int = 60, connect: int | None = None) -> str | None:
-    """What a command on the machine prints, or None where it cannot be asked.
+    """The output of a command on the machine; None if it cannot be asked.
 
     It may take ``connect`` seconds (or ``seconds``) to answer, and twice ``seconds`` in all.
     """
@@ -114,7 +114,7 @@ def key_differs(target: Target) -> bool:
 def _run(
     target: Target, command: str, seconds: int, connect: int
 ) -> subprocess.CompletedProcess[str] | None:
-    """A command on the machine, with nobody asked; None where it does not end in time."""
+    """A command on the machine, with nobody asked; None if it does not end in time."""
     argv = arguments(target, [command])
     argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect}"]
     try:
@@ -131,7 +131,7 @@ def _run(
 
 
 def log_in(target: Target, command: Sequence[str]) -> None:
-    """Become ssh. Raises CloudtopError where the host key was never pinned here."""
+    """Become ssh. Raises CloudtopError if the host key was never pinned here."""
     if not target.known_hosts.exists():
         raise CloudtopError(
             f"The host key of the cloudtop {target.name!r} is not pinned on this computer.",

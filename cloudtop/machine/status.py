@@ -1,4 +1,4 @@
-"""What a cloudtop is right now, from EC2 and from the machine itself."""
+"""The status of a cloudtop, from EC2 and from the machine itself."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def gather(
     ask: bool = True,
     timer: Schedule | None = None,
 ) -> dict[str, Any]:
-    """All that is known, as ``status --json`` prints it.
+    """The whole status, as ``status --json`` prints it.
 
     Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
     request launches from; ``ask`` logs in to the machine for its own view; ``timer`` is the live
-    schedule of snapshots. ``money`` is the ledger's to add.
+    schedule of snapshots. ``money`` is added by bill_facts.
     """
     request, instance, volume = resources.request, resources.instance, resources.volume
     bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid

@@ -1,4 +1,4 @@
-"""What a cloudtop is right now, in a few rows for people."""
+"""The status of a cloudtop, in a few rows for people."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _volume(volume: dict[str, Any] | None) -> Rows:
 
 
 def _part(title: str, part: Any) -> Rows:
-    """What a program of the machine says of itself, after the size of what it mounted.
+    """The message of a program on the machine, after the size of what it mounted.
 
     It is a machine's, so nothing of its form is relied on.
     """
@@ -91,7 +91,7 @@ def _part(title: str, part: Any) -> Rows:
 
 
 def _not_running(state: str, code: str) -> str:
-    """Who can start a stopped machine again; EC2 alone does where EC2 has stopped it.
+    """Who can start a stopped machine again; EC2 alone does if EC2 has stopped it.
 
     (EC2 User Guide, spot-interruptions and spot-request-status.)
     """
@@ -103,7 +103,7 @@ def _not_running(state: str, code: str) -> str:
 
 
 def money(bill: dict[str, Any]) -> list[tuple[str, str]]:
-    """The rows of the part ``money``; none where it is not known."""
+    """The rows of the part ``money``; none if there is none."""
     if not bill:
         return []
     rows = []
@@ -137,7 +137,7 @@ def money(bill: dict[str, Any]) -> list[tuple[str, str]]:
 def _price(bill: dict[str, Any]) -> str:
     price, bid = bill["price"], bill["bid"]
     if price is None:
-        return f"not known now, bid {dollars(bid)}/h"
+        return f"unknown now, bid {dollars(bid)}/h"
     if price > bid:
         return f"{dollars(price)}/h now, above the bid of {dollars(bid)}"
     below = f"{round(100 * (bid - price) / bid)}% below it" if price < bid else "just the price"

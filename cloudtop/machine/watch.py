@@ -34,18 +34,18 @@ class Launch:
         return cls(instance["InstanceId"], str(instance.get("LaunchTime")))
 
 
-# What a run is for while no machine is there that it could make whole
+# The launch of a run while no machine is there that it could make whole
 NO_LAUNCH = Launch("the cloudtop", "")
 
 
 @dataclass
 class Watch:
-    """Looks every ``every`` seconds until ended, or once whole where ``once`` is set.
+    """Looks every ``every`` seconds until ended, or once whole if ``once`` is set.
 
     ``look`` asks EC2, ``make_whole`` runs the playbooks, returns the ids of the machines that they
-    ran on and raises CloudtopError where they fail, ``tell`` gets each sentence. A machine that
+    ran on and raises CloudtopError if they fail, ``tell`` gets each sentence. A machine that
     ``holds`` says is not to go on is left alone.
-    Where ``lacks`` says that another type may be had, the playbooks run without a machine, too.
+    If ``lacks`` says that another type may be had, the playbooks run without a machine, too.
     """
 
     look: Callable[[], Resources]
@@ -64,7 +64,7 @@ class Watch:
     _failed: Launch | None = field(default=None, init=False)
 
     def run(self) -> None:
-        """Watch. Raises CloudtopError where there is no request to wait for."""
+        """Watch. Raises CloudtopError if there is no request to wait for."""
         while True:
             resources = self._seen()
             if (
@@ -76,7 +76,7 @@ class Watch:
             self.sleep(self.every)
 
     def _seen(self) -> Resources | None:
-        """What EC2 shows; None where it can't be asked now, which a laptop's network may cause."""
+        """EC2's resources; None if it can't be asked now, which a laptop's network may cause."""
         try:
             return self.look()
         except CloudtopError as error:
@@ -142,7 +142,7 @@ class Watch:
 def teller(notify: str | None, name: str) -> Callable[[str], None]:
     """Prints each sentence with its time; ``notify`` is a command that gets it as last argument.
 
-    Raises CloudtopError where the command can't be read as a shell would.
+    Raises CloudtopError if the command can't be read as a shell would.
     """
     try:
         command = shlex.split(notify or "")

@@ -1,8 +1,8 @@
-"""What a cloudtop costs in the present calendar month: so far, by its end, and at worst.
+"""The cost of a cloudtop in the present calendar month: so far, by its end, and at worst.
 
 Pure sums. Times are whole seconds since 1970 (UTC), money is dollars. EC2 bills by the second:
 a machine and its address while it runs, an Elastic IP and disks as long as they exist, a
-GiB-month being one of the month's own length. (``costs.worst_month`` is of an average month, of
+GiB-month being one of the month's own length. (``rates.worst_month`` is of an average month, of
 730 hours.)
 """
 
@@ -29,20 +29,20 @@ class Disk:
     since: int = 0
 
     def dollars(self, month: Month, begin: int, end: int) -> float:
-        """What it costs between two moments of the month, as far as it existed."""
+        """Its cost between two moments of the month, as far as it existed."""
         seconds = max(0, min(end, month.end) - max(begin, month.start, self.since))
         return self.gib * self.rate * seconds / (month.end - month.start)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a month's bill is made of.
+    """The facts of a month's bill.
 
     ``runs`` says whether the machine runs now and ``stopped`` whether it is there but does not.
     ``earlier`` is what ran before the present request, at ``earlier_prices``.
-    ``bid`` is None where there is no request; ``prices`` is None where EC2 tells none.
+    ``bid`` is None if there is no request; ``prices`` is None if EC2 has none.
     ``replaced`` are volumes that a restore or a switch has put aside.
-    ``elastic`` is since when at the earliest there is an Elastic IP, None where there is none.
+    ``elastic`` is since when at the earliest there is an Elastic IP, None if there is none.
     """
 
     month: Month
@@ -113,7 +113,7 @@ def bill(facts: Facts) -> Bill:
     """The month's bill.
 
     At worst, a request's machine runs every hour that is left at the bid. The projection keeps
-    a running machine at the present price (at the bid, where EC2 tells no price), a stopped one
+    a running machine at the present price (at the bid, if EC2 has no price), a stopped one
     with its root disk, and none without; the volume and the snapshots stay in any case.
     """
     left = (min(max(facts.now, facts.month.start), facts.month.end), facts.month.end)
@@ -166,7 +166,7 @@ def _kept_hours(facts: Facts, ran: float) -> float:
 
 
 def _storage(facts: Facts, left: Span, rooted: bool) -> Lines:
-    """What is kept, whether or not the machine runs."""
+    """The cost of all that is kept, whether or not the machine runs."""
     root, volume = facts.root if rooted else None, facts.volume
     hours = 0.0 if facts.elastic is None else (left[1] - left[0]) / 3600
     return Lines(
@@ -187,15 +187,15 @@ def _running(facts: Facts, left: Span, dollars_an_hour: float) -> Lines:
 def _doubts(facts: Facts) -> Sequence[str]:
     doubts = list(facts.uptime.doubts)
     if facts.uptime.running and not facts.prices:
-        doubts.append("EC2 tells no price history, so its hours are counted at the bid")
+        doubts.append("EC2 has no price history, so machine hours are counted at the bid")
     for kind, zone in dict.fromkeys(run.place for run in facts.earlier):
         if (kind, zone) not in facts.earlier_prices:
             doubts.append(
-                f"EC2 tells no price history of {kind} in {zone}, so its hours are counted at the"
-                " present bid"
+                f"EC2 has no price history of {kind} in {zone}, so machine hours there are counted"
+                " at the present bid"
             )
     if facts.elastic is not None:
-        doubts.append("the Elastic IP is counted since the volume was made, as EC2 tells no date")
+        doubts.append("the Elastic IP is counted since the volume was made: EC2 has no date for it")
     if facts.snapshots:
         doubts.append("snapshots are counted at the full size of their disks")
     return doubts

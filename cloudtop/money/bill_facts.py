@@ -1,4 +1,4 @@
-"""What a cloudtop's bill is made of, as EC2 tells it, and the bill as status shows it."""
+"""The facts of a cloudtop's bill, from EC2, and the bill as status shows it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def money(
 ) -> dict[str, Any]:
     """The part ``money`` of ``status --json``; its keys are stable, money is dollars.
 
-    ``journals`` is what is known of the machine's times away; ``now`` is in seconds since 1970.
-    What EC2 does not tell is said in ``notes``.
+    ``journals`` has the machine's times away; ``now`` is in seconds since 1970. ``notes`` say
+    which facts are missing.
     """
     facts, notes = gather(client_factory, settings, resources, journals, now)
     sums = bill.bill(facts)
@@ -54,7 +54,7 @@ def gather(
     journals: Journals,
     now: int,
 ) -> tuple[Facts, list[str]]:
-    """The facts of a bill, and in sentences what could not be known."""
+    """The facts of a bill, and sentences on those that are missing."""
     client, month = client_factory(), month_of(now)
     request, instance, volume = resources.request, resources.instance, resources.volume
     created, machine = _seconds(request, "CreateTime"), _machine(instance, now)
@@ -64,20 +64,23 @@ def gather(
     try:
         prices = _prices(client, resources, month.start, now) if request else None
     except CloudtopError as error:
-        notes.append(f"the price is not known: {error.message}")
+        notes.append(f"the price is unknown: {error.message}")
     try:
         snapshots = _snapshots(client, settings)
     except CloudtopError as error:
-        notes.append(f"snapshots are not in it: {error.message}")
+        notes.append(f"snapshots are missing: {error.message}")
     replaced = []
     try:
         replaced = _replaced(client, settings)
     except CloudtopError as error:
-        notes.append(f"volumes that were replaced are not in it: {error.message}")
+        notes.append(f"replaced volumes are missing: {error.message}")
     volume_created = _seconds(volume, "CreateTime")
     notes += earlier_machines.notes(now, created, volume_created, journals.earlier, ran)
     if not created and "cloudtop:formatted" in ec2.tags(volume or {}):
-        notes.append("what its machines ran is not in it: only a machine can read their journal")
+        notes.append(
+            "machine hours are missing: their journal is on the volume, and no machine can read it"
+            " now"
+        )
     return Facts(
         month=month,
         now=now,
@@ -120,11 +123,11 @@ def _machine(instance: Any, now: int) -> Machine | None:
 def _clock_notes(now: int, created: int | None, machine: Machine | None) -> list[str]:
     if max(created or 0, machine.launched if machine else 0) <= now + SLACK:
         return []
-    return ["this computer's clock is behind EC2's, so what ran is not counted rightly"]
+    return ["this computer's clock is behind EC2's, so machine hours are counted wrongly"]
 
 
 def _prices(client: Any, resources: Resources, start: int, now: int) -> Prices:
-    """The prices of the machine's type and zone. Raises CloudtopError where there are none."""
+    """The prices of the machine's type and zone. Raises CloudtopError if there are none."""
     instance, asked = resources.instance, (resources.request or {}).get("LaunchSpecification", {})
     source = instance or asked
     kind = source.get("InstanceType", "")
@@ -170,7 +173,7 @@ def _replaced(client: Any, settings: Settings) -> list[Disk]:
 
 
 def _root(client: Any, settings: Settings, instance: Any) -> Disk:
-    """The machine's own root disk, and as the settings have it while that is not known."""
+    """The machine's own root disk, or as the settings have it while EC2 shows none."""
     as_set = Disk(settings.root_size, rates.GP3_PER_GIB_MONTH)
     mapped = {
         each["DeviceName"]: each.get("Ebs", {}).get("VolumeId")

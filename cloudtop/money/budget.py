@@ -18,7 +18,7 @@ BID_STEPS = 10_000
 
 @dataclass(frozen=True)
 class Standing:
-    """What of a budget is gone this month, in dollars; ``at_most``: or less than that."""
+    """The part of a budget that is gone this month, in dollars; ``at_most``: or less than that."""
 
     budget: float
     spent: float
@@ -60,14 +60,14 @@ class Standing:
 
 
 def standing(settings: Settings, spent: float, at_most: bool) -> Standing | None:
-    """How a cloudtop stands to its budget; None where it has none."""
+    """How a cloudtop stands to its budget; None if it has none."""
     if not settings.monthly_budget:
         return None
     return Standing(settings.monthly_budget, spent, at_most, settings.budget_action)
 
 
 def highest_bid(budget: float, volume_gib: int, root_gib: int, kept: int = 0) -> float:
-    """The highest bid whose worst month is within the budget; not above 0 where none is."""
+    """The highest bid whose worst month is within the budget; not above 0 if none is."""
     beside = rates.worst_month(0, volume_gib, root_gib, kept).total
     # The least of a hair, for sums that are exact on paper
     return math.floor((budget - beside) / rates.HOURS_PER_MONTH * BID_STEPS + 1e-6) / BID_STEPS
@@ -100,7 +100,7 @@ def refuse(settings: Settings) -> None:
 
 
 def note_on_request(settings: Settings, request: Any) -> str:
-    """What is to be said of a live request's own bid, which no later setting changes."""
+    """A warning of a live request's own bid, which no later setting changes."""
     bid = float((request or {}).get("SpotPrice") or 0)
     worst = rates.worst_month(
         bid, settings.volume_size, settings.root_size, settings.snapshots_kept

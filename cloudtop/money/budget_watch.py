@@ -23,8 +23,8 @@ class BudgetWatch:
     """Looks every EVERY seconds while a machine runs, and at once when another one does.
 
     ``look`` tells the cloudtop's money, as ``status --json`` has it, and whether the machine told
-    its times away; ``stop`` stops the machine and is None where a warning is all that is wanted;
-    ``tell`` gets each sentence. What ``look`` and ``stop`` raise as CloudtopError is told, and
+    its times away; ``stop`` stops the machine and is None if a warning suffices;
+    ``tell`` gets each sentence, also that of a CloudtopError of ``look`` or ``stop``, which are
     tried again later.
     """
 

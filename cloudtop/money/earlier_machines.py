@@ -1,4 +1,4 @@
-"""What ran for a cloudtop this month before its present request was made.
+"""A cloudtop's machines of this month before its present request was made.
 
 EC2 forgets an ended machine within the hour and its request soon after. The journal of reaps on
 the volume goes on through all requests: each return there tells what machine had the volume
@@ -39,7 +39,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
     """The runs of this month before ``created``, newest first, as far as the journal has them all.
 
     ``created`` is when the present request was made; ``journal`` is what the machine told of it,
-    and None where it could not be asked.
+    and None if it could not be asked.
     """
     if created is None:
         return ()
@@ -60,7 +60,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
 def notes(
     now: int, created: int | None, volume_created: int | None, journal: Any, ran: Sequence[Run]
 ) -> Iterator[str]:
-    """Why more may have run this month than is counted. ``made`` is when the volume was."""
+    """Why more may have run this month than is counted."""
     begin = month_of(now).start
     if created is None or volume_created is None:
         return
@@ -74,15 +74,15 @@ def notes(
     if unread or cut or max(volume_created + FIRST_LAUNCH, begin) < known:
         yield (
             f"the machine is counted since {datetime.fromtimestamp(known, UTC):%Y-%m-%d %H:%M}"
-            " UTC; what ran before is not known any more"
+            " UTC; there is no record of earlier hours"
         )
     copies = [each for each in backs if each["event"] == "copy"]
     if any((moment(each.get("time")) or 0) > begin for each in copies):
-        yield "what ran between a snapshot and its restore is not in it, as the volume can't tell"
+        yield "machine hours between a snapshot and its restore are missing: no journal has them"
 
 
 def _run(entry: dict[str, Any]) -> Run | None:
-    """The run that a return ended; None where it does not tell."""
+    """The run that a return ended; None if it does not tell."""
     ran = entry.get("ran")
     if not isinstance(ran, dict):
         return None

@@ -18,14 +18,14 @@ FILE = "journal.json"
 
 class Journals(NamedTuple):
     """``present`` is the whole journal; ``earlier`` has at least what was before the present
-    request. Each is None where it is not known."""
+    request. Each is None if there is none."""
 
     present: Any
     earlier: Any
 
 
 def journals(directory: Path, resources: Resources, answer: Any) -> Journals:
-    """What is known of the journal. ``told`` is the machine's answer, which is kept if it is one.
+    """The journals. ``answer`` is the machine's answer, which is kept if it is one.
 
     Each launch adds to the journal at once, so that it is whole for as long as the same launch
     is the last. No clock is asked.

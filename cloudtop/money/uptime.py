@@ -1,7 +1,7 @@
 """When a cloudtop's machine ran in a month, from what EC2 and the machine's journal tell.
 
 Times are whole seconds since 1970 (UTC). EC2 forgets an ended machine within the hour, so what
-ran before the present one is known from the request, which would have run it, less the times
+ran before the present one follows from the request, which would have run it, less the times
 away that the journal of reaps on the volume has. Those end with a machine's last sign of life
 and begin with its successor's boot, each to a minute or two.
 """
@@ -86,7 +86,7 @@ def uptime(
 
     ``created`` is when the request was made (None: there is none) and ``changed`` when its status
     last did, which is when a machine that does not run had ended by. ``journal`` is what the
-    machine told of it, and None where it could not be asked.
+    machine told of it, and None if it could not be asked.
     """
     if created is None:
         return Uptime()
@@ -140,7 +140,7 @@ def _doubts(
 
 
 def returns(journal: Any) -> list[dict[str, Any]] | None:
-    """The journal's returns, to the same volume or to a copy of it; None where there is no journal.
+    """The journal's returns, to the same volume or to a copy of it; None if there is no journal.
 
     A machine wrote them, so nothing else of their form is relied on.
     """
@@ -152,7 +152,7 @@ def returns(journal: Any) -> list[dict[str, Any]] | None:
 
 
 def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
-    """The time away that a return ended; None where its times are not readable."""
+    """The time away that a return ended; None if its times are not readable."""
     back, seconds = moment(entry.get("time")), entry.get("away_seconds")
     gone = moment(entry.get("last_seen"))
     if back is not None and gone is None and isinstance(seconds, int | float):
@@ -166,7 +166,7 @@ def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
 
 
 def moment(text: Any) -> int | None:
-    """Seconds since 1970 of a time in ISO 8601; None where it is none."""
+    """Seconds since 1970 of a time in ISO 8601; None if it is none."""
     try:
         return int(datetime.fromisoformat(str(text)).timestamp())
     except (ValueError, OverflowError):
@@ -174,7 +174,7 @@ def moment(text: Any) -> int | None:
 
 
 def clipped(spans: Iterable[Span], begin: int, end: int) -> tuple[Span, ...]:
-    """What of the spans lies in a window; what has no length is left out."""
+    """The parts of the spans in a window; those without length are left out."""
     within = ((max(first, begin), min(last, end)) for first, last in spans)
     return tuple((first, last) for first, last in within if first < last)
 

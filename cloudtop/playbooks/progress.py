@@ -1,4 +1,4 @@
-"""What a person sees while playbooks run, made from ansible-runner's events."""
+"""The lines that people see while playbooks run, made from ansible-runner's events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNREACHABLE = "runner_on_unreachable"
 BAD_EVENTS = {"runner_on_failed", UNREACHABLE}
 ITEM_EVENT = "runner_item_on_ok"
 OK_EVENTS = {"runner_on_ok", ITEM_EVENT}
-# What a role tells the person who runs it
+# Notes of a role for the person who runs it
 DEBUG_ACTIONS = {"debug", "ansible.builtin.debug"}
 
 
@@ -105,7 +105,7 @@ class Progress:
 
     def _note(self, data: Mapping[str, Any], is_item: bool) -> None:
         result = data.get("res", {})
-        # A loop's items are told one by one, its change once, at its end
+        # A loop's items come one by one, its change once, at its end
         if self._step and result.get("changed") and not is_item:
             self._step.changed.append(data.get("task", ""))
         is_note = data.get("task_action") in DEBUG_ACTIONS and "results" not in result

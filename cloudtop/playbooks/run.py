@@ -77,7 +77,7 @@ def credentials_in_memory(environ: Mapping[str, str]) -> Iterator[dict[str, str]
     """Environment variables that lead to the keys of ``environ`` without holding them.
 
     The keys lie in an anonymous file of this process (memfd_create(2)) and go with it,
-    even where it is killed.
+    even if it is killed.
     """
     text = credentials_file(environ)
     if not text:
@@ -120,7 +120,7 @@ def run(wanted: Run, state: Path, progress: Progress) -> None:
     """Run one playbook; its output goes to a log in ``state``, the cloudtop's directory.
 
     Raises CloudtopError with the first failed task's own sentence and the log's path;
-    Unreachable where that task's machine did not answer.
+    Unreachable if that task's machine did not answer.
     """
     log = _new_log(state, wanted.playbook.stem)
     with (
@@ -167,7 +167,7 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
         # ansible-playbook and its companions lie beside this Python
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"),
-        # ansible-runner switches the check off where the environment is silent
+        # ansible-runner switches the check off if the environment is silent
         "ANSIBLE_HOST_KEY_CHECKING": "True",
     }
     # A killed runner must not leave a playbook running that nobody waits for

@@ -17,7 +17,7 @@ def lost(failed: Unreachable, look: Callable[[], Resources], go_on: str) -> Clou
     """Why a machine went silent in the middle of a run, as far as EC2 tells when asked by ``look``.
 
     ``go_on`` is the hint's last line, GO_ON or AGAIN.
-    Where it can't be asked, this computer's own network is the likely cause, so its sentence stays.
+    If it can't be asked, this computer's own network is the likely cause, so its sentence stays.
     """
     try:
         resources = look()

@@ -1,4 +1,4 @@
-"""What each bid would have come to: a history of prices replayed, all bids in one sweep.
+"""A history of prices replayed for bids, all of them in one sweep.
 
 The rule: a machine runs while the price is at most the bid. A price above the bid takes it,
 a price at or below the bid brings it back. EC2 also takes machines for their capacity (since
@@ -20,7 +20,7 @@ from spotprices.files import Prices
 class Outcome:
     """A bid (dollars an hour) over a window. Times are seconds.
 
-    ``mean`` is the price of an average hour that the machine ran, None where it never did. To
+    ``mean`` is the price of an average hour that the machine ran, None if it never did. To
     be away when the window begins is no reap.
     """
 
@@ -56,7 +56,7 @@ def candidates(series: Prices, start: float, end: float, more: Iterable[float]) 
 
 
 def replay(series: Prices, start: float, end: float, bids: Iterable[float]) -> list[Outcome]:
-    """What each of the bids comes to, ascending; the window has to have a length.
+    """The outcome of each of the bids, ascending; the window has to have a length.
 
     Every stretch is looked at once for all bids together, so it takes the time that sorting
     takes.

@@ -25,7 +25,7 @@ DAY = 86400
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn; seconds since 1970 and dollars an hour."""
+    """The figures of a drawing; seconds since 1970 and dollars an hour."""
 
     title: str
     series: Prices
@@ -37,7 +37,7 @@ class Chart:
         return backtest.reap_times(self.series, self.start, self.end, self.bid)
 
     def caption(self) -> str:
-        """What the bid comes to in this window."""
+        """The outcome of the bid in this window."""
         if self.end <= self.start:
             return f"{self.title}: one price only"
         (outcome,) = backtest.replay(self.series, self.start, self.end, [self.bid])
@@ -74,7 +74,7 @@ def draw(chart: Chart, width: int, coloured: bool) -> str:
     low, high = chart.limits()
     margin = (scale(high) - scale(low)) * 0.05 or scale(high) * 0.1
     plotext.clear_figure()
-    # It would ask the terminal again, where there may be none
+    # It would ask the terminal again, and there may be none
     plotext.limit_size(False, False)
     plotext.theme("clear")
     plotext.plotsize(width, HEIGHT)
@@ -100,7 +100,7 @@ def draw(chart: Chart, width: int, coloured: bool) -> str:
 
 
 def polyline(chart: Chart, columns: int) -> Iterator[tuple[float, float]]:
-    """Corners of the price's steps; where several fall on one column, its first, lowest,
+    """Corners of the price's steps; if several fall on one column, its first, lowest,
     highest and last price, so that no spike is lost."""
     column, held = -1, []  # type: int, list[tuple[float, float]]
     for begin, until, price in history.stretches(chart.series, chart.start, chart.end):
@@ -141,7 +141,7 @@ def price_ticks(low: float, high: float, bid: float) -> list[float]:
 
 
 def time_ticks(start: float, end: float) -> list[tuple[float, str]]:
-    """Five moments and their names: days, or minutes where the window is short."""
+    """Five moments and their names: days, or minutes if the window is short."""
     form = "%b %d" if end - start > 4 * DAY else "%d %H:%M"
     moments = [start + (end - start) * number / 4 for number in range(5)]
     return [(when, datetime.fromtimestamp(when, UTC).strftime(form)) for when in moments]

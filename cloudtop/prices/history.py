@@ -39,7 +39,7 @@ def fetch(
 
     Each begins with the price that held at ``start``, at the time when it was set (which EC2
     gives too). A type that is not sold in a zone has no series. EC2 keeps 90 days. All is
-    asked side by side. Raises CloudtopError where EC2 does not answer.
+    asked side by side. Raises CloudtopError if EC2 does not answer.
     """
     # Making one takes longer than a call
     client = client_factory()
@@ -56,7 +56,7 @@ def fetch(
 def _questions(
     client: Any, types: Sequence[str], zones: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
-    """Each type in each zone where those are few, so that no long answer is paged in a row."""
+    """Each type in each zone if those are few, so that no long answer is paged in a row."""
     if len(types) > parallel.AT_A_TIME:
         only = {"Filters": [{"Name": "availability-zone", "Values": list(zones)}]} if zones else {}
         yield from ({"InstanceTypes": [kind], **only} for kind in types)

@@ -1,4 +1,4 @@
-"""On-demand prices: from the Price List API, else from the dated table, and said which."""
+"""On-demand prices: from the Price List API, else from the dated table, with a word on which."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLAIN_LINUX = {
 
 @dataclass(frozen=True)
 class OnDemand:
-    """Dollars an hour by type, as far as they are known, and where they come from."""
+    """Dollars an hour by type, as far as there are any, and their source."""
 
     prices: Mapping[str, float]
     source: str
@@ -42,7 +42,7 @@ def of_table(types: Sequence[str]) -> OnDemand:
 
 
 def ask(types: Sequence[str], region: str) -> OnDemand:
-    """From the Price List API; where that can't be asked, from the dated table."""
+    """From the Price List API; if that can't be asked, from the dated table."""
     try:
         client = aws.client("pricing", ENDPOINT_REGION)
         answers = parallel.ask(lambda kind: _price(client, kind, region), types)

@@ -30,7 +30,7 @@ def check(name: str) -> None:
 
 
 def save(name: str, charts: Sequence[Chart]) -> None:
-    """One below the other. Raises CloudtopError where the file can't be written."""
+    """One below the other. Raises CloudtopError if the file can't be written."""
     # Not needed for anything else, and slow to load
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter

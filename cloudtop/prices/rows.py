@@ -63,7 +63,7 @@ ORDERS: dict[str, Callable[[Row], Any]] = {
     "now": lambda row: row.now,
     "p95": lambda row: row.p95,
     "max": lambda row: row.maximum,
-    # What saves most comes first; what is not known comes last
+    # The largest saving comes first, an unknown one last
     "saving": lambda row: math.inf if row.saving is None else -row.saving,
     "type": lambda row: row.type,
     "zone": lambda row: row.zone,

@@ -42,7 +42,7 @@ class Source:
     on_demand: OnDemand
 
     def window(self, series: Prices) -> tuple[float, float]:
-        """Where there are prices of the series: it may begin later than the window."""
+        """The part of the window that has prices of the series."""
         return min(max(self.start, series.times[0]), self.end), self.end
 
     @property
@@ -61,7 +61,7 @@ def iso(seconds: float) -> str:
 
 
 def number(name: str, text: str, low: float, high: float, unit: str, example: str) -> float:
-    """An option's value. Raises CloudtopError where it is no number from low to high."""
+    """An option's value. Raises CloudtopError if it is no number from low to high."""
     try:
         value = float(text)
     except ValueError:
@@ -77,7 +77,7 @@ def number(name: str, text: str, low: float, high: float, unit: str, example: st
 
 def of_file(options: Namespace, types: Sequence[str]) -> Source:
     """The file's prices of these types, or of all; the window is its own span, or the last
-    ``--days`` of it. Raises CloudtopError where it has none of a type or zone."""
+    ``--days`` of it. Raises CloudtopError if it has none of a type or zone."""
     path = Path(options.history)
     table = history.read(path)
     for what, wanted, index in (("type", types, 0), ("zone", [options.zone], 1)):
@@ -108,7 +108,7 @@ def of_ec2(
 ) -> Source:
     """EC2's prices of these types, which may be ``known`` to exist.
 
-    Raises CloudtopError where it has none of any.
+    Raises CloudtopError if it has none of any.
     """
     days = number("--days", options.days or str(DAYS), 1, MOST_DAYS, "days", str(DAYS))
     region, zone = settings.region, options.zone
@@ -144,7 +144,7 @@ def _not_offered(client: Any, types: Sequence[str], where: str) -> CloudtopError
 
 
 def refuse_future(what: str, newest: float, now: float) -> None:
-    """Raises CloudtopError where a price is newer than this computer's clock can be off."""
+    """Raises CloudtopError if a price is newer than this computer's clock can be off."""
     if newest > now + CLOCKS_DIFFER:
         raise CloudtopError(
             f"The newest price of {what} is of {moment(newest)}, and this computer's clock says"

@@ -15,7 +15,7 @@ from cloudtop.prices.rows import Row
 from cloudtop.prices.source import Source
 from cloudtop.settings.settings import Settings
 
-# Where nobody looks, nothing is cut to fit
+# Off a terminal, nothing is cut to fit
 WIDE = 160
 HEADS = ("type", "zone", "now", "average", "95 %", "max", "on-dem.", "saved", "$/mo.", "at bid")
 
@@ -84,7 +84,7 @@ def _cells(row: Row, zone: str, bid: float) -> list[str | Text]:
 
 
 def dollars(price: float | None) -> str:
-    """An hour's price in six characters; a dash where it is not known."""
+    """An hour's price in six characters; a dash if there is none."""
     if price is None:
         return "-"
     return f"{price:.4f}" if price < 10 else f"{price:.2f}"
@@ -95,6 +95,6 @@ def month(amount: float) -> str:
 
 
 def _width(rows: Sequence[Row]) -> int:
-    """Of the widest row, with whole names of zones."""
+    """The width of the widest row, with whole names of zones."""
     lines = [HEADS, *(tuple(map(str, _cells(row, row.zone, 0))) for row in rows)]
     return sum(max(map(len, column)) + 1 for column in zip(*lines, strict=True)) - 1

@@ -20,8 +20,8 @@ from cloudtop.errors import CloudtopError
 class Cloud:
     """One place to run in.
 
-    ``start``, ``environment`` and ``reap`` are arguments for this Python, empty where the
-    cloud is always there, or can't be told to take a machine away; ``facts`` is the
+    ``start``, ``environment`` and ``reap`` are arguments for this Python, empty if the
+    cloud is always there, or has no command to reap a machine; ``facts`` is the
     file that Ansible gets as ``-e @FILE``.
     """
 
@@ -53,7 +53,7 @@ def enter(cloud: Cloud, region: str, profile: str | None) -> None:
     """Set this process's environment for the cloud's API; children inherit it.
 
     ``profile`` names credentials of the AWS configuration. Raises CloudtopError
-    where the cloud's own commands fail.
+    if the cloud's own commands fail.
     """
     if cloud.environment:
         for line in _python(cloud.environment).splitlines():
@@ -67,7 +67,7 @@ def enter(cloud: Cloud, region: str, profile: str | None) -> None:
 
 
 def start(cloud: Cloud) -> None:
-    """Start the cloud where that is ours to do.
+    """Start the cloud if it is one that we start.
 
     Its own progress goes to stderr: stdout is for what the subcommand prints.
     """
@@ -78,11 +78,11 @@ def start(cloud: Cloud) -> None:
 def take_away(cloud: Cloud, instance_id: str, options: Sequence[str]) -> None:
     """Have the cloud reap an instance, and return at once.
 
-    Raises CloudtopError where the cloud can't be told to.
+    Raises CloudtopError if the cloud has no command for it.
     """
     if not cloud.reap:
         raise CloudtopError(
-            f"The {cloud.name} cloud takes machines away when it likes, not when it is told to.",
+            f"The {cloud.name} cloud reaps machines of its own accord; there is no command for it.",
             "Rehearse it at no cost: python runner.py rehearse --cloud rehearsal",
         )
     _python([*cloud.reap, instance_id, *options])
@@ -108,7 +108,7 @@ def _python(arguments: Sequence[str], stdout: int = subprocess.PIPE) -> str:
         check=False,
     )
     if done.returncode:
-        # The command has said on stderr what is wrong, in a sentence
+        # The command has printed a sentence about the error to stderr
         raise CloudtopError(
             f"'{' '.join(arguments[1:])}' did not succeed.",
             f"Try it alone: python {' '.join(arguments)}",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
-# Of an open request: its type can't be had now, for want of room or at its bid (EC2 User Guide,
-# "Spot request status"); the role spot_request goes by the same codes
+# Status codes of an open request whose type can't be had now, for want of room or at its bid (EC2
+# User Guide, "Spot request status"); the role spot_request goes by the same codes
 LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
 
 

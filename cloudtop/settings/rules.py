@@ -1,4 +1,4 @@
-"""What each setting has to be: one table, read from top to bottom."""
+"""The rules of the settings: one table, read from top to bottom."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """What ``cloudtop_<key>`` has to be, in words, with a value to try.
+    """The rule of ``cloudtop_<key>``, in words, with a value to try.
 
     ``rule`` and ``example`` may name settings of rows above, as ``{region}``.
     """

@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def snapshots_kept(self) -> int:
-        """How many snapshots a schedule keeps; 0 where there is none."""
+        """How many snapshots a schedule keeps; 0 if there is none."""
         return self.snapshot_keep if self.snapshot_hours else 0
 
 

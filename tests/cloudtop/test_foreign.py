@@ -1,4 +1,4 @@
-"""What others wrote reaches the terminal as text, and programs unaltered."""
+"""Text that others wrote reaches the terminal as text, and programs unaltered."""
 
 from __future__ import annotations
 

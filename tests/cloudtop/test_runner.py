@@ -75,7 +75,7 @@ def test_version_is_the_projects() -> None:
 
 
 def complete(line: str) -> list[str]:
-    """What a shell with argcomplete would offer for a line (its documented protocol)."""
+    """The words that a shell with argcomplete offers for a line (its documented protocol)."""
     with tempfile.TemporaryFile() as answer:
         environ = {
             **os.environ,
@@ -127,7 +127,7 @@ def test_a_reader_that_has_enough_is_no_trouble() -> None:
 
 def test_nobody_to_ask_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    with pytest.raises(CloudtopError, match="Nobody is here") as refused:
+    with pytest.raises(CloudtopError, match="There is no terminal") as refused:
         confirm(False, "Go on?")
     assert "--yes" in refused.value.hint
 

@@ -16,7 +16,7 @@ written() {
     jq -c -n --arg event "$1" --argjson began "$began" \
         '[inputs | select(.event == $event and (.time | fromdateiso8601) >= $began)] | last' "$journal" 2>/dev/null || echo null
 }
-# What comes last is asked first, and the rest only then
+# The last event is asked first, and the rest only then
 ready() {
     systemctl is-active --quiet docker.service && [ "$(state persistent-mount)" = mounted ] &&
         [ "$(state ephemeral-raid)" != '' ] && [ "$(written back)" != null ]
@@ -28,7 +28,7 @@ until ready; do
     fi
     sleep 1
 done
-# What the old machine wrote when it was told of its end
+# The old machine's entry on the notice of its end
 notice=$(written notice)
 
 # When a unit became active; systemd counts microseconds since the boot

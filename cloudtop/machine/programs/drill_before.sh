@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Before a drill: puts bytes on the volume and unsaved work on the array, and prints as JSON
-# what has to be the same afterwards. Fails where the machine is not whole.
+# what has to be the same afterwards. Fails if the machine is not whole.
 #
 # usage: drill_before.sh VOLUME_PATH ARRAY_PATH ID
 set -euo pipefail

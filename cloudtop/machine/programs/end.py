@@ -100,7 +100,7 @@ class Farewell:
             yield
 
     def renewed(self, token: str, seconds: float) -> bool:
-        """Renew the lease. False where it has run out, or is another's by now."""
+        """Renew the lease. False if it has run out, or is another's by now."""
         with self.locked("lease.lock"):
             if not self._alive(token):
                 return False
@@ -199,7 +199,7 @@ class Farewell:
         self.write("lease", f"{token} {now() + float(self.settings['silence'])}")
 
     def unit(self, token: str) -> list[str]:
-        """Not a child of the login, which may end first, and started again where it is killed."""
+        """Not a child of the login, which may end first, and started again if it is killed."""
         wanted = ("Restart=on-failure", "RestartSec=1", "CPUWeight=1000", "OOMScoreAdjust=-500")
         properties = [f"--property={each}" for each in wanted]
         program = [sys.executable, "-IS", str(self.run / "program")]
@@ -244,7 +244,7 @@ class Farewell:
         """The unit: the end itself, then the lease; when that runs out, the way back."""
         with self.locked("keep.lock"):
             if self.read("begun") and not self.read("ended"):
-                # Killed in the middle. What it has stopped by then is still written down.
+                # Killed in the middle. The list of what it has stopped is still there.
                 self.write("ended", "killed")
             if not self.read("ended") and not self.ran_out():
                 self.write("begun", "yes")

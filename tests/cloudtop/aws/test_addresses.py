@@ -34,7 +34,7 @@ def test_ours_is_found_by_its_tags_and_announced_among_what_goes(ec2: Any) -> No
     assert resources.address["AllocationId"] == address["AllocationId"]
     assert find(ec2, "box", "bob").address is None
     lines = destroy.announcement("box", resources, [], False).splitlines()
-    assert lines[1] == f"  the Elastic IP    {address['PublicIp']}, which nobody gets back"
+    assert lines[1] == f"  the Elastic IP    {address['PublicIp']} (it cannot be recovered)"
 
 
 class Refusing:

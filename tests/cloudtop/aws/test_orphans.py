@@ -1,4 +1,4 @@
-"""What is told apart and what is asked before it goes; every sum is made by hand."""
+"""Kinds of leftovers, and the questions before they go; every sum is made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many calls at a time: in order, and the first error is the one that is told."""
+"""Many calls at a time: in order, and the first error is the one that is raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshots on a schedule, as they are told of: figures are those of sums made by hand."""
+"""Snapshots on a schedule, as people read of them: figures are those of sums made by hand."""
 
 from __future__ import annotations
 
@@ -104,14 +104,14 @@ def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() 
     report["machine"] = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
     rows = summary.render(report).splitlines()
     at = next(i for i, row in enumerate(rows) if "vol-1" in row)
-    # What the machine says of the volume stays with it
+    # The machine's message about the volume stays with it
     assert rows[at + 1].split() == ["50.0", "GiB:", "ext4"]
     assert rows[at + 2].split()[:3] == ["snapshots", "every", "6"]
 
 
 def test_provision_says_that_the_settings_end_it_and_how_to_keep_it() -> None:
     note = snapshot_schedule.note_on_end(EVERY_SIX, 0)
-    assert "the schedule policy-1 ends; what it took is kept" in note
+    assert "the schedule policy-1 ends; its snapshots are kept" in note
     assert note.endswith("write into settings_local.yml: cloudtop_snapshot_hours: 6")
     assert (
         snapshot_schedule.note_on_end(EVERY_SIX, 12) == snapshot_schedule.note_on_end(None, 0) == ""

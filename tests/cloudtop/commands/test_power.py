@@ -64,7 +64,7 @@ STOPPED = resources("stopped", "disabled", login.STOPPED_CODE)
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was run, in order."""
+    """The steps that were run, in order."""
     steps: list[str] = []
 
     def playbooks(_context: Context, names: Any) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What is checked before anything is made, against the rehearsal cloud's API."""
+"""Checks before anything is made, against the rehearsal cloud's API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told before and after a restore, and what is refused."""
+"""Messages before and after a restore, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of snapshots: the figures are those of a sum made by hand."""
+"""The list of snapshots: the figures are those of a sum made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told before a switch, by sums made by hand, and what is refused."""
+"""Messages before a switch, by sums made by hand, and refusals."""
 
 from __future__ import annotations
 
@@ -108,7 +108,9 @@ def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
         "The spot price now: i3.4xlarge in us-east-1a $0.1400/h, c3.xlarge in us-east-1b $0.0600/h."
     )
     warned = switch_cost.price_sentence(table, places, 0.05, 100)
-    assert warned.endswith("That is above the bid of $0.05/h: no machine comes until it falls.")
+    assert warned.endswith(
+        "It is above the bid of $0.05/h: EC2 launches no machine until it falls."
+    )
     unknown = switch_cost.price_sentence({}, places[:1], 0.05, 100)
     assert unknown == "The spot price now: i3.4xlarge in us-east-1a unknown."
 

@@ -18,7 +18,7 @@ from tests import cloud
 from tests.localcloud.clock import standing
 from tests.localcloud.lab import Lab
 
-# Dollars an hour that are much even where this month is a few seconds old
+# Dollars an hour that are much even if this month is a few seconds old
 PRICE = 9000
 
 
@@ -68,7 +68,7 @@ def held(*given: str, lose_work: bool = True) -> tuple[bool, list[str]]:
     holds = watch.budget_holds(context, sentences.append)
     resources = context.find()
     first = holds(resources)
-    # What it decided is kept for the next look
+    # Its decision is kept for the next look
     assert holds(resources) == first
     return first, sentences
 

@@ -114,7 +114,7 @@ def test_report_without_any_check_is_not_good() -> None:
 
 
 def test_cloud_that_cannot_be_told_to_reap_says_where_one_can() -> None:
-    with pytest.raises(CloudtopError, match="takes machines away when it likes") as refused:
+    with pytest.raises(CloudtopError, match="reaps machines of its own accord") as refused:
         clouds.take_away(clouds.load("aws"), "i-1", ())
     assert "--cloud rehearsal" in refused.value.hint
 
@@ -167,7 +167,7 @@ class Box:
         urllib.request.urlopen(request).close()
 
     def boot(self, seen: Resources) -> None:
-        """What the machine does by itself: take the volume once it is free."""
+        """The machine's own doing: take the volume once it is free."""
         instance = (seen.instance or {}).get("InstanceId")
         (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
         if self.boots and instance and volume["State"] == "available":

@@ -62,7 +62,7 @@ def test_without_a_request_there_is_no_price_and_no_worst_case() -> None:
 @pytest.mark.parametrize(
     ("price", "row"),
     [
-        (None, "not known now, bid $0.20/h"),
+        (None, "unknown now, bid $0.20/h"),
         (0.20, "$0.20/h now, bid $0.20 (just the price)"),
         (0.1412, "$0.1412/h now, bid $0.20 (29% below it)"),
         (0.2512, "$0.2512/h now, above the bid of $0.20"),

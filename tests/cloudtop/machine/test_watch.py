@@ -37,13 +37,13 @@ RESTARTED = resources("active", "fulfilled", "i-1", launched="2")
 
 
 class Scene:
-    """What EC2 shows at each look, and what was done; ends where the pictures do."""
+    """EC2's picture at each look, and the runs; ends where the pictures do."""
 
     def __init__(self, *pictures: Resources | CloudtopError, failures: int = 0) -> None:
         self.pictures = iter(pictures)
         self.failures = failures
         self.runs = 0
-        # What EC2 brings while the playbooks run: they go on with that
+        # The machine that EC2 brings while the playbooks run: they go on with it
         self.meanwhile = ""
         self.shown = ""
         self.sentences: list[str] = []

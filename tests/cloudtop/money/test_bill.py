@@ -103,7 +103,7 @@ def test_an_elastic_ip_is_paid_every_hour_and_no_second_address_beside_it() -> N
     assert sums.so_far.address == pytest.approx(240 * 0.005)
     assert sums.projection.address == sums.worst.address == pytest.approx(720 * 0.005)
     assert sums.at_most == (
-        "the Elastic IP is counted since the volume was made, as EC2 tells no date",
+        "the Elastic IP is counted since the volume was made: EC2 has no date for it",
     )
     away = bill(replace(RUNNING, runs=False, elastic=at("2026-11-06")))
     # The machine ran for ten days with an address of its own; 20 days are to come
@@ -157,7 +157,7 @@ def test_without_prices_its_hours_count_at_the_bid_and_it_says_so() -> None:
     sums = bill(replace(RUNNING, prices=None))
     assert sums.so_far.machine == pytest.approx(48.00)
     assert sums.projection == sums.worst
-    assert sums.at_most == ("EC2 tells no price history, so its hours are counted at the bid",)
+    assert sums.at_most == ("EC2 has no price history, so machine hours are counted at the bid",)
 
 
 def test_without_prices_and_hours_there_is_nothing_to_doubt() -> None:

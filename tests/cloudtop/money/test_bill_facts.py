@@ -161,7 +161,7 @@ def test_away_at_a_price_above_the_bid_is_at_most_till_the_status_changed(scene:
     assert money["so_far"]["machine"] == pytest.approx(1.01)
     assert "no machine there" in money["at_most"][0]
     assert money["below_bid"] == pytest.approx(-0.10)
-    # What is kept while it is away, and nothing else
+    # The things that are kept while it is away, and no others
     assert money["projection"]["machine"] == money["so_far"]["machine"]
     assert money["projection"]["volume"] == pytest.approx(4.80)
 
@@ -246,7 +246,7 @@ def test_clock_that_is_half_a_year_behind_is_said_and_breaks_nothing(scene: Scen
     scene.request()
     money = scene.money(journal=[], ahead=-200 * 24 * HOUR)
     assert "clock is behind EC2's" in money["notes"][0]
-    assert money["notes"][1].startswith("the price is not known: EC2 has no price history of i3.4x")
+    assert money["notes"][1].startswith("the price is unknown: EC2 has no price history of i3.4x")
     assert (money["month"], money["hours_run"], money["price"]) == ("2027-04", 0, None)
     assert money["so_far"]["machine"] == 0
 
@@ -294,16 +294,16 @@ def test_what_ran_for_an_earlier_request_is_billed_at_its_own_prices(scene: Scen
     assert money["so_far"]["machine"] == pytest.approx(13 * 0.03 + 47 * 0.05 + 10 * 0.10)
     assert money["so_far"]["address"] == pytest.approx(70 * 0.005)
     assert money["so_far"]["root"] == pytest.approx(0.64 * 70 / 720, abs=0.005)
-    # The volume is of last month, and what ran until three days ago can't be known
+    # The volume is of last month, and there is no record of what ran until three days ago
     assert [note[:55] for note in money["notes"]] == [
-        "the machine is counted since 2027-11-11 23:00 UTC; what"
+        "the machine is counted since 2027-11-11 23:00 UTC; ther"
     ]
     # A type that EC2 has no prices of counts at the bid, and it says so
     money = scene.money(journal=[{**entry, "ran": {**ran, "type": "x9.huge"}}])
     assert money["so_far"]["machine"] == pytest.approx(60 * 0.20 + 10 * 0.10)
     assert money["at_most"] == [
-        f"EC2 tells no price history of x9.huge in {ZONE}, so its hours are counted at"
-        " the present bid"
+        f"EC2 has no price history of x9.huge in {ZONE}, so machine hours there are counted"
+        " at the present bid"
     ]
 
 
@@ -312,4 +312,4 @@ def test_of_a_volume_in_use_without_a_machine_it_is_said_what_is_missing(scene: 
         Resources=[scene.volume], Tags=[{"Key": "cloudtop:formatted", "Value": "a"}]
     )
     (note,) = scene.money()["notes"]
-    assert note.startswith("what its machines ran is not in it")
+    assert note.startswith("machine hours are missing: ")

@@ -25,7 +25,7 @@ def money(level: str, at_most: bool = False) -> dict[str, Any]:
 
 
 class Scene:
-    """What each look at the money shows, and what was done."""
+    """The money at each look, and the stops."""
 
     def __init__(self, *looks: tuple[dict[str, Any], bool] | CloudtopError, stops: bool = True):
         self.looks = list(looks)

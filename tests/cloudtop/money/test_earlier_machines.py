@@ -1,4 +1,4 @@
-"""What ran before the present request: every span against one made by hand."""
+"""Machines before the present request: every span against one made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine told of its times away, once it can't be asked any more."""
+"""A machine's journal of its times away, once it can't be asked any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a run, and which sentence a failure becomes."""
+"""The lines that people see of a run, and which sentence a failure becomes."""
 
 from __future__ import annotations
 

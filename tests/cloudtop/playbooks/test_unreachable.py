@@ -1,4 +1,4 @@
-"""What is said of a machine that went silent, and before one is logged in to without its volume."""
+"""Messages on a machine that went silent, and before a login to one without its volume."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProc
 
 
 def refused(home: Path, *words: str) -> str:
-    """What it says to words that it can't follow: a sentence, and nothing on stdout."""
+    """Its answer to words that it can't follow: a sentence, and nothing on stdout."""
     done = run(home, *words)
     assert done.returncode == 1, done
     assert "Traceback" not in done.stderr

@@ -131,7 +131,7 @@ def test_two_machines_at_one_time_are_paid_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    # Of two hours: 50 % at 0.10, 25 % at 0.20, 25 % at 0.40
+    # The shares of two hours: 50 % at 0.10, 25 % at 0.20, 25 % at 0.40
     ("share", "dollars"), [(1, 0.10), (50, 0.10), (51, 0.20), (75, 0.20), (76, 0.40), (100, 0.40)]
 )  # fmt: skip
 def test_percentile_is_weighted_by_time(share: float, dollars: float) -> None:
