@@ -83,7 +83,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--no-notice", action="store_true", help="reap without a notice")
     parser.add_argument(
-        "--stop", action="store_true", help="the request stops its machine, not terminates it"
+        "--stop", action="store_true", help="expect the request to stop its machine"
     )
     parser.add_argument(
         "--keep-down", type=float, default=0.0, metavar="SECONDS", help="seconds without capacity"
