@@ -107,27 +107,27 @@ class Policies:
     def look(self) -> list[str]:
         """Ids of all with the tags; the one that every run keeps comes first."""
         try:
-            found = self.client.get_lifecycle_policies(aws_retry=True)["Policies"]
+            policies = self.client.get_lifecycle_policies(aws_retry=True)["Policies"]
         except is_boto3_error_code(["AccessDenied", "AccessDeniedException"]):
             if self.params["state"] == "present":
                 raise
             # Credentials that may not even look have never made one
             return []
         mine = self.params["identity"].items()
-        return sorted(each["PolicyId"] for each in found if mine <= each.get("Tags", {}).items())
+        return sorted(each["PolicyId"] for each in policies if mine <= each.get("Tags", {}).items())
 
     def one(self) -> str:
-        found = self.look()
-        if not found:
+        policies = self.look()
+        if not policies:
             self.changed = True
             if self.dry:
                 return ""
-            found = self._make()
+            policies = self._make()
         else:
-            self._bring_up_to_date(found[0])
-        for surplus in found[1:]:
+            self._bring_up_to_date(policies[0])
+        for surplus in policies[1:]:
             self._delete(surplus)
-        return found[0]
+        return policies[0]
 
     def none(self) -> None:
         for each in self.look():
@@ -166,20 +166,20 @@ class Policies:
             except is_boto3_error_code("InvalidRequestException") as error:
                 # Another run has just made it, or a new role is not known everywhere yet
                 late = time.monotonic() >= self.end
-                if not (found := self.look()) and ("role" not in str(error).lower() or late):
+                if not (policies := self.look()) and ("role" not in str(error).lower() or late):
                     raise
             else:
-                found = self.look()
-            if found:
-                return found
+                policies = self.look()
+            if policies:
+                return policies
             if time.monotonic() >= self.end:
                 raise TimeoutError("the policy that was made")
             time.sleep(POLL_SECONDS)
 
     def _bring_up_to_date(self, ident: str) -> None:
-        found = self.client.get_lifecycle_policy(aws_retry=True, PolicyId=ident)["Policy"]
+        policy = self.client.get_lifecycle_policy(aws_retry=True, PolicyId=ident)["Policy"]
         wanted = self._wanted()
-        if _holds(found, wanted):
+        if _holds(policy, wanted):
             return
         self.changed = True
         if not self.dry:
@@ -200,13 +200,13 @@ def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def _holds(found: Any, wanted: Any) -> bool:
+def _holds(current: Any, wanted: Any) -> bool:
     """Whether all that is wanted is there; what AWS adds of itself does not matter."""
     if isinstance(wanted, dict):
-        return all(key in found and _holds(found[key], wanted[key]) for key in wanted)
+        return all(key in current and _holds(current[key], wanted[key]) for key in wanted)
     if isinstance(wanted, list):
-        return len(found) == len(wanted) and all(map(_holds, _sorted(found), _sorted(wanted)))
-    return bool(found == wanted)
+        return len(current) == len(wanted) and all(map(_holds, _sorted(current), _sorted(wanted)))
+    return bool(current == wanted)
 
 
 def _sorted(values: list[Any]) -> list[Any]:
@@ -231,17 +231,17 @@ def main() -> None:
         supports_check_mode=True,
     )
     client = module.client("dlm", retry_decorator=AWSRetry.jittered_backoff())
-    policies, found = Policies(client, module.params, module.check_mode), ""
+    policies, policy = Policies(client, module.params, module.check_mode), ""
     try:
         if module.params["state"] == "absent":
             policies.none()
         else:
-            found = policies.one()
+            policy = policies.one()
     except TimeoutError as error:
         module.fail_json(msg=f"Data Lifecycle Manager did not show {error}; run it again")
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg="Data Lifecycle Manager refused a call")
-    module.exit_json(changed=policies.changed, policy=found)
+    module.exit_json(changed=policies.changed, policy=policy)
 
 
 if __name__ == "__main__":

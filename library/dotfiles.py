@@ -200,10 +200,10 @@ def runner_as(user: str, home: str, checkout: Path) -> Run:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        said = done.stdout.decode(errors="replace")
+        output = done.stdout.decode(errors="replace")
         if done.returncode == 124:
-            said += f"\nNo end within {timeout} s."
-        return done.returncode, said
+            output += f"\nNo end within {timeout} s."
+        return done.returncode, output
 
     return run
 

@@ -121,10 +121,10 @@ class Bundler:
                 f" {self.timeout} s. Try: git ls-remote {redacted(self.repository)}"
             ) from error
         except subprocess.CalledProcessError as error:
-            said = [line for line in error.stderr.splitlines() if line.strip()]
+            lines = [line for line in error.stderr.splitlines() if line.strip()]
             raise BundleError(
                 f"The dotfiles repository {redacted(self.repository)} cannot be read:"
-                f" git says: {redacted(' '.join(said[-3:])).rstrip('.')}."
+                f" git says: {redacted(' '.join(lines[-3:])).rstrip('.')}."
                 f" Try: git ls-remote {redacted(self.repository)}"
             ) from error
         return done.stdout.strip()
@@ -222,13 +222,13 @@ def main() -> None:
         params["repository"], Path(params["directory"]), params["credentials"], params["timeout"]
     )
     try:
-        commit, place, made = bundler.bundle(params["version"])
+        commit, place, changed = bundler.bundle(params["version"])
     except (BundleError, OSError) as error:
         module.fail_json(msg=str(error))
     for warning in bundler.warnings:
         module.warn(warning)
     origin = params["repository"] if bundler.url else ""
-    module.exit_json(changed=made, commit=commit, bundle=str(place), origin=origin)
+    module.exit_json(changed=changed, commit=commit, bundle=str(place), origin=origin)
 
 
 if __name__ == "__main__":

@@ -98,30 +98,30 @@ class Addresses:
         """All with the tags; the one that every run keeps comes first."""
         identity = self.params["identity"]
         try:
-            found = self.client.describe_addresses(aws_retry=True, Filters=filters_of(identity))
+            answer = self.client.describe_addresses(aws_retry=True, Filters=filters_of(identity))
         except is_boto3_error_code("UnauthorizedOperation"):
             if self.params["allocate"]:
                 raise
             # Credentials that may not even look have never allocated one
             return []
-        ours = [each for each in found["Addresses"] if has_tags(each, identity)]
+        ours = [each for each in answer["Addresses"] if has_tags(each, identity)]
         return sorted(ours, key=lambda each: (not _instance(each), each["AllocationId"]))
 
     def one(self) -> dict[str, str]:
         """The one address; empty texts where there is none."""
-        found = self.look()
-        if not found and self.params["allocate"]:
+        addresses = self.look()
+        if not addresses and self.params["allocate"]:
             self.changed = True
-            found = [] if self.dry else self._allocate()
-        for surplus in found[1:]:
+            addresses = [] if self.dry else self._allocate()
+        for surplus in addresses[1:]:
             if not _instance(surplus):
                 self._release(surplus)
-        if found and self.params["associate"]:
-            self._associate(found[0])
+        if addresses and self.params["associate"]:
+            self._associate(addresses[0])
         return {
-            "id": found[0]["AllocationId"] if found else "",
-            "address": found[0]["PublicIp"] if found else "",
-            "instance": _instance(found[0]) if found else "",
+            "id": addresses[0]["AllocationId"] if addresses else "",
+            "address": addresses[0]["PublicIp"] if addresses else "",
+            "instance": _instance(addresses[0]) if addresses else "",
         }
 
     def none(self) -> None:
@@ -132,16 +132,16 @@ class Addresses:
 
     def _allocate(self) -> list[dict[str, Any]]:
         tags = {**self.params["identity"], **self.params["tags"]}
-        made = self.client.allocate_address(
+        allocation = self.client.allocate_address(
             aws_retry=True,
             Domain="vpc",
             TagSpecifications=boto3_tag_specifications(tags, ["elastic-ip"]),
         )["AllocationId"]
         while True:
-            found = self.look()
-            if made in [each["AllocationId"] for each in found]:
-                return found
-            self._pause(f"the address {made}")
+            addresses = self.look()
+            if allocation in [each["AllocationId"] for each in addresses]:
+                return addresses
+            self._pause(f"the address {allocation}")
 
     def _associate(self, address: dict[str, Any]) -> None:
         """Give it to the present machine, if there is one and it has another address."""
@@ -172,8 +172,8 @@ class Addresses:
     def _seen(self, instance_id: str) -> dict[str, Any]:
         """The instance as EC2 shows it, or nothing."""
         by_id = [{"Name": "instance-id", "Values": [instance_id]}]
-        found = describe_instances(self.client, Filters=by_id)
-        return next((one for each in found for one in each["Instances"]), {})
+        reservations = describe_instances(self.client, Filters=by_id)
+        return next((one for each in reservations for one in each["Instances"]), {})
 
     def _disassociate(self, association: str) -> None:
         try:
@@ -223,12 +223,12 @@ def main() -> None:
     )
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     addresses = Addresses(client, module.params, module.check_mode)
-    found = {"id": "", "address": "", "instance": ""}
+    address = {"id": "", "address": "", "instance": ""}
     try:
         if module.params["state"] == "absent":
             addresses.none()
         else:
-            found = addresses.one()
+            address = addresses.one()
     except TimeoutError as error:
         module.fail_json(
             msg=f"EC2 did not show {error} within {module.params['deadline']} s; run the same"
@@ -244,7 +244,7 @@ def main() -> None:
         module.fail_json_aws_error(error)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg="EC2 refused a call for the Elastic IP")
-    module.exit_json(changed=addresses.changed, address=found, released=addresses.released)
+    module.exit_json(changed=addresses.changed, address=address, released=addresses.released)
 
 
 if __name__ == "__main__":

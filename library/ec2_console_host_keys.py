@@ -96,8 +96,8 @@ def whole(kind: str, text: str) -> bool:
 def host_keys(console: str) -> list[str]:
     """The keys of the last complete block on the console: that of the latest boot."""
     blocks = BLOCK.findall(console)
-    found = KEY.findall(blocks[-1]) if blocks else []
-    return sorted({f"{kind} {text}" for kind, text in found if whole(kind, text)})
+    keys = KEY.findall(blocks[-1]) if blocks else []
+    return sorted({f"{kind} {text}" for kind, text in keys if whole(kind, text)})
 
 
 def proven(offered: list[str], console: str) -> list[str]:
@@ -116,12 +116,12 @@ def offered_at(address: str, port: int) -> list[str]:
     """The keys that a server offers there, which prove nothing by themselves."""
     argv = ["ssh-keyscan", "-T", str(SCAN_SECONDS), "-t", "ed25519", "-p", str(port), address]
     try:
-        told = subprocess.run(
+        scan = subprocess.run(
             argv, capture_output=True, text=True, timeout=SCAN_SECONDS * 4, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [f"{kind} {text}" for kind, text in KEY.findall(told.stdout) if whole(kind, text)]
+    return [f"{kind} {text}" for kind, text in KEY.findall(scan.stdout) if whole(kind, text)]
 
 
 def preferred(keys: list[str]) -> bool:

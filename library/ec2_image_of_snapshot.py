@@ -136,12 +136,12 @@ def available(client: Any, image_id: str, deadline: int) -> dict[str, Any]:
     end = time.monotonic() + deadline
     while True:
         by_id = [{"Name": "image-id", "Values": [image_id]}]
-        found = describe_images(client, Owners=["self"], Filters=by_id)
-        state = found[0]["State"] if found else "invisible"
+        images = describe_images(client, Owners=["self"], Filters=by_id)
+        state = images[0]["State"] if images else "invisible"
         if state == "available":
-            return dict(found[0])
+            return dict(images[0])
         if state in ("failed", "invalid", "error", "deregistered") or time.monotonic() >= end:
-            reason = found[0].get("StateReason", {}).get("Message", "") if found else ""
+            reason = images[0].get("StateReason", {}).get("Message", "") if images else ""
             raise ValueError(
                 f"The image {image_id} is {state} {f'({reason}) ' if reason else ''}and was to"
                 f" become available within {deadline} s; run: python runner.py bake"
@@ -170,20 +170,20 @@ def main() -> None:
         if image is None and not module.check_mode:
             (reservation,) = describe_instances(client, InstanceIds=[params["like"]])
             (instance,) = reservation["Instances"]
-            made = client.register_image(aws_retry=True, **registration(params, instance))
-            image = available(client, made["ImageId"], params["deadline"])
+            answer = client.register_image(aws_retry=True, **registration(params, instance))
+            image = available(client, answer["ImageId"], params["deadline"])
     except ValueError as error:
         module.fail_json(msg=str(error))
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg="The image could not be registered")
-    found = image or {}
+    facts = image or {}
     module.exit_json(
         changed=changed,
-        image_id=found.get("ImageId", ""),
+        image_id=facts.get("ImageId", ""),
         name=params["name"],
-        created=found.get("CreationDate", ""),
+        created=facts.get("CreationDate", ""),
     )
 
 

@@ -101,7 +101,7 @@ class Machine:
         """The live request, as it was seen last."""
         return next(iter(self.picture.live), None)
 
-    def found(self, inventory: list[str]) -> Request | None:
+    def running_request(self, inventory: list[str]) -> Request | None:
         """The request of a machine that runs. Raises RefusedError."""
         refuse_strangers(self.cloudtop, self.picture)
         if reason := missing(self.cloudtop, self.picture, inventory):
@@ -202,7 +202,7 @@ def main() -> None:
     try:
         machine = Machine(client, cloudtop, params["deadline"], module.check_mode)
         if params["state"] == "found":
-            request = machine.found(params["inventory"])
+            request = machine.running_request(params["inventory"])
         elif params["state"] == "running":
             request = machine.running()
         else:

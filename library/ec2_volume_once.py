@@ -107,13 +107,13 @@ class Making:
         """The volume, available. Raises TimeoutError, saying what was awaited."""
         for number in range(1, LAST_NUMBER + 1):
             volume_id = self._create(f"{self.params['token']}-{number}") or self._invisible()
-            found = self._available(volume_id) if volume_id else None
-            if found:
+            volume = self._available(volume_id) if volume_id else None
+            if volume:
                 return {
                     "id": volume_id,
-                    "zone": found["AvailabilityZone"],
-                    "size": found["Size"],
-                    "tags": tags_of(found),
+                    "zone": volume["AvailabilityZone"],
+                    "size": volume["Size"],
+                    "tags": tags_of(volume),
                 }
         raise TimeoutError(f"EC2 remembers {LAST_NUMBER} deleted volumes of this cloudtop")
 
@@ -143,13 +143,13 @@ class Making:
         identity = self.params["identity"]
         until = min(self.end, time.monotonic() + self.params["deadline"] / 4)
         while time.monotonic() < until:
-            for found in describe_volumes(self.client, Filters=filters_of(identity)):
+            for volume in describe_volumes(self.client, Filters=filters_of(identity)):
                 if (
-                    has_tags(found, identity)
-                    and tags_of(found).get("cloudtop:role") == identity.get("cloudtop:role")
-                    and found["State"] not in DEAD
+                    has_tags(volume, identity)
+                    and tags_of(volume).get("cloudtop:role") == identity.get("cloudtop:role")
+                    and volume["State"] not in DEAD
                 ):
-                    return str(found["VolumeId"])
+                    return str(volume["VolumeId"])
             time.sleep(POLL_SECONDS)
         return ""
 
@@ -158,11 +158,11 @@ class Making:
         seen = False
         until = min(self.end, time.monotonic() + self.params["deadline"] / 4)
         while True:
-            found = describe_volumes(self.client, VolumeIds=[volume_id])
-            state = found[0]["State"] if found else ""
-            seen = seen or bool(found)
+            volumes = describe_volumes(self.client, VolumeIds=[volume_id])
+            state = volumes[0]["State"] if volumes else ""
+            seen = seen or bool(volumes)
             if state in ("available", "in-use"):
-                return dict(found[0])
+                return dict(volumes[0])
             if state in DEAD or (not seen and time.monotonic() >= until):
                 return None
             if time.monotonic() >= self.end:

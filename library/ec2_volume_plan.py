@@ -74,7 +74,7 @@ options:
     description: The zone if there is no volume to replace; empty for the cheapest.
     type: str
     default: ""
-  made:
+  new:
     description: Id of the volume that was made, if EC2 lists it or not.
     type: str
     default: ""
@@ -194,13 +194,13 @@ class Edge:
             zones = cheapest_zones(self.client, self.params["instance_type"])
             self.world = replace(self.world, zones=zones)
             change = replacement(self.cloudtop, self.wanted, self.world)
-        made = self.params["made"] or change.new
-        if change.done or not made:
+        new = self.params["new"] or change.new
+        if change.done or not new:
             return change
-        refuse_unfit(self._ready(made), made, self.wanted, change)
+        refuse_unfit(self._ready(new), new, self.wanted, change)
         if not self.dry:
             refuse_request(self.wanted, self.world.requests)
-        return replace(change, new=made, create={}, aside=[])
+        return replace(change, new=new, create={}, aside=[])
 
     def _pages(self, call: str, key: str) -> list[Any]:
         """All with the cloudtop's tags, and what the asterisk of a filter finds beside them."""
@@ -235,7 +235,7 @@ def main() -> None:
             "again": {"type": "bool", "default": False},
             "instance_type": {"type": "str", "default": ""},
             "zone": {"type": "str", "default": ""},
-            "made": {"type": "str", "default": ""},
+            "new": {"type": "str", "default": ""},
             "deadline": {"type": "int", "default": 180},
         },
         supports_check_mode=True,

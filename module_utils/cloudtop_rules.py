@@ -245,8 +245,8 @@ def half_moved_zone(half: Iterable[Resource]) -> str:
 
 def half_restored_from(half: Iterable[Resource]) -> str:
     """The snapshot of a restore that was cut off before its last tag; empty for none."""
-    made = [each for each in half if "cloudtop:moved-from" not in tags_of(each)]
-    return tags_of(made[0]).get("cloudtop:restored-from", "") if made else ""
+    volumes = [each for each in half if "cloudtop:moved-from" not in tags_of(each)]
+    return tags_of(volumes[0]).get("cloudtop:restored-from", "") if volumes else ""
 
 
 def command_of_half(half: Sequence[Resource]) -> str:

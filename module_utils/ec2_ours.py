@@ -55,8 +55,8 @@ def generation_of(request: dict[str, Any]) -> int:
 
 def requests_of(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
     """All requests with these tags, dead ones too while EC2 remembers them (four hours)."""
-    found = describe_spot_instance_requests(client, Filters=filters_of(tags))
-    return [request for request in found if has_tags(request, tags)]
+    requests = describe_spot_instance_requests(client, Filters=filters_of(tags))
+    return [request for request in requests if has_tags(request, tags)]
 
 
 def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list[dict[str, Any]]:
@@ -64,13 +64,13 @@ def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list
 
     A relaunched instance has no tags and is known by its request alone.
     """
-    found = describe_instances(client, Filters=filters_of(tags))
+    reservations = describe_instances(client, Filters=filters_of(tags))
     if requests:
         by_request = [{"Name": "spot-instance-request-id", "Values": requests}]
-        found = found + describe_instances(client, Filters=by_request)
+        reservations = reservations + describe_instances(client, Filters=by_request)
     instances = {
         instance["InstanceId"]: instance
-        for reservation in found
+        for reservation in reservations
         for instance in reservation["Instances"]
         if has_tags(instance, tags) or instance.get("SpotInstanceRequestId") in requests
     }
@@ -84,10 +84,11 @@ def instance_store_disks(client: Any, instance_type: str) -> int:
     and a type that EC2 does not list, are no reason to fail.
     """
     try:
-        (found,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+        answer = client.describe_instance_types(InstanceTypes=[instance_type])
+        (description,) = answer["InstanceTypes"]
     except (botocore.exceptions.ClientError, ValueError):
         return -1
-    storage = found.get("InstanceStorageInfo", {})
+    storage = description.get("InstanceStorageInfo", {})
     if storage.get("NvmeSupport") == "unsupported":
         return -1
     return sum(disk["Count"] for disk in storage.get("Disks", []))

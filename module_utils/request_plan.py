@@ -58,7 +58,7 @@ class Run:
 
     # Id of the request that was made, or that is waited for
     asked: str = ""
-    made: bool = False
+    is_new: bool = False
     # Seconds that EC2 has for its machine
     patience: int = 0
     # Requests that gave way as EC2 had no machine: instance_type, code and message of each
@@ -200,7 +200,7 @@ def _live(
         return Plan("end", replace(run, replaced=True, generation=request.generation))
     notes = _kept_notes(wanted, request, differing)
     if request.verdict == "waiting" and not check:
-        waiting = replace(run, asked=request.id, made=False, patience=wanted.deadline)
+        waiting = replace(run, asked=request.id, is_new=False, patience=wanted.deadline)
         return Plan("wait", waiting, notes)
     return replace(_settled(cloudtop, wanted, request, request.id, run, check), notes=notes)
 
@@ -246,7 +246,7 @@ def _ask(
     return Plan(
         "ask",
         # The first type has had its time before: its request is kept without waiting once more
-        replace(run, asked="", made=True, patience=0 if last else wanted.deadline),
+        replace(run, asked="", is_new=True, patience=0 if last else wanted.deadline),
         request=_request(cloudtop, wanted, launch, kind, generation),
         mark=mark if lies else {},
         # A volume on its way to another zone is copied while no machine has it: now one may
@@ -295,7 +295,7 @@ def _after_waiting(
     """EC2 has had its time for the request: its machine is there, or another type is tried."""
     request = picture.request(run.asked)
     ended = request is not None and request.state in ("cancelled", "closed")
-    if request and ended and run.made and not run.past:
+    if request and ended and run.is_new and not run.past:
         # A client token that EC2 remembers longer than the request itself led to that dead request
         again = replace(run, asked="", past=True, generation=request.generation)
         return _ask(cloudtop, wanted, picture, again, launch)

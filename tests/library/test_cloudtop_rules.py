@@ -106,12 +106,12 @@ def test_who_may_stop_and_start_a_machine(
 )
 def test_what_differs(wanted: dict[str, Any], differing: list[tuple[str, Any, Any]]) -> None:
     same = {"types": ["i3.4xlarge"], "bid": 0.2, "interruption": "terminate"}
-    found = rules.differences(request(), **{**same, **wanted})
-    assert [(each.what, each.now, each.wanted) for each in found] == differing
+    differences = rules.differences(request(), **{**same, **wanted})
+    assert [(each.what, each.now, each.wanted) for each in differences] == differing
 
 
 @pytest.mark.parametrize(
-    ("found", "image", "differing"),
+    ("live", "image", "differing"),
     [
         (None, "ami-2", None),
         (request(), "", None),
@@ -121,9 +121,9 @@ def test_what_differs(wanted: dict[str, Any], differing: list[tuple[str, Any, An
     ],
 )
 def test_which_image_is_to_be_renewed(
-    found: dict[str, Any] | None, image: str, differing: Any
+    live: dict[str, Any] | None, image: str, differing: Any
 ) -> None:
-    assert rules.renewal(found, image) == differing
+    assert rules.renewal(live, image) == differing
 
 
 @pytest.mark.parametrize(

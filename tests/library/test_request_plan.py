@@ -61,22 +61,22 @@ STOPPED = request("disabled", "instance-stopped-by-user", {**MACHINE, "state": "
 TAKEN = request("disabled", "instance-stopped-no-capacity", {**MACHINE, "state": "stopped"})
 
 
-def picture(*found: Any, **more: Any) -> Any:
-    return requests.Picture(list(found), **more)
+def picture(*seen: Any, **more: Any) -> Any:
+    return requests.Picture(list(seen), **more)
 
 
 def plan(
-    *found: Any, wanted: Any = WANTED, run: Any = None, launch: Any = LAUNCH, **more: Any
+    *seen: Any, wanted: Any = WANTED, run: Any = None, launch: Any = LAUNCH, **more: Any
 ) -> Any:
-    return plans.plan(BOX, wanted, picture(*found), run or plans.Run(), launch, **more)
+    return plans.plan(BOX, wanted, picture(*seen), run or plans.Run(), launch, **more)
 
 
 def tried(*kinds: str) -> list[dict[str, Any]]:
     return [{"instance_type": each, "code": "price-too-low", "message": "No"} for each in kinds]
 
 
-def waited(ident: str = "sir-1", made: bool = True, **more: Any) -> Any:
-    return plans.Run(asked=ident, made=made, patience=600, **more)
+def waited(ident: str = "sir-1", is_new: bool = True, **more: Any) -> Any:
+    return plans.Run(asked=ident, is_new=is_new, patience=600, **more)
 
 
 UNTAGGED = request(machine={**MACHINE, "tags": {}})
@@ -86,7 +86,7 @@ OTHER_BID = replace(WANTED, bid=0.5)
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "step"),
+    ("seen", "wanted", "step"),
     [
         # Nothing there, or nothing that lives
         ([], WANTED, "ask"),
@@ -116,20 +116,20 @@ OTHER_BID = replace(WANTED, bid=0.5)
         ([request(kind=SECOND, machine=MACHINE)], replace(LISTED, switch=True), "end"),
     ],
 )
-def test_the_first_step(found: list[Any], wanted: Any, step: str) -> None:
-    assert plan(*found, wanted=wanted).step == step
+def test_the_first_step(seen: list[Any], wanted: Any, step: str) -> None:
+    assert plan(*seen, wanted=wanted).step == step
 
 
 @pytest.mark.parametrize(
-    ("found", "run", "step"),
+    ("seen", "run", "step"),
     [
         # It was waited for, and is there
         ([UNTAGGED], waited(), "adopt"),
-        ([RUNNING], waited(made=False), "keep"),
-        ([STOPPED], waited(made=False), "start"),
+        ([RUNNING], waited(is_new=False), "keep"),
+        ([STOPPED], waited(is_new=False), "start"),
         # No room: the next type, the one after it, and at last the first again
         ([NO_ROOM], waited(), "end"),
-        ([NO_ROOM], waited(made=False), "end"),
+        ([NO_ROOM], waited(is_new=False), "end"),
         ([request("open", "price-too-low", kind=SECOND)], waited(tried=tried(FIRST)), "end"),
         ([request("open", "price-too-low", kind=THIRD)], waited(tried=tried(FIRST, SECOND)), "end"),
         # The client token led to a dead request, once
@@ -143,8 +143,8 @@ def test_the_first_step(found: list[Any], wanted: Any, step: str) -> None:
         ([NO_ROOM], plans.Run(replaced=True), "wait"),
     ],
 )
-def test_a_later_step(found: list[Any], run: Any, step: str) -> None:
-    assert plan(*found, wanted=LISTED, run=run).step == step
+def test_a_later_step(seen: list[Any], run: Any, step: str) -> None:
+    assert plan(*seen, wanted=LISTED, run=run).step == step
 
 
 def test_a_request_gives_way_once() -> None:
@@ -153,7 +153,7 @@ def test_a_request_gives_way_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "run", "wanted", "words"),
+    ("seen", "run", "wanted", "words"),
     [
         ([NO_ROOM], waited(), WANTED, "after 600 s the request is kept and EC2 goes on trying"),
         ([TAKEN], waited(), LISTED, "EC2 stopped the machine, and only EC2 starts it again"),
@@ -163,22 +163,22 @@ def test_a_request_gives_way_once() -> None:
         ([request("failed")], waited(), WANTED, "it has ended, so make a new one"),
         # Of the past twice, and one that another computer has ended meanwhile
         ([request("cancelled")], waited(past=True), WANTED, "it has ended, so make a new one"),
-        ([request("cancelled")], waited(made=False), WANTED, "it has ended, so make a new one"),
+        ([request("cancelled")], waited(is_new=False), WANTED, "it has ended, so make a new one"),
         ([NO_ROOM], waited(tried=tried(FIRST, SECOND, THIRD)), LISTED, "no machine of any type"),
         ([], waited(tried=tried(FIRST, SECOND, THIRD)), LISTED, f"for {FIRST} is kept"),
     ],
 )
 def test_a_request_without_a_machine_is_refused(
-    found: list[Any], run: Any, wanted: Any, words: str
+    seen: list[Any], run: Any, wanted: Any, words: str
 ) -> None:
     with pytest.raises(ours.RefusedError) as refused:
-        plan(*found, wanted=wanted, run=run)
+        plan(*seen, wanted=wanted, run=run)
     assert words in str(refused.value)
     assert "python runner.py" in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("found", "more", "volume", "words"),
+    ("seen", "more", "volume", "words"),
     [
         ([RUNNING, request(ident="sir-2")], {}, VOLUME, "2 live requests (sir-1, sir-2)"),
         ([request("cancelled")], {"orphans": [MACHINE]}, VOLUME, "The instance i-1"),
@@ -186,17 +186,15 @@ def test_a_request_without_a_machine_is_refused(
     ],
 )
 def test_what_is_not_ours_is_refused_first(
-    found: list[Any], more: dict[str, Any], volume: dict[str, Any], words: str
+    seen: list[Any], more: dict[str, Any], volume: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ours.RefusedError, match=r"python runner\.py") as refused:
-        plans.plan(
-            replace(BOX, volume=volume), WANTED, picture(*found, **more), plans.Run(), LAUNCH
-        )
+        plans.plan(replace(BOX, volume=volume), WANTED, picture(*seen, **more), plans.Run(), LAUNCH)
     assert words in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("found", "run", "wanted"),
+    ("seen", "run", "wanted"),
     [
         ([], None, WANTED),
         ([RUNNING], None, replace(OTHER_BID, switch=True)),
@@ -205,13 +203,13 @@ def test_what_is_not_ours_is_refused_first(
     ],
 )
 def test_what_ec2_can_launch_is_looked_up_before_anything_ends_or_is_asked_for(
-    found: list[Any], run: Any, wanted: Any
+    seen: list[Any], run: Any, wanted: Any
 ) -> None:
-    assert plan(*found, wanted=wanted, run=run, launch=None).step == "look"
+    assert plan(*seen, wanted=wanted, run=run, launch=None).step == "look"
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "step"),
+    ("seen", "wanted", "step"),
     [
         ([], WANTED, "ask"),
         ([NO_ROOM], LISTED, "keep"),
@@ -221,8 +219,8 @@ def test_what_ec2_can_launch_is_looked_up_before_anything_ends_or_is_asked_for(
         ([RUNNING], replace(OTHER_BID, switch=True), "end"),
     ],
 )
-def test_check_mode_neither_waits_nor_fails(found: list[Any], wanted: Any, step: str) -> None:
-    assert plan(*found, wanted=wanted, check=True).step == step
+def test_check_mode_neither_waits_nor_fails(seen: list[Any], wanted: Any, step: str) -> None:
+    assert plan(*seen, wanted=wanted, check=True).step == step
 
 
 def test_in_check_mode_what_gave_way_counts_as_ended() -> None:
@@ -271,9 +269,9 @@ def test_the_generation_of_the_next_request(
     assert plans.marks(tags, *generations) == marked
 
 
-def asked(tags: dict[str, str], *found: Any, run: Any = None) -> Any:
+def asked(tags: dict[str, str], *seen: Any, run: Any = None) -> Any:
     box = replace(BOX, volume={**VOLUME, "tags": tags})
-    return plans.plan(box, WANTED, picture(*found), run or plans.Run(), LAUNCH)
+    return plans.plan(box, WANTED, picture(*seen), run or plans.Run(), LAUNCH)
 
 
 def test_the_client_token_is_the_generations() -> None:
@@ -323,7 +321,7 @@ def test_the_first_type_comes_again_without_waiting_once_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "wanted", "run", "notes"),
+    ("seen", "wanted", "run", "notes"),
     [
         ([RUNNING], WANTED, None, []),
         ([RUNNING], OTHER_BID, None, ["its bid is 0.2, not 0.5"]),
@@ -346,8 +344,8 @@ def test_the_first_type_comes_again_without_waiting_once_more() -> None:
         ),
     ],
 )
-def test_people_are_told(found: list[Any], wanted: Any, run: Any, notes: list[str]) -> None:
-    shown = plan(*found, wanted=wanted, run=run).notes
+def test_people_are_told(seen: list[Any], wanted: Any, run: Any, notes: list[str]) -> None:
+    shown = plan(*seen, wanted=wanted, run=run).notes
     assert len(shown) == len(notes)
     for note, words in zip(shown, notes, strict=True):
         assert words in note
@@ -378,7 +376,7 @@ def test_the_tags_that_a_machine_lacks(
 
 
 @pytest.mark.parametrize(
-    ("found", "volume", "inventory", "words"),
+    ("seen", "volume", "inventory", "words"),
     [
         ([RUNNING], VOLUME, ["i-1"], ""),
         ([], VOLUME, [], "There is no live request of the cloudtop"),
@@ -391,10 +389,10 @@ def test_the_tags_that_a_machine_lacks(
     ],
 )
 def test_why_there_is_no_machine_to_log_in_to(
-    found: list[Any], volume: dict[str, Any], inventory: list[str], words: str
+    seen: list[Any], volume: dict[str, Any], inventory: list[str], words: str
 ) -> None:
     box = replace(BOX, volume=volume)
-    reason = refusals.missing(box, picture(*found), inventory)
+    reason = refusals.missing(box, picture(*seen), inventory)
     assert words in reason
     assert bool(reason) == bool(words)
 

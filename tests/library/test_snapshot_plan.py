@@ -63,8 +63,8 @@ BY_TIME = "20260101-000000"
 def test_which_snapshot_has_the_label(
     snapshots: list[dict[str, Any]], label: str, named: str, ident: str
 ) -> None:
-    found = plan(*snapshots, label=label)
-    assert (found.label, found.id) == (named, ident)
+    planned = plan(*snapshots, label=label)
+    assert (planned.label, planned.id) == (named, ident)
 
 
 @pytest.mark.parametrize("label", ["snap-1", ".x", "-x", "a b", "x" * 64, "a/b", "good\n"])
@@ -126,10 +126,10 @@ def test_which_ones_go(
 
 
 def test_only_those_of_the_same_volume_are_early() -> None:
-    found = plan(
+    planned = plan(
         snapshot(1, "early-b", cloudtop__early="b"),
         snapshot(2, "early-b", volume="vol-2", cloudtop__early="b"),
         # What somebody called like ours is not ours to delete
         snapshot(3, "early-b"),
     )
-    assert found.early == ["snap-1"]
+    assert planned.early == ["snap-1"]

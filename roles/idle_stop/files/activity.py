@@ -74,26 +74,26 @@ def keep_silent(before: Look, now: Look) -> None:
 def between(before: Look, now: Look, settings: dict[str, str]) -> list[str]:
     """What anybody did or had done between two looks, a sentence each; empty for nothing."""
     seconds = max(now.uptime - before.uptime, 1.0)
-    found = touched(before, now) + now.present
+    signs = touched(before, now) + now.present
     cpus = (now.cpu - before.cpu) / seconds
     if cpus > float(settings["cpus"]):
-        found.append(f"{cpus:.2f} CPUs were in use")
+        signs.append(f"{cpus:.2f} CPUs were in use")
     for name, total in now.ssh.items():
         rate = _more(before.ssh, name, total) * 60 / seconds
         if rate > float(settings["ssh_kib"]) * 1024:
-            found.append(f"{rate / 1024:.0f} KiB a minute of ssh from {name.partition(' ')[0]}")
+            signs.append(f"{rate / 1024:.0f} KiB a minute of ssh from {name.partition(' ')[0]}")
     own = sum(_more(before.apart, name, total) for name, total in now.apart.items())
     rate = (now.interface - before.interface - own) * 60 / seconds
     if rate > float(settings["network_kib"]) * 1024:
-        found.append(f"{rate / 1024:.0f} KiB a minute of network traffic")
-    return found
+        signs.append(f"{rate / 1024:.0f} KiB a minute of network traffic")
+    return signs
 
 
 def touched(before: Look, now: Look) -> list[str]:
     """Where there was input, and what holds a lock: what can be told after a moment, too."""
     marks = [name for name, when in now.marks.items() if before.marks.get(name) != when]
-    found = [f"there was input at {name}" for name in marks] + now.locks
-    return [tell.plain(sentence) for sentence in found]
+    signs = [f"there was input at {name}" for name in marks] + now.locks
+    return [tell.plain(sentence) for sentence in signs]
 
 
 def uptime(proc: str) -> float:

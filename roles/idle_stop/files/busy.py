@@ -33,8 +33,8 @@ def held(directory: str) -> list[tuple[int, int, str]]:
         names = sorted(each.name for each in Path(directory).iterdir() if each.name.isdecimal())
     except OSError:
         return []
-    found = [(name, _lock(f"{directory}/{name}")) for name in names]
-    return [(int(name), *lock) for name, lock in found if lock]
+    locks = [(name, _lock(f"{directory}/{name}")) for name in names]
+    return [(int(name), *lock) for name, lock in locks if lock]
 
 
 def _lock(place: str) -> tuple[int, str] | None:

@@ -205,7 +205,7 @@ def servers(tmp: str) -> list[Server]:
 
 
 def _sockets(place: str, uid: int) -> list[Server]:
-    found = []
+    sockets = []
     try:
         status = os.lstat(place)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid:
@@ -214,10 +214,10 @@ def _sockets(place: str, uid: int) -> list[Server]:
             for entry in itertools.islice(entries, NAMES):
                 status = entry.stat(follow_symlinks=False)
                 if stat.S_ISSOCK(status.st_mode) and status.st_uid == uid:
-                    found.append((status.st_ctime, entry.path))
+                    sockets.append((status.st_ctime, entry.path))
     except OSError:
         pass
-    return [Server(path, uid) for _, path in sorted(found, reverse=True)[:SOCKETS_OF_USER]]
+    return [Server(path, uid) for _, path in sorted(sockets, reverse=True)[:SOCKETS_OF_USER]]
 
 
 def ask_servers(tmp: str, *words: str) -> dict[Server, str | None]:
