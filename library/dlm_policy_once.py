@@ -32,7 +32,7 @@ options:
     choices: [present, absent]
     default: present
   description:
-    description: What people read; letters, digits, spaces, _ and -.
+    description: Text for people; letters, digits, spaces, _ and -.
     type: str
     default: ""
   role:
@@ -64,7 +64,7 @@ options:
     type: dict
     default: {}
   deadline:
-    description: Seconds in which a role that was made just now has to be known everywhere.
+    description: Seconds that a new role has until every service sees it.
     type: int
     default: 60
 extends_documentation_fragment:

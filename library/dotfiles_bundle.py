@@ -28,7 +28,7 @@ options:
   repository: {description: A git URL without credentials or a path, type: str, required: true}
   credentials: {description: USER or USER:PASSWORD of an https URL, type: str, default: ""}
   version: {description: A branch, tag or commit; empty is the default branch, type: str}
-  directory: {description: Where bundles are kept, type: path, required: true}
+  directory: {description: Directory of the bundles, type: path, required: true}
   timeout: {description: Seconds for one answer of the repository, type: int, default: 60}
 author: [cloudtop]
 """
@@ -104,7 +104,7 @@ class Bundler:
         self.mirror = directory / f"{self.digest}.git"
 
     def git(self, *arguments: str, extra: dict[str, str] | None = None) -> str:
-        """What git prints. Raises BundleError with what it complained of."""
+        """The output of git. Raises BundleError with its complaint."""
         try:
             done = subprocess.run(
                 ["git", *arguments],

@@ -36,7 +36,7 @@ options:
     default: 600
   address:
     description:
-      - Where the instance is reached. Its ed25519 key is then asked for there (with ssh-keyscan)
+      - Address of the instance. Its ed25519 key is then asked for there (with ssh-keyscan)
         while the console shows none whole, and believed if the console shows its fingerprint.
       - A line of the kernel or of systemd can cut through the one line that has the key.
     type: str

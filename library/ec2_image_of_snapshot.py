@@ -33,7 +33,7 @@ options:
     type: str
     required: true
   description:
-    description: What people read of it.
+    description: Text about it for people.
     type: str
     default: ""
   snapshot:
@@ -88,7 +88,7 @@ created:
 """
 
 POLL_SECONDS = 2
-# What RegisterImage takes over from DescribeInstances, under the same names. Whether ENA is
+# RegisterImage takes these over from DescribeInstances, under the same names. Whether ENA is
 # there is a choice that EC2 makes for no image by itself.
 TAKEN_OVER = ("Architecture", "BootMode", "EnaSupport", "TpmSupport", "VirtualizationType")
 

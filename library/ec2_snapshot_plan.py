@@ -37,7 +37,7 @@ options:
     type: dict
     required: true
   label:
-    description: What the snapshot is called; empty for the moment at which it is begun.
+    description: Label of the snapshot; empty for the moment at which it is begun.
     type: str
     default: ""
   keep:
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 label:
-  description: What it is called.
+  description: Its label.
   type: str
   returned: always
 id:
@@ -97,7 +97,7 @@ early:
 
 
 def decide(module: AnsibleAWSModule) -> SnapshotPlan:
-    """What EC2 shows, and the plan for it. Raises RefusedError."""
+    """Looks at EC2, and makes the plan. Raises RefusedError."""
     params = module.params
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     cloudtop = Cloudtop(params["name"], params["owner"], module.region, params["volume"])

@@ -47,7 +47,7 @@ options:
     type: dict
     required: true
   state:
-    description: What it is to be; C(found) changes nothing and fails unless it runs.
+    description: The wanted state; C(found) changes nothing and fails unless it runs.
     type: str
     choices: [found, running, stopped]
     default: found
@@ -81,7 +81,7 @@ facts:
   returned: always
 """
 
-# What EC2 shows may be older than a call that it has just answered
+# EC2 may show a state from before a call that it has just answered
 STALE_SECONDS = 30
 
 

@@ -89,7 +89,7 @@ def left_running(request: dict[str, Any]) -> bool:
 
 
 class Ending:
-    """What is still there, looked up anew for every step."""
+    """Whatever is still there, looked up anew for every step."""
 
     def __init__(self, client: Any, tags: dict[str, str]) -> None:
         self.client = client

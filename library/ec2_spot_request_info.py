@@ -37,7 +37,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Ensure the live request is known
+- name: Look up the live request
   ec2_spot_request_info:
     tags:
       cloudtop:name: cloudtop
@@ -67,7 +67,7 @@ orphans:
   returned: always
 verdict:
   description:
-    - What became of the awaited request, or of the only live one.
+    - The outcome of the awaited request, or of the only live one.
     - One of running, waiting, stopped-by-user, refused, dead and none.
   type: str
   returned: always

@@ -60,7 +60,7 @@ options:
     type: float
     required: true
   interruption:
-    description: What EC2 does to the machine when it takes it back.
+    description: The way in which EC2 takes the machine back.
     type: str
     default: terminate
   image:
@@ -132,7 +132,7 @@ step:
   type: str
   returned: always
 notes:
-  description: What people should read before the step is taken.
+  description: Messages that people should read before the step is taken.
   type: list
   elements: str
   returned: always
@@ -149,11 +149,11 @@ unmark:
   type: dict
   returned: always
 run:
-  description: What this run has done so far, for the next plan.
+  description: The steps that this run has taken so far, for the next plan.
   type: dict
   returned: always
 launch:
-  description: What EC2 can launch, for the next plan; empty while it does not matter.
+  description: The image and types that EC2 can launch, for the next plan; empty if not needed.
   type: dict
   returned: always
 facts:
@@ -164,7 +164,7 @@ facts:
 
 
 def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted: Wanted) -> Launch:
-    """What EC2 can launch where the volume is. Raises RefusedError where it can't."""
+    """The image and types that EC2 can launch in the volume's zone. Raises RefusedError if none."""
     params = module.params
     ident = wanted.image or parameter(module.client("ssm"), params["image_parameter"])
     image = image_of(client, ident)

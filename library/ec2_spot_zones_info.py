@@ -38,7 +38,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Ensure the cheapest zone is known
+- name: Look up the cheapest zone
   ec2_spot_zones_info:
     instance_type: i3.4xlarge
 """

@@ -28,7 +28,7 @@ options:
   tags:
     description: >-
       The volume's tags as they were read; then its mark cloudtop:at-rest has to be the same still.
-      Where they are left out, the mark does not matter.
+      If they are left out, the mark does not matter.
     type: dict
   command:
     description: The command of runner.py that goes on.

@@ -48,7 +48,7 @@ options:
     required: true
   question:
     description:
-      - What is asked. C(replacement) is the volume of a snapshot; one that is there is waited for
+      - The question. C(replacement) is the volume of a snapshot; one that is there is waited for
         and proven to fit. C(zone) is whether a switch to a zone can begin. C(move) is what is
         left of that switch.
     type: str
@@ -149,7 +149,7 @@ POLL_SECONDS = 3
 
 
 class Edge:
-    """What EC2 shows, and the answer to one question."""
+    """Looks at EC2, and answers one question."""
 
     def __init__(self, module: AnsibleAWSModule) -> None:
         params = module.params

@@ -73,7 +73,7 @@ ARGUMENTS = {
 
 
 def missing_groups(root: Path, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Of the groups wanted by user, those that /etc/group does not list the user in."""
+    """The groups wanted by user that /etc/group does not list the user in."""
     members = {}
     for line in machine_files.inside(root, "/etc/group").read_text().splitlines():
         fields = line.split(":")

@@ -41,11 +41,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 banner:
-  description: What the server calls itself; empty if none answered.
+  description: The name that the server gives itself; empty if none answered.
   type: str
   returned: always
 trouble:
-  description: What went wrong at the last try, if none answered.
+  description: The failure of the last try, if none answered.
   type: str
   returned: always
 """

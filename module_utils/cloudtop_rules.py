@@ -81,7 +81,7 @@ def machine_state(instance: Resource | None) -> str:
 
 
 def verdict(request: Resource | None, machine: str) -> str:
-    """What became of a request whose instance is in the state ``machine``, in one word.
+    """The outcome of a request whose instance is in the state ``machine``, in one word.
 
     One of none, dead, refused, stopped-by-user, running and waiting. A request that is marked to
     lose its instance is ``waiting``: EC2 takes the instance within two minutes, so nothing that
@@ -120,7 +120,7 @@ def start_hindrance(request: Resource | None) -> str:
     return "by-ec2" if is_stopped_by_ec2(request) else ""
 
 
-# --- What differs ---------------------------------------------------------------------
+# --- Differences ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def differences(
     image: str = "",
     key_name: str = "",
 ) -> list[Difference]:
-    """What a live request has that is not wanted: type, bid, interruption, key pair, image.
+    """A live request's unwanted properties: type, bid, interruption, key pair, image.
 
     Any of ``types`` will do, the first is preferred. An image or key pair that is not named is
     no difference: the request has one.
@@ -303,5 +303,5 @@ def which_snapshot(snapshots: Iterable[Resource], wanted: str) -> Any | None:
 
 
 def label_of(snapshot: Resource) -> str:
-    """What a snapshot is called; empty for one that AWS took on a schedule."""
+    """The label of a snapshot; empty for one that AWS took on a schedule."""
     return tags_of(snapshot).get("cloudtop:label", "")

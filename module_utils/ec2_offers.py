@@ -1,4 +1,4 @@
-"""Where EC2 can launch an instance type, at which price, and what an image is."""
+"""Offers of EC2: the zones and prices of an instance type, and the properties of an image."""
 
 from __future__ import annotations
 

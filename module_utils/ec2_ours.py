@@ -62,7 +62,7 @@ def requests_of(client: Any, tags: dict[str, str]) -> list[dict[str, Any]]:
 def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list[dict[str, Any]]:
     """Instances with these tags or of these requests, in any state, oldest first.
 
-    A relaunched instance has no tags and is known by its request alone.
+    A relaunched instance has no tags: only its request shows whose it is.
     """
     reservations = describe_instances(client, Filters=filters_of(tags))
     if requests:

@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Change:
-    """What has to happen to one path, with the texts that a diff shows."""
+    """The change that one path needs, with the texts that a diff shows."""
 
     entry: Entry
     sentence: str

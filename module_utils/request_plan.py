@@ -1,4 +1,4 @@
-"""What is to be done about a cloudtop's spot request: decided here, done by modules and tasks.
+"""The next step for a cloudtop's spot request: decided here, done by modules and tasks.
 
 Pure: EC2 is looked at in ``ec2_requests``, and every rule that the command line has too is in
 ``cloudtop_rules``.
@@ -43,7 +43,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Launch:
-    """What EC2 can launch: the image, its root disk (GiB), and the types that the volume's zone
+    """All that EC2 can launch: the image, its root disk (GiB), and the types that the volume's zone
     offers, in the order of preference."""
 
     image: str
@@ -54,7 +54,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Run:
-    """What this run has done so far; a plan hands it to the next one."""
+    """The steps that this run has taken so far; a plan hands it to the next one."""
 
     # Id of the request that was made, or that is waited for
     asked: str = ""

@@ -1,4 +1,4 @@
-"""What is refused about a cloudtop's spot request and its machine: why, and what to do."""
+"""Refusals about a cloudtop's spot request and its machine: why, and what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refuse_strangers(cloudtop: Cloudtop, picture: Picture) -> None:
 
 
 def no_image(region: str, image: str, parameter: str) -> str:
-    """That there is no image to launch from."""
+    """The refusal if there is no image to launch from."""
     return (
         f"There is no image {image or f'under the SSM parameter {parameter}'} in {region}, or it"
         " may not be used from this account; run: python runner.py provision -e"
@@ -45,7 +45,7 @@ def no_image(region: str, image: str, parameter: str) -> str:
 
 
 def not_offered(cloudtop: Cloudtop, types: Sequence[str], zones: Sequence[str]) -> str:
-    """That no type can be where the volume is; ``zones`` are those that offer the first."""
+    """The refusal if the volume's zone offers no type; ``zones`` are those that offer the first."""
     return (
         f"{' or '.join(types)} can't be had in {cloudtop.volume['zone']}, where the volume"
         f" {cloudtop.volume['id']} lies: {cloudtop.region} offers {types[0]} in"

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
-# What a volume that is made of the snapshot needs to be mounted: its file system is no stranger's
+# A volume made of the snapshot needs these to be mounted: its file system is no stranger's
 HANDED_ON = ("cloudtop:formatted", "cloudtop:host-key")
 BY_TIME = "%Y%m%d-%H%M%S"
 _LABEL_OF_TIME = re.compile(r"[0-9]{8}-[0-9]{6}")
@@ -47,7 +47,7 @@ def plan(
     now: datetime,
     tags: Mapping[str, str] | None = None,
 ) -> SnapshotPlan:
-    """What is to be done for a snapshot of the cloudtop's volume; ``tags`` are more of its own.
+    """The next step for a snapshot of the cloudtop's volume; ``tags`` are more of its own.
 
     Killed and run again, the snapshot that was begun is the one that is meant. Raises
     RefusedError for a label that can't be, or without a volume.

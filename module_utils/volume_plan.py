@@ -18,7 +18,7 @@ NOBODY = {"id": "", "zone": "", "size": 0, "tags": {}, "instance": ""}
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to become the volume: a snapshot's label or id, and the zone of a switch."""
+    """The source of the volume to be: a snapshot's label or id, and the zone of a switch."""
 
     snapshot: str = ""
     to_zone: str = ""
@@ -35,7 +35,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class World:
-    """What EC2 shows: the account's volumes and snapshots with the cloudtop's tags, ids of its
+    """The state in EC2: the account's volumes and snapshots with the cloudtop's tags, ids of its
     live requests and of its instances, and the zones that offer the type, cheapest first."""
 
     volumes: Sequence[Mapping[str, Any]]
@@ -71,7 +71,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Move:
-    """What is left of a switch to another zone.
+    """The steps that are left of a switch to another zone.
 
     ``left`` is ``none``; ``all``: a snapshot at rest, a volume, the tags; or ``tags``: the volume
     of ``snapshot`` is there, and the old one has given up its place.
@@ -233,7 +233,7 @@ def refuse_unfit(
 
 
 def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Move:
-    """What is left of a switch to another zone. Raises RefusedError without a volume."""
+    """The steps that are left of a switch to another zone. Raises RefusedError without a volume."""
     volumes = sorted_volumes(cloudtop, wanted, world)
     live = next(iter(volumes.live), None)
     if live and live["AvailabilityZone"] == wanted.to_zone:
