@@ -1,4 +1,4 @@
-"""What is done about a spot request, over the whole table of what EC2 may show."""
+"""The plan for a spot request, over the whole table of states that EC2 may show."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_request_gives_way_once() -> None:
         ([request("open", "limit-exceeded")], waited(), LISTED, "change what it names"),
         ([request("open", "limit-exceeded")], None, WANTED, "change what it names"),
         ([request("failed")], waited(), WANTED, "it has ended, so make a new one"),
-        # Of the past twice, and one that another computer has ended meanwhile
+        # One of the past, twice, and one that another computer has ended meanwhile
         ([request("cancelled")], waited(past=True), WANTED, "it has ended, so make a new one"),
         ([request("cancelled")], waited(is_new=False), WANTED, "it has ended, so make a new one"),
         ([NO_ROOM], waited(tried=tried(FIRST, SECOND, THIRD)), LISTED, "no machine of any type"),

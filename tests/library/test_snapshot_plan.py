@@ -129,7 +129,7 @@ def test_only_those_of_the_same_volume_are_early() -> None:
     planned = plan(
         snapshot(1, "early-b", cloudtop__early="b"),
         snapshot(2, "early-b", volume="vol-2", cloudtop__early="b"),
-        # What somebody called like ours is not ours to delete
+        # A snapshot that somebody gave our label is not ours to delete
         snapshot(3, "early-b"),
     )
     assert planned.early == ["snap-1"]

@@ -98,7 +98,7 @@ def test_which_volume_takes_whose_place(
         ([LIVE], RESTORE, {"snapshots": [snapshot(state="pending")]}, "is pending and has to be"),
         ([LIVE, volume("vol-2")], RESTORE, {}, "several volumes (vol-live, vol-2)"),
         ([HALF, {**HALF, "VolumeId": "vol-2"}], RESTORE, {}, "several volumes (vol-half, vol-2)"),
-        # What is half done is brought to its end by the command that began it
+        # The command that began a change brings it to its end
         ([LIVE, MOVED], RESTORE, {}, f"python runner.py switch --zone {B}"),
         ([LIVE, HALF], SWITCH, {}, "A restore of snap-1 is half done"),
         (
