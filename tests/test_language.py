@@ -14,8 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (
-    *("cloudtop", "localcloud", "runner.py", "spotprices", "tools"),
-    *("tests/cloudtop", "tests/localcloud", "tests/spotprices"),
+    *("cloudtop", "inventory", "library", "localcloud", "module_utils", "molecule", "playbooks"),
+    *("roles", "runner.py", "spotprices", "tools"),
+    *("tests/cloudtop", "tests/library", "tests/localcloud", "tests/spotprices"),
 )
 
 # Participles that say how a value came, not what it is

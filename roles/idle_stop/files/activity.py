@@ -1,4 +1,4 @@
-"""What goes on on a machine: one look at it, and what has happened between two.
+"""The activity on a machine: one look at it, and the differences between two.
 
 Nothing here relies on the clock, which may jump: what a person does is seen by times that are
 other than at the look before, and rates are by the seconds of uptime.
@@ -14,10 +14,10 @@ from pathlib import Path
 import busy
 from cloudtop_machine import tell
 
-# What tells of a tick of /proc/stat, a second, and a packet's headers (Ethernet, IP, TCP)
+# Ticks of /proc/stat in a second, and the bytes of a packet's headers (Ethernet, IP, TCP)
 TICKS = os.sysconf("SC_CLK_TCK")
 HEADERS = 66
-# Of the CPUs' times in /proc/stat all but idle, and steal, which is other people's (proc(5)).
+# The CPUs' times in /proc/stat, without idle, and steal, which is other people's (proc(5)).
 # A wait for a disk is the work of somebody who waits for it.
 BUSY_TIMES = (0, 1, 2, 4, 5, 6)
 # A session of tmux: the time of the last input to it, and its number
@@ -28,7 +28,7 @@ LINK_LOCAL = "169.254."
 
 @dataclass
 class Look:
-    """What is seen at once.
+    """All that is seen at once.
 
     ``marks`` are times of input, which differ after some; ``locks`` and ``present`` are sentences
     of what is activity as long as it is there. ``cpu`` is in seconds, ``interface`` in bytes, as
@@ -72,7 +72,7 @@ def keep_silent(before: Look, now: Look) -> None:
 
 
 def between(before: Look, now: Look, settings: dict[str, str]) -> list[str]:
-    """What anybody did or had done between two looks, a sentence each; empty for nothing."""
+    """Everybody's activity between two looks, a sentence each; empty for nothing."""
     seconds = max(now.uptime - before.uptime, 1.0)
     signs = touched(before, now) + now.present
     cpus = (now.cpu - before.cpu) / seconds
@@ -90,7 +90,7 @@ def between(before: Look, now: Look, settings: dict[str, str]) -> list[str]:
 
 
 def touched(before: Look, now: Look) -> list[str]:
-    """Where there was input, and what holds a lock: what can be told after a moment, too."""
+    """Input and locks, a sentence each: a moment is enough to see these."""
     marks = [name for name, when in now.marks.items() if before.marks.get(name) != when]
     signs = [f"there was input at {name}" for name in marks] + now.locks
     return [tell.plain(sentence) for sentence in signs]
@@ -203,6 +203,6 @@ def _title(proc: str, pid: str) -> str:
 
 
 def _answer(words: list[str]) -> str | None:
-    """What a program prints; None where it can't be run, fails or hangs."""
+    """The output of a program; None if it can't be run, fails or hangs."""
     program = tell.Program(words, environment=dict(os.environ)).run(10)
     return program.text if program.code == 0 else None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
-# What the configuration says, and places that a test's configuration moves. ``deadline`` is in
+# Settings of the configuration, and places that a test's configuration moves. ``deadline`` is in
 # seconds, in which an old machine has to let go before that is called a failure.
 SETTINGS = {
     "volume_id": "",
@@ -78,8 +78,8 @@ class Attach:
 
         In a new boot it asks for the volume at once, which mostly is free and still this
         cloudtop's: a look at it first would be a call more that ssh waits for. Whatever EC2 has
-        against it, it looks then, does the next thing, and looks again. That no volume is
-        attached which another replaced is EC2's to refuse: the machine's policy says so (role
+        against it, it looks then, does the next thing, and looks again. EC2 refuses to attach
+        a volume that another one has replaced: the machine's policy says so (role
         access).
         """
         while not self._identify():

@@ -18,7 +18,7 @@ from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
-# What the configuration says, and places that a test's configuration moves. ``patience`` is in
+# Settings of the configuration, and places that a test's configuration moves. ``patience`` is in
 # seconds: troubles that may pass have to pass in it.
 SETTINGS = {
     "elastic_ip": "",

@@ -1,4 +1,4 @@
-"""What the kernel says of the machine in /proc (proc(5))."""
+"""The kernel's facts about the machine in /proc (proc(5))."""
 
 from __future__ import annotations
 

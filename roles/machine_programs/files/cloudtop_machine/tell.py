@@ -36,8 +36,8 @@ LONGEST = 600
 ANSWER = 3.0
 # In milliseconds: how long tmux shows it
 SHOWN = 15000
-# Of all sockets; of each user, so that nobody's sockets crowd out another's; and how many names
-# of a user's directory are looked at
+# At most so many sockets in all; of each user, so that nobody's crowd out another's; and names
+# of a user's directory that are looked at
 SOCKETS, SOCKETS_OF_USER, NAMES = 32, 8, 256
 CLIENTS = 32
 MOST_BYTES = 65536
@@ -101,7 +101,7 @@ class Program:
             time.sleep(pause)
             pause = min(pause * 1.2, longest)
         if self._process is not None:
-            # What can't be killed is left: nothing here waits for it
+            # A process that can't be killed is left: nothing here waits for it
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._output)
@@ -168,7 +168,7 @@ class Server:
         return f"{self.uid}/{plain(Path(self.path).name, 80)}"
 
     def ask(self, *words: str) -> str | None:
-        """What a tmux client of it prints; None if it fails or does not answer."""
+        """The output of a tmux client of it; None if it fails or does not answer."""
         client = Program(("tmux", "-S", self.path, *words), self.uid).run(ANSWER)
         return client.text if client.code == 0 else None
 
@@ -221,7 +221,7 @@ def _sockets(place: str, uid: int) -> list[Server]:
 
 
 def ask_servers(tmp: str, *words: str) -> dict[Server, str | None]:
-    """What each server answers, asked side by side; None if it does not answer."""
+    """The answer of each server, asked side by side; None if it does not answer."""
     asked = servers(tmp)
     with ThreadPoolExecutor(SOCKETS) as pool:
         return dict(zip(asked, pool.map(lambda server: server.ask(*words), asked), strict=True))

@@ -1,4 +1,4 @@
-# What a machine asks of EC2 with nothing but curl: the metadata service (IMDSv2) and signed
+# A machine's calls to EC2 with nothing but curl: the metadata service (IMDSv2) and signed
 # calls of the query API with the credentials of the instance profile. Sourced, not run.
 # The boot waits for some of it, and in an emulated machine the start of a program takes a
 # tenth of a second, so that few are started.

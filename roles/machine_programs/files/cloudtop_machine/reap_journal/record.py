@@ -24,7 +24,7 @@ from cloudtop_machine.reap_journal import words
 from cloudtop_machine.reap_journal.store import Entry, NotRoots, Store
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
-# What the configuration says, and places that a test's configuration moves
+# Settings of the configuration, and places that a test's configuration moves
 SETTINGS = {
     "mount_point": "",
     "endpoint": "",

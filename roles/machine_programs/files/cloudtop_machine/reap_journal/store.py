@@ -87,7 +87,7 @@ class Store:
             self._replace(JOURNAL, b"".join(map(line_of, self.entries())))
 
     def last(self) -> dict[str, str]:
-        """What the machine that had the volume last wrote of itself; empty if nothing is there."""
+        """The facts that the volume's last machine wrote of itself; empty if nothing is there."""
         try:
             with self._open("last") as file:
                 fields = object_of(file.read()) or {}

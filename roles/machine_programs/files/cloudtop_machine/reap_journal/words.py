@@ -34,7 +34,7 @@ def pairs(entries: list[Entry]) -> list[Entry]:
 
 
 def sentence(pair: Entry) -> str:
-    """What happened at one return, for the login."""
+    """The story of one return, for the login."""
     notice = pair["notice"] or {}
     why = reason(pair.get("why") or notice.get("why"))
     parts = [] if why == "unknown" else [why]

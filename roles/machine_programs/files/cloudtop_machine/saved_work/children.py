@@ -84,7 +84,7 @@ class Job:
         if pid == 0:
             return False
         self.ended = os.waitstatus_to_exitcode(status) == 0
-        # What git left behind in the group
+        # Processes that git left behind in the group
         self._collect()
         return True
 

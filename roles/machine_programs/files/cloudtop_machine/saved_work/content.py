@@ -1,4 +1,4 @@
-"""What belongs to a repository and is not among git's objects: git-lfs, an ongoing merge, the like.
+"""Content of a repository that is not among git's objects: git-lfs, an ongoing merge, the like.
 
 git-lfs need not be installed: its pointers are small files of text.
 """
@@ -21,14 +21,14 @@ POINTER = re.compile(
     rb"(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\n"
 )
 POINTER_BYTES = 1024
-# What git itself keeps in its directory and is saved in another way, or is made anew
+# git itself keeps these in its directory; they are saved in another way, or made anew
 KNOWN = {
     *("HEAD", "config", "config.worktree", "description", "hooks", "info", "objects", "refs"),
     *("logs", "packed-refs", "index", "commondir", "gitdir", "shallow", "modules", "worktrees"),
     *("branches", "lfs", "annex", "gc.log", "gc.pid", "COMMIT_EDITMSG", "FETCH_HEAD", "ORIG_HEAD"),
     *("reftable", "fsmonitor--daemon", "fsmonitor--daemon.ipc", "locked", "rr-cache"),
 }
-# What says that something is going on
+# Files that say that something is going on
 ONGOING = {
     *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "SQUASH_MSG"),
     *("rebase-merge", "rebase-apply", "sequencer"),
@@ -143,7 +143,7 @@ def foreign_content(repository: Repository) -> list[Unsaved]:
 
 
 def lfs_folder(repository: Repository) -> str:
-    """Where git-lfs has its contents; empty if it has none."""
+    """The directory of git-lfs's contents; empty if it has none."""
     settings = dict(repository.settings)
     storage = os.path.expanduser(settings.get("lfs.storage", "lfs"))
     folder = os.path.join(repository.common, storage, "objects")

@@ -33,7 +33,7 @@ class Place:
 
 @dataclass
 class Search:
-    """Where and how far. ``mounts`` are not touched: a dead file system hangs whoever looks."""
+    """The folders and the depth. ``mounts`` are not touched: a dead file system hangs us."""
 
     folders: Sequence[str]
     excluded: Sequence[str]
@@ -87,7 +87,7 @@ class Search:
 
     def _below(self, place: Place, paths: list[str]) -> None:
         paths = [path for path in paths if self._wanted(path)]
-        # What is in it has its .git one deeper
+        # A tree in it has its .git one deeper
         if paths and place.depth + 2 > self.depth:
             self._unseen_place(place.path, f"it is {self.depth} folders deep: no deeper is looked")
             return
@@ -144,7 +144,7 @@ class Search:
 
 
 def mount_points(proc: str) -> frozenset[str]:
-    """Of all that is mounted; blanks and the like are octal numbers there."""
+    """The mount points of all that is mounted; blanks and the like are octal numbers there."""
     try:
         with open(f"{proc}/self/mountinfo", "rb") as file:
             lines = [line.split(b" ") for line in file]

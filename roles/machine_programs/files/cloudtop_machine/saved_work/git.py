@@ -30,7 +30,7 @@ MOST_ERRORS = 65536
 
 @dataclass(frozen=True)
 class Answer:
-    """What git printed. ``errors`` is its standard error, bounded."""
+    """The output of git. ``errors`` is its standard error, bounded."""
 
     code: int
     output: bytes

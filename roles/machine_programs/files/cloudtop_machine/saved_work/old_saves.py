@@ -69,7 +69,7 @@ class Item:
 
 
 def read_plain(path: str) -> bytes:
-    """Of a small file of a user's, read by root: no link is followed, and no pipe waited for."""
+    """A small file of a user's, read by root: no link is followed, and no pipe waited for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -98,7 +98,7 @@ def bound(directory: str, boot: str, most: int, most_bytes: int, tell: Tell) -> 
 
 
 def _beyond(saved: str, newest: str, most: int, most_bytes: int, tell: Tell) -> None:
-    """What was put back goes first, then the oldest."""
+    """Saves that were put back go first, then the oldest."""
     reaps = [each for each in _folders(saved) if each != newest]
     items = {
         each: [Item(saved, each, name) for name in _folders(f"{saved}/{each}")] for each in reaps

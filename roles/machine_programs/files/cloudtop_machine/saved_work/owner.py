@@ -54,7 +54,7 @@ def _lines(path: str) -> list[list[str]]:
 
 
 def _directory_entry(uid: int) -> list[str] | None:
-    """What getent says; a directory service that does not answer is left."""
+    """The answer of getent; a directory service that does not answer is left."""
     output = os.memfd_create("getent")
     try:
         with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Where work is put together and where it is saved. Jobs run these beside: a disk may hang."""
+"""The places in which work is put together and saved. Jobs run these beside: a disk may hang."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sync(directory: str, tell: Tell) -> None:
 
 
 def tidy(array: str, directory: str, tell: Tell) -> None:
-    """What this end and any that was interrupted put together; not what others called so."""
+    """Scratch of this end and of any that was interrupted; not what others called so."""
     places = [f"{directory}/.scratch"]
     with contextlib.suppress(OSError):
         places += [f"{array}/{name}" for name in os.listdir(array) if name.startswith(SCRATCH[:-1])]

@@ -30,13 +30,13 @@ KEPT_SETTINGS = re.compile(
 )
 # A mode that a clone would not give a file
 ODD_MODE = 0o644, 0o664, 0o755, 0o775, 0o777
-# Of so many tracked files the modes are looked at
+# So many tracked files have their modes looked at
 TRACKED = 20000
 
 
 @dataclass
 class Plan:
-    """What is to be saved. ``files`` are (size, name), the least first; all sizes are in bytes."""
+    """Content to save. ``files`` are (size, name), the least first; all sizes are in bytes."""
 
     repository: dict[str, object]
     files: list[tuple[int, bytes]] = field(default_factory=list)
@@ -99,7 +99,8 @@ class Planner:
         folder = content.lfs_folder(repository)
         converted = self._converted() if not repository.bare else {}
         self._write("converted", _nul(sorted(converted)))
-        # What attributes made of it cannot be made again if they changed; contents of git-lfs can
+        # Bytes that attributes made of it cannot be made again if they changed; contents of
+        # git-lfs can
         self._force(
             name
             for name, size in converted.items()
@@ -115,7 +116,7 @@ class Planner:
         return plan
 
     def _note(self, text: str) -> None:
-        """What git complains of: by its own words, and by name if it names a folder."""
+        """The complaints of git: by its own words, and by name if it names a folder."""
         tree = self.repository.tree
         for match in UNREADABLE.finditer(text):
             self.unsaved.append(
@@ -176,7 +177,7 @@ class Planner:
             self._write("absent", b"".join(name + b"\0" for name in absent))
         if not assumed and not there:
             return
-        # Of the index as it is, for the restore
+        # A copy of the index as it is, for the restore
         os.link(f"{self.shadow.path}/index", f"{self.scratch}/index")
         for option, names in (("assume-unchanged", assumed), ("skip-worktree", there)):
             if names:
@@ -208,7 +209,7 @@ class Planner:
         self.names.update(self.plan.forced)
 
     def _translated(self, paths: list[str]) -> set[bytes]:
-        """Of the unchanged files, those that are other bytes than git has."""
+        """The unchanged files that have other bytes than git has."""
         variables = {"GIT_DIR": self.repository.git_dir, "GIT_WORK_TREE": self.repository.tree}
         git = Git(
             self.repository.tree, {**variables, "GIT_INDEX_FILE": f"{self.shadow.path}/index"}
@@ -288,7 +289,7 @@ class Planner:
         self._odd_modes(folders)
 
     def _odd_modes(self, folders: set[bytes]) -> None:
-        """Of folders and of unchanged files, which git does not keep."""
+        """The modes of folders and of unchanged files, which git does not keep."""
         tracked = [*self.tracked, *self.flagged]
         tracked = tracked if len(tracked) <= TRACKED else []
         for name in [*sorted(folders, reverse=True), *tracked]:
@@ -301,7 +302,7 @@ class Planner:
                 self.plan.modes.append(b"%o\t%s" % (stat.S_IMODE(mode), name))
 
     def _write_item(self) -> None:
-        """What a restore reads beside the bundles."""
+        """The files that a restore reads beside the bundles."""
         repository = self.repository
         stashes = [f"{commit} {message}\n" for commit, message in _stashes(repository)]
         self._write("refs", "".join(f"{commit} {name}\n" for commit, name, _ in repository.refs))

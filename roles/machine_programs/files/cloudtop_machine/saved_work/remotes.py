@@ -88,7 +88,7 @@ def kept_remotes(
     for key, value in config:
         name, _, kind = key.removeprefix("remote.").rpartition(".")
         if key.startswith("remote.") and kind in ("url", "pushurl") and name:
-            # What is pushed counts as well as what was fetched
+            # A pushed commit counts as well as a fetched one
             urls = {_rewritten(value, instead, push) for push in (False, True)}
             kept = all(machine.keeps(url, tree) for url in urls)
             addresses.setdefault(name, []).append(kept)

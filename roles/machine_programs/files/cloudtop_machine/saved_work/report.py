@@ -1,4 +1,4 @@
-"""What a save looked at, what it saved, and what it did not save and why."""
+"""The report of a save: what it looked at, what it saved, and what it did not save and why."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALWAYS = (
     "Hooks, reflogs (save for stashes), extended attributes and times of files are not saved.",
     "Folders called node_modules are not searched.",
     "A work tree without a change or commit of its own is not saved: its remote has it."
-    " That is so for submodules, and for git-lfs contents of commits that were pushed.",
+    " The same holds for submodules, and for git-lfs contents of commits that were pushed.",
 )
 
 
@@ -48,7 +48,7 @@ class Unsaved:
 
 @dataclass
 class Saved:
-    """What became of one git work tree or path. ``item`` is its directory on the volume."""
+    """The outcome for one git work tree or path. ``item`` is its directory on the volume."""
 
     path: str
     item: str
@@ -110,7 +110,7 @@ class Report:
         }
 
     def sentences(self) -> list[str]:
-        """What a person has to read: one line for each place that was not saved."""
+        """The lines that a person has to read: one for each place that was not saved."""
         lines = [item.sentence for item in self.items if not item.complete]
         shown = self.unsaved[:ENTRIES]
         lines += [

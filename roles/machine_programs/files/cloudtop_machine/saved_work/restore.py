@@ -28,7 +28,7 @@ HELP = "See: cloudtop-restore --help"
 
 @dataclass
 class Command:
-    """What is asked for. ``action`` is list, all, one or drop."""
+    """The wish of the user. ``action`` is list, all, one or drop."""
 
     action: str = "list"
     name: str = ""

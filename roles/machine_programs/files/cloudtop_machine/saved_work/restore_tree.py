@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 class Restore:
-    """Of one item to ``target``. ``words`` of git run in ``repository``."""
+    """Restores one item to ``target``. ``words`` of git run in ``repository``."""
 
     def __init__(self, item: SavedItem, target: str) -> None:
         self.item, self.target = item, target
@@ -86,7 +86,7 @@ class Restore:
                 f"{plain(self.item.path)} could not be put back to {plain(self.target)}: {why}"
             )
 
-    # --- Where -------------------------------------------------------------------------
+    # --- Places ------------------------------------------------------------------------
 
     def _new(self) -> None:
         """Into a new directory beside the target, which takes the target's place when whole."""
@@ -163,7 +163,7 @@ class Restore:
     def _git_dir(self) -> str:
         return self.line("rev-parse", "--absolute-git-dir")
 
-    # --- What --------------------------------------------------------------------------
+    # --- Contents ----------------------------------------------------------------------
 
     def _settings(self) -> None:
         for row in os.fsdecode(self.item.read("config")).split("\0"):
@@ -173,7 +173,7 @@ class Restore:
                 self.git("config", *([] if single else ["--add"]), key, value)
 
     def _state(self, git_dir: str) -> None:
-        """What git's directory had of an ongoing merge and the like, and contents of git-lfs."""
+        """Files of git's directory for an ongoing merge and the like, and contents of git-lfs."""
         folder = self.item.file("git")
         for path, _, names in os.walk(folder):
             for name in names:
@@ -326,12 +326,12 @@ class Restore:
         return {"GIT_DIR": bare, "GIT_WORK_TREE": self.repository}
 
     def _plain_files(self, plain_git: dict[str, str], git_dir: str, staged: str) -> None:
-        """What was changed, by its own bytes."""
+        """The changed files, by their own bytes."""
         words = ["--reset", "-u", self._work()]
         if staged:
             index = f"{plain_git['GIT_DIR']}/index"
             shutil.copyfile(f"{git_dir}/index", index)
-            # What was written this instant counts as unchanged, whatever its line endings
+            # A file that was written this instant counts as unchanged, whatever its line endings
             later = time.time() + 3600
             os.utime(index, (later, later))
             words = ["-m", "-u", staged, self._work()]

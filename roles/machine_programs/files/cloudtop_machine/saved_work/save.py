@@ -1,6 +1,6 @@
 """Saves the work on the array, all of it or what time and room allow, and prints a report as JSON.
 
-Run by cloudtop-reap. What each owner has is read and written as that owner, so that nobody's
+Run by cloudtop-reap. An owner's work is read and written as that owner, so that nobody's
 repository gets root to do something.
 
 usage: save-work all CONFIGURATION DIRECTORY ENDS
@@ -107,7 +107,7 @@ class Save:
             self._deal()
             self._work()
             self._save_paths()
-            # What only this machine has is on the disk before what others have too
+            # Commits that only this machine has are on the disk before those that others have too
             run(Job(partial(places.sync, self.directory)), max(0.0, self.left()))
             self._bases()
         finally:
@@ -115,7 +115,7 @@ class Save:
         self._finish()
         return self.report
 
-    # --- Where -------------------------------------------------------------------------
+    # --- Places ------------------------------------------------------------------------
 
     def _make_scratch(self) -> None:
         """Its name cannot be guessed, so that nobody can be there first."""
@@ -190,7 +190,7 @@ class Save:
                 " Name them in cloudtop_saved_paths."
             )
 
-    # --- What --------------------------------------------------------------------------
+    # --- Contents ----------------------------------------------------------------------
 
     def _owner(self, uid: int) -> Owner:
         if uid not in self.owners:

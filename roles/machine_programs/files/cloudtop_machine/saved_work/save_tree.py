@@ -117,7 +117,7 @@ class Saver:
             self.git("update-index", "-z", "--force-remove", "--stdin", stdin=names)
         if not self._snapshot(first, parents) or not self._bundle("1", *UNPUSHED):
             return False
-        # That is good for something even when time ends here
+        # So much is good for something even when time ends here
         return not rest or self._rest(rest, parents)
 
     def _staged_commit(self) -> list[str] | None:
@@ -136,7 +136,7 @@ class Saver:
         return [self.shadow.commit(tree.line, head, "Index saved by cloudtop")]
 
     def _unmerged_contents(self) -> None:
-        """What is to be merged is in no tree: it gets one of its own."""
+        """Files to be merged are in no tree: they get one of their own."""
         if not self.plan.unmerged:
             return
         lines = self.git("ls-files", "-z", "-u").names
@@ -150,7 +150,7 @@ class Saver:
             self.shadow.set_ref("unmerged", self.shadow.commit(tree.line, [], "Unmerged contents"))
 
     def _choose(self, cap: int) -> tuple[list[bytes], list[bytes]]:
-        """Of all files, the least first, those that fit: the small ones, and the rest."""
+        """The files that fit, the least first: the small ones, and the rest."""
         sum_of_sizes, first, rest = 0, list[bytes](), list[bytes]()
         self.left_out, self.chosen = [], 0
         for size, name in self.plan.files:

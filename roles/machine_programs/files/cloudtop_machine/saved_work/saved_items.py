@@ -53,7 +53,7 @@ class SavedItem:
 
 
 def pending(saved: str) -> Iterator[SavedItem]:
-    """What is not back, the newest first and outer trees before those within them."""
+    """Items that are not back, the newest first and outer trees before those within them."""
     for reap in sorted(_names(saved), reverse=True):
         items = [SavedItem(saved, f"{reap}/{name}") for name in _names(f"{saved}/{reap}")]
         waiting = [item for item in items if item.has("path") and not item.has("restored")]
@@ -61,7 +61,7 @@ def pending(saved: str) -> Iterator[SavedItem]:
 
 
 def item_of(saved: str, name: str) -> SavedItem | None:
-    """What is called so, or was last saved from there."""
+    """The item that is called so, or was last saved from there."""
     item = SavedItem(saved, name)
     if item.has("path"):
         return item
@@ -70,7 +70,7 @@ def item_of(saved: str, name: str) -> SavedItem | None:
 
 
 def unsaved_lines(saved: str) -> list[str]:
-    """What the newest save could not save, of places that have no item of their own."""
+    """Work that the newest save could not save, of places that have no item of their own."""
     for reap in sorted(_names(saved), reverse=True):
         try:
             with open(f"{saved}/{reap}/report.json", encoding="utf-8") as file:
