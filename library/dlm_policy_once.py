@@ -86,7 +86,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 policy:
-  description: Its id; empty where there is none, and in check mode.
+  description: Its id; empty if there is none, and in check mode.
   type: str
   returned: always
 """
@@ -164,7 +164,7 @@ class Policies:
             try:
                 self.client.create_lifecycle_policy(**self._wanted(), Tags=self.params["identity"])
             except is_boto3_error_code("InvalidRequestException") as error:
-                # Another run has just made it, or a new role is not known everywhere yet
+                # Another run has just made it, or not every service sees a new role yet
                 late = time.monotonic() >= self.end
                 if not (policies := self.look()) and ("role" not in str(error).lower() or late):
                     raise

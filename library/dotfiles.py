@@ -56,7 +56,7 @@ class DotfilesError(Exception):
 
 
 def installer(checkout: Path) -> str:
-    """The installer that the convention picks, empty where there is none."""
+    """The installer that the convention picks, empty if there is none."""
     return next((name for name in INSTALLERS if (checkout / name).is_file()), "")
 
 

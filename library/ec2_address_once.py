@@ -43,7 +43,7 @@ options:
     choices: [present, absent]
     default: present
   allocate:
-    description: Whether one is allocated where there is none.
+    description: Whether one is allocated if there is none.
     type: bool
     default: false
   associate:
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 RETURN = r"""
 address:
   description: >-
-    Its id (the allocation's, empty where there is none), address and instance (the id of the
+    Its id (the allocation's, empty if there is none), address and instance (the id of the
     one that it is associated with, or empty).
   type: dict
   returned: always
@@ -108,7 +108,7 @@ class Addresses:
         return sorted(ours, key=lambda each: (not _instance(each), each["AllocationId"]))
 
     def one(self) -> dict[str, str]:
-        """The one address; empty texts where there is none."""
+        """The one address; empty texts if there is none."""
         addresses = self.look()
         if not addresses and self.params["allocate"]:
             self.changed = True

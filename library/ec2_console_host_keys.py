@@ -51,7 +51,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Ensure the host keys are known
+- name: Look up the host keys
   ec2_console_host_keys:
     instance_id: i-0123456789abcdef0
 """
@@ -138,7 +138,7 @@ def known_keys(console: str, address: str, port: int) -> list[str]:
 
 
 class Console:
-    """Asks for the newest console output where EC2 has it, else for what it posted last."""
+    """Asks for the newest console output if EC2 has it, else for what it posted last."""
 
     def __init__(self, client: Any, instance_id: str) -> None:
         self.client = client

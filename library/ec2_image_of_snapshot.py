@@ -118,7 +118,7 @@ def registration(params: dict[str, Any], instance: dict[str, Any]) -> dict[str, 
 
 
 def made_before(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
-    """Our image of that name. Raises ValueError where somebody else's has the name."""
+    """Our image of that name. Raises ValueError if somebody else's has the name."""
     by_name = [{"Name": "name", "Values": [params["name"]]}]
     for image in describe_images(client, Owners=["self"], Filters=by_name):
         ids = [each.get("Ebs", {}).get("SnapshotId") for each in image["BlockDeviceMappings"]]
@@ -132,7 +132,7 @@ def made_before(client: Any, params: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def available(client: Any, image_id: str, deadline: int) -> dict[str, Any]:
-    """The image, once it can be launched. Raises ValueError where that never comes."""
+    """The image, once it can be launched. Raises ValueError if that never comes."""
     end = time.monotonic() + deadline
     while True:
         by_id = [{"Name": "image-id", "Values": [image_id]}]
@@ -143,8 +143,8 @@ def available(client: Any, image_id: str, deadline: int) -> dict[str, Any]:
         if state in ("failed", "invalid", "error", "deregistered") or time.monotonic() >= end:
             reason = images[0].get("StateReason", {}).get("Message", "") if images else ""
             raise ValueError(
-                f"The image {image_id} is {state} {f'({reason}) ' if reason else ''}and was to"
-                f" become available within {deadline} s; run: python runner.py bake"
+                f"The image {image_id} is {state} {f'({reason}) ' if reason else ''}and did"
+                f" not become available within {deadline} s; run: python runner.py bake"
             )
         time.sleep(POLL_SECONDS)
 

@@ -31,7 +31,7 @@ short_description: The machine of a cloudtop's live spot request
 description:
   - A machine that its owner stopped is started, one that runs is stopped; its request and its
     disks are kept. The machine and its root disk get the tags that they lack.
-  - Fails with one sentence where there is no such machine, or where only EC2 can start it.
+  - Fails with one sentence if there is no such machine, or if only EC2 can start it.
 author: The cloudtop authors
 options:
   name:

@@ -33,7 +33,7 @@ options:
     type: dict
     required: true
   volume_tags:
-    description: The tags of the cloudtop's volume, where there is one.
+    description: The tags of the cloudtop's volume, if there is one.
     type: dict
     default: {}
   deadline:
@@ -67,7 +67,7 @@ terminated:
 mark:
   description: >-
     Tags for the volume, so that the next request comes with a client token that EC2 has not seen;
-    empty where it has them.
+    empty if it has them.
   type: dict
   returned: always
 """

@@ -30,7 +30,7 @@ short_description: Look at a cloudtop's spot requests and decide what comes next
 description:
   - Looks at the requests and their machines, at what EC2 can launch if that matters, and
     returns one step. It changes nothing.
-  - Fails with one sentence where nothing may be done.
+  - Fails with one sentence if nothing may be done.
   - With a O(run) that waits for a request it first waits until EC2 has had its time.
 author: The cloudtop authors
 options:
@@ -157,7 +157,7 @@ launch:
   type: dict
   returned: always
 facts:
-  description: The kept request and its machine; empty where there is none.
+  description: The kept request and its machine; empty if there is none.
   type: dict
   returned: always
 """
@@ -179,7 +179,7 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
 
 
 def parameter(ssm: Any, name: str) -> str:
-    """The value of an SSM parameter; empty where there is none or it may not be read."""
+    """The value of an SSM parameter; empty if there is none or it may not be read."""
     try:
         return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except is_boto3_error_code(["ParameterNotFound", "AccessDenied", "AccessDeniedException"]):

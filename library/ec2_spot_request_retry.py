@@ -21,7 +21,7 @@ description:
     failed), so neither a token of other settings nor a new instance profile could be told.
   - Asks for exactly the same, so the client token makes it the same request, and waits while
     EC2 does not know the instance profile yet, which IAM has known for some seconds.
-  - Fails with EC2's reason and what to do where EC2 refuses it again.
+  - Fails with EC2's reason and what to do if EC2 refuses it again.
 author: The cloudtop authors
 options:
   client_token:

@@ -19,7 +19,7 @@ DOCUMENTATION = r"""
 module: ec2_spot_zones_info
 short_description: List the zones that offer an instance type, cheapest spot price first
 description:
-  - A zone counts where the type is offered and where the default VPC has a subnet.
+  - A zone counts if the type is offered there and if the default VPC has a subnet in it.
   - With O(further), zones that offer more of those types come first.
 author: The cloudtop authors
 options:
@@ -61,7 +61,7 @@ by_type:
   type: dict
   returned: always
 prices:
-  description: The current spot price in dollars an hour by zone, where EC2 gives one.
+  description: The current spot price in dollars an hour by zone, if EC2 gives one.
   type: dict
   returned: always
 """

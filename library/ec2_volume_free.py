@@ -18,7 +18,7 @@ module: ec2_volume_free
 short_description: Wait until no machine has a volume
 description:
   - A terminated instance lets go of its volume a moment later.
-  - Fails with one sentence where a machine still has it. It changes nothing.
+  - Fails with one sentence if a machine still has it. It changes nothing.
 author: The cloudtop authors
 options:
   volume:

@@ -35,7 +35,7 @@ module: ec2_volume_plan
 short_description: Decide which volume takes the place of a cloudtop's
 description:
   - Looks at the cloudtop's volumes, snapshots and requests. It changes nothing.
-  - Fails with one sentence where nothing may be done.
+  - Fails with one sentence if nothing may be done.
 author: The cloudtop authors
 options:
   name:
@@ -103,7 +103,7 @@ done:
   type: bool
   returned: for a replacement
 new:
-  description: Id of the new volume; empty while it has to be made, and where all is done.
+  description: Id of the new volume; empty while it has to be made, and once all is done.
   type: str
   returned: for a replacement
 old:
@@ -111,7 +111,7 @@ old:
   type: dict
   returned: for a replacement
 create:
-  description: Options of M(ec2_volume_once) for the new volume; empty where there is one.
+  description: Options of M(ec2_volume_once) for the new volume; empty if there is one.
   type: dict
   returned: for a replacement
 aside:

@@ -57,7 +57,7 @@ POLL_SECONDS = 1.0
 def banner_at(host: str, port: int) -> str:
     """The first line that a server sends, if it is ssh's (RFC 4253, 4.2).
 
-    Raises OSError where there is no connection, or a silent one, or another server.
+    Raises OSError if there is no connection, or a silent one, or another server.
     """
     with socket.create_connection((host, port), TRY_SECONDS) as connection:
         connection.settimeout(TRY_SECONDS)

@@ -34,7 +34,7 @@ def usable_zones(client: Any, types: list[str]) -> dict[str, set[str]]:
 
 def image_of(client: Any, ident: str) -> dict[str, Any] | None:
     """The image of that id, if this account may use it."""
-    # Not by id, which is an error where there is none
+    # Not by id, which is an error if there is none
     by_id = [{"Name": "image-id", "Values": [ident]}]
     images = client.describe_images(Filters=by_id)["Images"] if ident else []
     return dict(images[0]) if images else None

@@ -116,7 +116,7 @@ def _plan_absent(entry: Entry, status: os.stat_result | None) -> Change | None:
 def plan(root: Path, entry: Entry) -> Change | None:
     """The change that makes ``entry`` true below ``root``, None when it is true already.
 
-    Raises MachineError for an unknown owner, or where something of another kind is in the way.
+    Raises MachineError for an unknown owner, or if something of another kind is in the way.
     """
     place = inside(root, entry.path)
     try:

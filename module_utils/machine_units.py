@@ -18,7 +18,7 @@ _JOURNAL_LINES = 20
 
 @dataclass(frozen=True)
 class Unit:
-    """One wanted unit. ``enabled`` and ``state`` are None where they do not matter.
+    """One wanted unit. ``enabled`` and ``state`` are None if they do not matter.
 
     A change of a path in ``restart_on`` restarts the unit, one in ``reload_on``
     reloads it, if it runs, whichever run changed the file; a unit that is not active is
@@ -100,7 +100,7 @@ def plan(
 
     ``stale`` are by unit the files that changed since it was last restarted or reloaded for
     them, ``mounts`` the mount points there are. A unit that systemd does not know is an error,
-    save in check mode, where its file or package is still to come.
+    save in check mode, if its file or package is still to come.
     """
     steps = []
     for unit in units:

@@ -102,7 +102,7 @@ def plan(
     """The next step, by what EC2 shows now and what this run has done.
 
     Killed anywhere and run again, an empty ``run`` leads on from what EC2 shows. In check mode
-    what was ended only in words counts as ended, and nobody waits. Raises RefusedError where
+    what was ended only in words counts as ended, and nobody waits. Raises RefusedError if
     nothing may be done. The step is ``look`` while it depends on a ``launch`` that is not given.
     """
     if run == Run():
@@ -329,7 +329,7 @@ def _give_way(wanted: Wanted, request: Request, run: Run, kind: str, last: bool)
         Run(tried=[*run.tried, tried], replaced=True, generation=request.generation),
         [
             f"EC2 had no {request.instance_type} within {wanted.deadline} s ({request.code}), so"
-            f" {kind} is asked for{' again' if last else ''}."
+            f" {kind} is requested{' again' if last else ''}."
         ],
     )
 

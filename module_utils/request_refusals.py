@@ -176,7 +176,7 @@ def power_refusal(code: str, message: str) -> str:
             " runner.py start"
         ),
         "UnauthorizedOperation": (
-            "ask for that permission, then try again; what there is shows: python runner.py status"
+            "ask for that permission, then try again; to see what there is: python runner.py status"
         ),
     }
     remedy = remedies.get(code, "look again with: python runner.py status")

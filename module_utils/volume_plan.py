@@ -97,12 +97,12 @@ def shown(volume: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sorted_volumes(cloudtop: Cloudtop, wanted: Wanted, world: World) -> rules.Volumes:
-    """The cloudtop's volumes by role. Raises RefusedError where two could be the one."""
+    """The cloudtop's volumes by role. Raises RefusedError if two could be the one."""
     volumes = rules.volumes_by_role(world.volumes, cloudtop.name, cloudtop.owner)
     if len(volumes.live) > 1 or len(volumes.half) > 1:
         ids = ", ".join(each["VolumeId"] for each in volumes.live + volumes.half)
         raise RefusedError(
-            f"The cloudtop {cloudtop.name} has several volumes ({ids}) where one may be; look at"
+            f"The cloudtop {cloudtop.name} has several volumes ({ids}) and may have one; look at"
             " them in EC2, remove the tag cloudtop:name from the one that is not to be used, then"
             f" run: python runner.py {wanted.command}"
         )
@@ -110,7 +110,7 @@ def sorted_volumes(cloudtop: Cloudtop, wanted: Wanted, world: World) -> rules.Vo
 
 
 def refuse_other_half(half: Sequence[Mapping[str, Any]], wanted: Wanted, snapshot: str) -> None:
-    """Raise RefusedError where another command has to bring to its end what it began."""
+    """Raise RefusedError if another command has to bring to its end what it began."""
     if not half:
         return
     moving, origin = rules.half_moved_zone(half), rules.half_restored_from(half)
@@ -127,7 +127,7 @@ def replacement(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Replacement
     """Which volume takes whose place, made of which snapshot.
 
     Killed anywhere and run again, the volume that was made is the one. Raises RefusedError
-    where there is no such snapshot, something else is half done, or a stranger has the volume.
+    if there is no such snapshot, something else is half done, or a stranger has the volume.
     """
     chosen = _chosen(cloudtop, wanted, world)
     volumes = sorted_volumes(cloudtop, wanted, world)
@@ -290,7 +290,8 @@ def _chosen(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Mapping[str, An
     reason = (
         f"The cloudtop {cloudtop.name} has no snapshot {json.dumps(wanted.snapshot)}"
         if chosen is None
-        else f"The snapshot {chosen['SnapshotId']} is {chosen['State']} and has to be completed"
+        else f"The snapshot {chosen['SnapshotId']} is {chosen['State']},"
+        " and only a completed one can be restored"
     )
     raise RefusedError(f"{reason}; run: python runner.py snapshot --list")
 

@@ -334,13 +334,13 @@ def test_the_first_type_comes_again_without_waiting_once_more() -> None:
             [NO_ROOM],
             LISTED,
             waited(),
-            [f"{FIRST} within 600 s (capacity-not-available), so {SECOND} is asked for."],
+            [f"{FIRST} within 600 s (capacity-not-available), so {SECOND} is requested."],
         ),
         (
             [request("open", "price-too-low", kind=THIRD)],
             LISTED,
             waited(tried=tried(FIRST, SECOND)),
-            [f"so {FIRST} is asked for again."],
+            [f"so {FIRST} is requested again."],
         ),
     ],
 )

@@ -95,7 +95,12 @@ def test_which_volume_takes_whose_place(
     ("volumes", "wanted", "more", "words"),
     [
         ([LIVE], plans.Wanted("bad"), {}, 'no snapshot "bad"; run: python runner.py snapshot --li'),
-        ([LIVE], RESTORE, {"snapshots": [snapshot(state="pending")]}, "is pending and has to be"),
+        (
+            [LIVE],
+            RESTORE,
+            {"snapshots": [snapshot(state="pending")]},
+            "is pending, and only a completed one",
+        ),
         ([LIVE, volume("vol-2")], RESTORE, {}, "several volumes (vol-live, vol-2)"),
         ([HALF, {**HALF, "VolumeId": "vol-2"}], RESTORE, {}, "several volumes (vol-half, vol-2)"),
         # The command that began a change brings it to its end

@@ -121,9 +121,9 @@ _BUSY = _REFUSED.replace("UnauthorizedOperation", "Throttling")
     [
         (_REFUSED, "UnauthorizedOperation", "You may not.", False),
         (_BUSY, "Throttling", "You may not.", True),
-        ("<html>502 Bad Gateway</html>", "Unreachable", "an answer that is none of EC2's", True),
-        ("<Code>half", "Unreachable", "an answer that is none of EC2's", True),
-        ("<AttachVolumeResponse><half>", "Unreachable", "an answer that is none of EC2's", True),
+        ("<html>502 Bad Gateway</html>", "Unreachable", "an answer that is not EC2's", True),
+        ("<Code>half", "Unreachable", "an answer that is not EC2's", True),
+        ("<AttachVolumeResponse><half>", "Unreachable", "an answer that is not EC2's", True),
     ],
 )
 def test_a_refusal_is_its_code_and_a_sentence(

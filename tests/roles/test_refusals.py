@@ -153,7 +153,7 @@ def cases_of(world: World) -> dict[str, Case]:
             settings={key: str(world.place.home / "ecdsa")},
         ),
         "a group that is not ours": Case(
-            "access", (foreign, "has not our tags"), settings={name: "foreign"}
+            "access", (foreign, "lacks our tags"), settings={name: "foreign"}
         ),
         "two requests": Case(
             request, (*many, "may have one", "runner.py destroy"), settings={name: "many"}

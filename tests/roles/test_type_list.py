@@ -72,7 +72,7 @@ def test_the_next_type_is_taken_kept_and_told_of(lab: Lab, place: Place) -> None
     outcome = provision(place, SECOND, THIRD)
     assert outcome.code == 0, outcome.text
     assert asked(place) == [(FIRST, "cancelled"), (SECOND, "active")]
-    told = f"EC2 had no {FIRST} within 6 s (capacity-not-available), so {SECOND} is asked for."
+    told = f"EC2 had no {FIRST} within 6 s (capacity-not-available), so {SECOND} is requested."
     assert told in outcome.text
     before = place.mutating_calls()
     again = provision(place, SECOND, THIRD)

@@ -15,7 +15,7 @@ settle() {
 # settled: sets settled to what settle said in this boot, or to nothing
 settled() { first_line "$run/host-keys.settled" settled; }
 
-# first_line FILE NAME: sets NAME to it, or to nothing where there is none. No program is
+# first_line FILE NAME: sets NAME to it, or to nothing if there is none. No program is
 # started for it: ssh waits for these lines, and in an emulated machine each start is long.
 first_line() {
     line=''
@@ -31,7 +31,7 @@ keys_are_ours() {
     [ -n "$instance_now" ] && [ "$instance_now" = "$instance_then" ]
 }
 
-# Sets kept to where the volume keeps the keys; fails where somebody else may write there
+# Sets kept to the volume's directory of the keys; fails if somebody else may write there
 kept_place() {
     kept=$mount_point/.cloudtop/ssh
     for place in "$mount_point/.cloudtop" "$kept"; do
@@ -67,7 +67,7 @@ stage_host_keys() {
     mv "$run/host-keys.new" "$run/host-keys"
 }
 
-# keep_host_keys: sets host_key, and restored where keys were exchanged.
+# keep_host_keys: sets host_key, and restored if keys were exchanged.
 # The machine's identity lives with the data, so that a relaunch is the same host to ssh
 keep_host_keys() {
     restored=''

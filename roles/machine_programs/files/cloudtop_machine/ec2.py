@@ -119,9 +119,7 @@ class Ec2:
         return Trouble(code, " ".join(message.split()))
 
     def _no_answer(self) -> Trouble:
-        return Trouble(
-            "Unreachable", f"{self.endpoint or 'EC2'} gave an answer that is none of EC2's"
-        )
+        return Trouble("Unreachable", f"{self.endpoint or 'EC2'} gave an answer that is not EC2's")
 
     def _parse(self, text: str) -> Element:
         from xml.etree import ElementTree

@@ -87,7 +87,7 @@ class Metadata:
         fields = dict(line.lower().split(":", 1) for line in lines if ":" in line)
         version, _, status = first.partition(" ")
         if not version.startswith("HTTP/1.") or not status[:3].isdecimal():
-            raise OSError("it answers with what is none of HTTP's")
+            raise OSError("its answer is not HTTP")
         length = fields.get("content-length", "").strip()
         ends = version == "HTTP/1.0" or fields.get("connection", "").strip() == "close"
         if length.isdecimal() and len(length) < 7:

@@ -11,14 +11,14 @@
 imds=${imds:-http://169.254.169.254/latest}
 imds_token=''
 
-# open_metadata: asks for the token that all reading needs; fails where nobody answers
+# open_metadata: asks for the token that all reading needs; fails if nobody answers
 open_metadata() {
     imds_token=$(curl --silent --fail --max-time 10 --request PUT \
         --header 'X-aws-ec2-metadata-token-ttl-seconds: 21600' "$imds/api/token")
 }
 
-# metadata PATH...: a line for each text of the metadata service, empty where there is none;
-# fails where there is none at the last. One start of curl for all of them.
+# metadata PATH...: a line for each text of the metadata service, empty if there is none;
+# fails if there is none at the last. One start of curl for all of them.
 metadata() {
     {
         printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$imds_token"
@@ -26,7 +26,7 @@ metadata() {
     } | curl --silent --fail --max-time 10 --write-out '\n' --config -
 }
 
-# identify: sets instance, zone, and what credentials asks for; fails where nobody answers
+# identify: sets instance, zone, and what credentials asks for; fails if nobody answers
 instance='' zone='' region='' role=''
 identify() {
     open_metadata || return 1
@@ -154,7 +154,7 @@ EOF
             ;;
         *)
             trouble=Unreachable
-            trouble_text="${endpoint:-EC2} gave an answer that is none of EC2's"
+            trouble_text="${endpoint:-EC2} gave an answer that is not EC2's"
             ;;
     esac
 }

@@ -89,7 +89,9 @@ class Search:
         paths = [path for path in paths if self._wanted(path)]
         # A tree in it has its .git one deeper
         if paths and place.depth + 2 > self.depth:
-            self._unseen_place(place.path, f"it is {self.depth} folders deep: no deeper is looked")
+            self._unseen_place(
+                place.path, f"it is {self.depth} folders deep: no deeper is searched"
+            )
             return
         for path in sorted(paths):
             self._places.append(Place(path, place.depth + 1, place.inside, place.outside))

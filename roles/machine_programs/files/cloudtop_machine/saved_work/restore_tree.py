@@ -349,7 +349,7 @@ class Restore:
                     raise Refused(f"{self.item.file('modes')} is damaged.") from None
 
     def _index(self, git_dir: str) -> None:
-        """The index itself, where it says more than which contents are staged."""
+        """The index itself, if it says more than which contents are staged."""
         if not self.item.has("index"):
             return
         for name in self.item.read("absent").split(b"\0")[:-1]:
