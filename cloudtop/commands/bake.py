@@ -86,6 +86,8 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
     if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
         yield {}
         return
+    # An answer may take long: another machine may run by now
+    resources = context.find()
     with save_work.ending(context, [resources.instance], resources.volume):
         yield {"cloudtop_renew": True}
 

@@ -40,6 +40,8 @@ def run(context: Context) -> None:
     own = images_of(context)
     print(announcement(name, resources, own, doomed is not None, taken, timer, machines=machines))
     confirm(context.options.yes, "Go on?")
+    # An answer may take long: another machine may run by now
+    machines = save_work.machines(context)
     # There is no volume to save to if it is deleted, too
     with save_work.ending(context, machines if doomed is None else [], resources.volume):
         run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})

@@ -48,6 +48,8 @@ def run(context: Context) -> None:
     save_work.check(context, doomed, resources.volume)
     # The new volume first: while it can't be had, the machine and the old one stay as they are
     run_playbooks(context, first, given)
+    # An answer and a copy may take long: another machine may run by now
+    doomed = save_work.machines(context)
     with save_work.ending(context, doomed, resources.volume):
         run_playbooks(context, [last], given)
     print("\n" + outcome(context.find(), chosen))

@@ -79,6 +79,8 @@ def run(context: Context) -> None:
     if zone:
         save_work.check(context, doomed, resources.volume)
         run_playbooks(context, [prepare], {"cloudtop_switch_zone": zone})
+    # An answer and a copy may take long: another machine may run by now
+    doomed = save_work.machines(context)
     with save_work.ending(context, doomed, resources.volume):
         if zone:
             run_playbooks(context, [move], {"cloudtop_switch_zone": zone})

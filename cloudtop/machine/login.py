@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from cloudtop import paths
@@ -16,6 +17,8 @@ from cloudtop.settings.settings import Settings
 DEFAULT_NAME = "cloudtop"
 
 HOST_KEY_TAG = "cloudtop:host-key"
+# A public key's type and its base64: whoever may write tags must not write further lines
+HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}")
 
 # EC2's status of a request whose machine was stopped by its owner, or by itself when idle
 STOPPED_CODE = "instance-stopped-by-user"
@@ -78,8 +81,8 @@ def without_volume(resources: Resources) -> str:
 
 def pin_from_tag(target: ssh.Target, volume: Any) -> None:
     """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
-    key = ec2.tags(volume or {}).get(HOST_KEY_TAG)
-    if key and not target.known_hosts.exists():
+    key = ec2.tags(volume or {}).get(HOST_KEY_TAG, "")
+    if HOST_KEY.fullmatch(key) and not target.known_hosts.exists():
         target.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         target.known_hosts.write_text(f"{target.alias} {key}\n")
 

@@ -92,6 +92,8 @@ class SavedWork:
             *(f"Not all of {each.path} was saved: {each.trouble or 'why, it did not say'}."
               for each in places),
             *self.incomplete,
+            *([f"The volume is still mounted: {self.held or 'a program'} writes to it."]
+              if self.volume == "mounted" else []),
         ]  # fmt: skip
 
     def __str__(self) -> str:
@@ -110,7 +112,19 @@ class SavedWork:
 
 
 def saved_work(machine: str, answer: Mapping[str, Any] | None) -> SavedWork:
-    """From the machine's report: what its program says, with cloudtop-reap's report in it."""
+    """From the machine's report: what its program says, with cloudtop-reap's report in it.
+
+    Nothing of the report's form is relied on: an odd one counts as nothing saved.
+    """
+    try:
+        return _saved_work(machine, answer)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return SavedWork(
+            machine, reached=True, guard=True, trouble=f"The report of {machine} cannot be read."
+        )
+
+
+def _saved_work(machine: str, answer: Mapping[str, Any] | None) -> SavedWork:
     if answer is None:
         return SavedWork(
             machine, reached=True, trouble=f"{machine} did not say in time what was saved."
@@ -127,18 +141,25 @@ def saved_work(machine: str, answer: Mapping[str, Any] | None) -> SavedWork:
         )
         return SavedWork(machine, reached=True, guard=True, trouble=trouble)
     saved = report.get("saved") or {}
-    incomplete = [str(each) for each in (*saved.get("incomplete", ()), *report.get("hooks", ()))]
+    trees, paths = (tuple(map(_place, saved.get(kind, ()))) for kind in ("trees", "paths"))
+    named = {each.path for each in (*trees, *paths) if not each.complete}
+    incomplete = [
+        f"Not all of {each['path']} was saved: {each['why']}."
+        for each in saved.get("not_saved", ())
+        if each["path"] not in named
+    ]
     if not saved and report.get("mounted"):
         incomplete.append(f"The guard of {machine} failed: nothing was saved.")
-    elif saved.get("complete") is False and not incomplete:
+    elif saved.get("complete") is False and not (incomplete or named):
         incomplete.append("Not all places were looked at.")
+    incomplete += map(str, report.get("hooks", ()))
     return SavedWork(
         machine,
         reached=True,
         guard=True,
         mounted=bool(report.get("mounted")),
-        trees=tuple(map(_place, saved.get("trees", ()))),
-        paths=tuple(map(_place, saved.get("paths", ()))),
+        trees=trees,
+        paths=paths,
         incomplete=tuple(incomplete),
         volume=str(report.get("volume", "")),
         held=str(report.get("held", "")),

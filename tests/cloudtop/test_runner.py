@@ -171,6 +171,21 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
     assert target.known_hosts.read_text() == "cloudtop-cloudtop ssh-ed25519 AAAA\n"
 
 
+@pytest.mark.parametrize("tag", ["", "ssh-ed25519", "ssh-ed25519 AAAA\n* ssh-ed25519 BBBB", "# x"])
+def test_a_tag_that_is_no_key_is_pinned_nowhere(
+    tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    target = login.target_of(
+        settings.load(),
+        clouds.load("rehearsal"),
+        {"State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"},
+    )
+    assert target is not None
+    login.pin_from_tag(target, {"Tags": [{"Key": login.HOST_KEY_TAG, "Value": tag}]})
+    assert not target.known_hosts.exists()
+
+
 def test_status_of_nothing_says_how_to_make_it() -> None:
     report = status.gather(settings.load(), clouds.load("rehearsal"), resources())
     assert report["request"] is None

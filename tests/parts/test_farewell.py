@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -181,6 +182,20 @@ def test_to_look_saves_and_stops_nothing(machine: Departing, tree: Tree) -> None
     assert machine.call("look").hears("report")["report"]["mounted"]
     assert machine.steps == []
     assert machine.saved_files() == []
+
+
+def test_whoever_does_not_decide_in_time_has_not_agreed(machine: Departing, tree: Tree) -> None:
+    """The laptop is there and says so, and nobody answers its question."""
+    machine.settings["decision"] = 1
+    call = machine.call("end", "60", "terminate")
+    call.hears("report")
+    deadline = time.monotonic() + 60
+    while call.process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            call.says(".")
+        time.sleep(0.2)
+    assert call.process.poll() is not None
+    until("it is back", lambda: machine.is_mounted)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,19 @@ def test_refuses_another_word(machine: Reaped) -> None:
     done = machine.run("cloudtop-reap", "begin", str(machine.config()))
     assert done.returncode == 2
     assert done.stderr.startswith("'begin' is none of end, whole, rebalance")
+
+
+def test_a_save_of_many_trees_is_in_the_journal_and_in_the_report(machine: Reaped) -> None:
+    """Longer than an argument of a program can be."""
+    tree = {"path": "/mnt/ephemeral/" + "x" * 200, "complete": True, "files": 1, "bytes": 1}
+    saved = {"directory": None, "trees": [tree] * 1000, "paths": [], "bytes": 1000}
+    lib = machine.tree / "many"
+    lib.mkdir()
+    (lib / "saved.json").write_text(json.dumps(saved))
+    (lib / "save-work").write_text(f"print(open({str(lib / 'saved.json')!r}).read())\n")
+    machine.settings["lib"] = lib
+    machine.notice()
+    machine.reap()
+    assert len(machine.journal[-1]["saved"]["trees"]) == 1000
+    report = json.loads((machine.tree / "run/reap.report").read_text())
+    assert len(report["saved"]["trees"]) == 1000

@@ -38,6 +38,8 @@ SETTINGS = {
     "instance_file": "/var/lib/cloud/data/instance-id",
     # How long the laptop may be silent while it decides: a network may be gone for a moment
     "silence": "30",
+    # And how long it may take to decide: meanwhile docker is stopped and the volume unmounted
+    "decision": "300",
 }
 UNIT = "cloudtop-farewell"
 WHY = {"stop": "instance-stopped-by-user", "terminate": "instance-terminated-by-user"}
@@ -200,7 +202,10 @@ class Farewell:
 
     def unit(self, token: str) -> list[str]:
         """Not a child of the login, which may end first, and started again if it is killed."""
-        wanted = ("Restart=on-failure", "RestartSec=1", "CPUWeight=1000", "OOMScoreAdjust=-500")
+        wanted = (
+            *("Restart=on-failure", "RestartSec=1", "StartLimitIntervalSec=0"),
+            *("CPUWeight=1000", "OOMScoreAdjust=-500"),
+        )
         properties = [f"--property={each}" for each in wanted]
         program = [sys.executable, "-IS", str(self.run / "program")]
         return [
@@ -219,8 +224,8 @@ class Farewell:
 
     def word(self, token: str, silence: float) -> float:
         """For how many seconds the laptop wants the end held; 0 if it does not go on."""
-        text, reported, heard = "", False, now()
-        while now() < heard + silence:
+        text, heard, ends = "", now(), 0.0
+        while now() < heard + silence and (not ends or now() < ends):
             if select.select([0], [], [], 0.3)[0]:
                 more = os.read(0, 1024).decode(errors="replace")
                 if not more or not self.renewed(token, silence):
@@ -230,8 +235,8 @@ class Farewell:
             for line in lines:
                 if line.startswith("go "):
                     return float(line[3:])
-            if not reported and self.read("ended"):
-                reported = True
+            if not ends and self.read("ended"):
+                ends = now() + float(self.settings["decision"])
                 say("report", guard=True, holds=True, report=_json(self.read("reap.report")))
         return 0
 

@@ -341,3 +341,37 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
     watch.make_whole(wanted, sentences.append)
     assert runs[1:] == [{"cloudtop_renew": True}]
     take_back(machine)
+
+
+def report_of(**parts: Any) -> dict[str, Any]:
+    saved = {"trees": [], "paths": [], "bytes": 0, "complete": True, "not_saved": [], **parts}
+    return {"guard": True, "report": {"mounted": True, "saved": saved, "hooks": [], "seconds": 1}}
+
+
+def test_each_place_that_was_not_saved_is_named_once_with_its_reason() -> None:
+    tree = {"path": "/a", "complete": False, "trouble": "too large"}
+    unsaved = [{"path": "/a", "why": "too large"}, {"path": "/b", "why": "unreadable"}]
+    answer = report_of(complete=False, trees=[tree], not_saved=unsaved)
+    answer["report"]["hooks"] = ["dump ended with 1."]
+    assert save_work.saved_work("i-1", answer).missing == [
+        "Not all of /a was saved: too large.",
+        "Not all of /b was saved: unreadable.",
+        "dump ended with 1.",
+    ]
+
+
+def test_a_volume_that_a_program_still_writes_to_is_not_whole() -> None:
+    answer = report_of()
+    answer["report"] |= {"volume": "mounted", "held": "postgres (7)"}
+    assert save_work.saved_work("i-1", answer).missing == [
+        "The volume is still mounted: postgres (7) writes to it."
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts", [{"trees": ["x"]}, {"trees": 7}, {"bytes": "x"}, {"not_saved": [{}]}]
+)
+def test_an_odd_report_is_not_whole(parts: dict[str, Any]) -> None:
+    assert save_work.saved_work("i-1", report_of(**parts)).missing == [
+        "The report of i-1 cannot be read."
+    ]

@@ -108,7 +108,12 @@ class Save:
             self._work()
             self._save_paths()
             # Commits that only this machine has are on the disk before those that others have too
-            run(Job(partial(places.sync, self.directory)), max(0.0, self.left()))
+            codes = run(Job(partial(places.sync, self.directory)), max(0.0, self.left())).answers
+            # No answer in time is none: unmounting writes the rest
+            if any(codes):
+                self.report.unsaved.append(
+                    Unsaved(self.directory, "the disk did not take all that was written")
+                )
             self._bases()
         finally:
             run(Job(partial(places.tidy, array, self.directory)), 10)
