@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # The variable of the environment that names the interpreter to the tests' playbooks
-VARIABLE = "WARM_PYTHON"
+VARIABLE = "ANSIBLE_WARM_PYTHON"
 HERE = Path(__file__).parent
 # Seconds in which it has to be warm
 DEADLINE = 60.0

@@ -1,4 +1,4 @@
-"""Modules on this computer are run by the interpreter that WARM_PYTHON names."""
+"""Modules on this computer are run by the interpreter that ANSIBLE_WARM_PYTHON names."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ class VarsModule(BaseVarsPlugin):  # type: ignore[misc]
     def get_vars(self, loader: Any, path: str, entities: Any) -> dict[str, str]:
         entities = entities if isinstance(entities, list) else [entities]
         if any(entity.name == "localhost" for entity in entities):
-            return {"ansible_python_interpreter": os.environ["WARM_PYTHON"]}
+            return {"ansible_python_interpreter": os.environ["ANSIBLE_WARM_PYTHON"]}
         return {}
