@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -223,3 +224,5 @@ def test_secrets_are_on_no_command_line(machine: Volume) -> None:
     for secret in ("wJalr/XUt+nFEMI", "IQoJb3/Jp+Z2=="):
         assert secret not in argv
         assert secret in given
+    # The token of the metadata (token-0 and so on, see imds.py) goes to no program at all
+    assert not re.search(r"token-\d", argv)
