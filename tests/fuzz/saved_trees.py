@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.parts.saved import Machine, Tree
+from tests.machine_programs.saved import Machine, Tree
 
 BATCH = 10
 NAMES = [

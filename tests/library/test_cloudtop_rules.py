@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.load import ROOT, module
+from tests.machine_programs.load import ROOT, module
 
 rules = module("ansible.module_utils.cloudtop_rules")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.load import module
+from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.request_plan")
 refusals = module("ansible.module_utils.request_refusals")

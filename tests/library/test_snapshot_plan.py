@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.load import module
+from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.snapshot_plan")
 ours = module("ansible.module_utils.ec2_ours")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.load import module
+from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.volume_plan")
 ours = module("ansible.module_utils.ec2_ours")

@@ -6,11 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.parts import installed
-from tests.parts.boot import Boot
-from tests.parts.imds import Imds
-from tests.parts.journal import Journal
-from tests.parts.volume import Volume
+from tests.machine_programs import installed
+from tests.machine_programs.boot import Boot
+from tests.machine_programs.imds import Imds
+from tests.machine_programs.journal import Journal
+from tests.machine_programs.volume import Volume
 from tests.roles.provisioned import Cloudtop
 
 # A call of EC2 in a program of the machine: of ec2.sh's in a shell's, of ec2.py's in Python

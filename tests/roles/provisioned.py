@@ -12,8 +12,8 @@ from typing import Any
 
 from localcloud.daemon.server import Server
 from tests.cloud import fake_cloud
+from tests.machine_programs.boot import Boot
 from tests.machine_side import Metadata, client
-from tests.parts.boot import Boot
 from tests.roles.plays import Place, of, tags_for
 
 NAME = "box"

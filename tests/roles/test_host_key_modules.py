@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts import load
+from tests.machine_programs import load
 
 console = load.module("ec2_console_host_keys")
 ssh_answers = load.module("ssh_answers")

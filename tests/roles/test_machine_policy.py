@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.parts.imds import Imds
+from tests.machine_programs.imds import Imds
 from tests.roles.plays import tags_for
 from tests.roles.programs import (
     address_taker,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts import load
+from tests.machine_programs import load
 
 end = load.module("ec2_spot_request_end")
 ours = load.module("ansible.module_utils.ec2_ours")

@@ -21,9 +21,9 @@ from cloudtop.commands import bake, converge, watch
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import conversation, save_work
 from cloudtop.settings import clouds, settings
-from tests.parts.departing import Departing, until
-from tests.parts.reaped import STOPPED
-from tests.parts.saved import Tree
+from tests.machine_programs.departing import Departing, until
+from tests.machine_programs.reaped import STOPPED
+from tests.machine_programs.saved import Tree
 
 INSTANCE = {"InstanceId": "i-0abc", "State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"}
 VOLUME = {"Tags": [{"Key": "cloudtop:host-key", "Value": "ssh-ed25519 AAAA"}]}

@@ -1,0 +1,129 @@
+"""A machine made of files whose minutes pass when a test says so, and cloudtop-idle on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.machine_programs import installed
+from tests.machine_programs.load import ROOT
+from tests.machine_programs.volume import Volume
+
+FILES = ROOT / "roles/idle_stop/files"
+PYTHON = ("/usr/bin/python3", "-S")
+PYTHON_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed.PACKAGE)}
+STOPPED = ["reap end", "StopInstances"]
+# What cloudtop-reap reports if all was saved
+WHOLE = '{"saved": {"trees": [], "paths": []}, "mounted": true, "hooks": []}'
+OK = "<{0}Response><requestId>59dbff89</requestId>{1}</{0}Response>"
+REQUEST = (
+    "<spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>"
+    "<state>{0}</state></item></spotInstanceRequestSet>"
+)
+
+
+class Idle(Volume):
+    """Stops after 4 idle minutes, of which it warns in the last 2; nothing goes on."""
+
+    def __init__(self, tree: Path) -> None:
+        places = {"tmp": tree / "tmp", "busy": tree / "run/busy"}
+        places |= {"guard": tree / "guard.conf", "reap": tree / "bin/reap"}
+        super().__init__(tree, minutes=4, warning=2, action="stop", pause=1, **places)
+        for place in ("tmp", "run/busy", "dev/pts", "proc/net"):
+            (tree / place).mkdir()
+        (tree / "guard.conf").write_text(f"persistent={shlex.quote(str(self.mount_point))}\n")
+        with (tree / "proc/self/mountinfo").open("a") as file:
+            file.write(f"2 1 8:2 / {self.mount_point} rw\n")
+        (tree / "proc/net/route").write_text("Iface\tDestination\nens5\t00000000\nens5\t0000FEA9\n")
+        self.ticks, self.bytes, self.connections = 1000.0, 5_000_000, ""
+        # Of no concern: time that other machines took, and traffic with itself
+        self.steal, self.loopback = 0, 0
+        self.processes = 100
+        self.stub("ss", 'cat "$TREE/connections"')
+        self.stub("tmux", "exit 1")
+        # Whoever tells gives nothing of its environment
+        self.stub("wall", f"cat >>{shlex.quote(str(tree / 'wall'))}")
+        self.reaps("")
+        self.answer("StopInstances", OK.format("StopInstances", ""))
+        self.answer("TerminateInstances", OK.format("TerminateInstances", ""))
+
+    def reaps(self, script: str) -> None:
+        """What cloudtop-reap does; its end is done afterwards."""
+        done = (
+            ': >"$TREE/run/idle/reap.done"\n'
+            f"[ -e $TREE/run/idle/reap.report ] || echo '{WHOLE}' >$TREE/run/idle/reap.report"
+        )
+        self.stub("reap", f'echo "reap $1" >>"$TREE/log"\n{script}\n{done}\nexit 1')
+
+    def look(self, seconds: float = 60) -> dict[str, Any]:
+        """So many seconds later it looks; returns what the status file says then."""
+        uptime = float((self.tree / "proc/uptime").read_text().split()[0]) + seconds
+        (self.tree / "proc/uptime").write_text(f"{uptime:.2f} 1.00\n")
+        # user nice system idle iowait irq softirq steal
+        (self.tree / "proc/stat").write_text(
+            f"cpu  {self.ticks:.0f} 0 0 9 0 0 0 {self.steal} 0 0\ncpu0 1 1\n"
+        )
+        (self.tree / "proc/net/dev").write_text(
+            "Inter-|   Receive\n face |bytes\n"
+            f"  ens5: {self.bytes} 1 0 0 0 0 0 0 1000 1 0 0 0 0 0 0\n"
+            f"    lo: {self.loopback} 1 0 0 0 0 0 0 1000 1 0 0 0 0 0 0\n"
+        )
+        (self.tree / "connections").write_text(self.connections)
+        config = self.tree / "idle-stop.conf"
+        config.write_text(
+            "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in self.settings.items())
+        )
+        done = subprocess.run(
+            [*PYTHON, str(FILES / "cloudtop-idle"), "--look", str(config)],
+            env=installed.environ(self.tree),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return dict(json.loads((self.tree / "run/idle.json").read_text()))
+
+    def looks(self, count: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for _ in range(count):
+            found = self.look()
+        return found
+
+    def terminal(self, number: int, read: int = 100, written: int = 100) -> None:
+        """A terminal was read from and written to at these times."""
+        place = self.tree / f"dev/pts/{number}"
+        place.touch()
+        os.utime(place, (read, written))
+
+    def process(self, comm: str, title: str) -> int:
+        """A process that runs; returns its id."""
+        self.processes += 1
+        place = self.tree / f"proc/{self.processes}"
+        place.mkdir()
+        (place / "comm").write_text(f"{comm[:15]}\n")
+        (place / "cmdline").write_text(title)
+        return self.processes
+
+    def connection(self, peer: str, total: int, pid: int = 0, local: str = "10.0.0.5:22") -> str:
+        """A line of ss for a connection that has carried so many bytes."""
+        users = f'users:(("sshd",pid={pid},fd=4),("sshd",pid={pid - 1},fd=4))' if pid else ""
+        return (
+            f"0 0 {local} {peer} {users} timer:(keepalive,1min,0) cubic wscale:7,7 rto:204"
+            f" bytes_sent:{total // 2} bytes_acked:{total // 2} bytes_received:{total // 2}"
+            " segs_out:9 segs_in:9 lastsnd:12\n"
+        )
+
+    @property
+    def steps(self) -> list[str]:
+        """What was done to the machine, and asked of EC2, in order."""
+        lines = [line.split() for line in self.log if line.split()[0] in ("reap", "curl")]
+        return [" ".join(words[:2]) if words[0] == "reap" else words[1] for words in lines]
+
+    @property
+    def told(self) -> str:
+        place = self.tree / "wall"
+        return place.read_text() if place.exists() else ""

@@ -1,0 +1,219 @@
+"""The end of an idle machine: work is saved, EC2 is asked, and what stays is made whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.machine_programs import installed
+from tests.machine_programs.idle import OK, REQUEST, Idle
+from tests.machine_programs.reaped import Reaped
+from tests.machine_programs.saved import Tree
+
+CANCELLED = OK.format("CancelSpotInstanceRequests", REQUEST.format("cancelled"))
+# What every call has
+ONLY = ["Version=2016-11-15"]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Idle:
+    return Idle(tmp_path)
+
+
+def requested(machine: Idle, state: str) -> None:
+    """EC2 shows the machine's request in this state; the machine terminates when idle."""
+    machine.settings["action"] = "terminate"
+    item = REQUEST.format(state) if state else ""
+    machine.answer("DescribeSpotInstanceRequests", OK.format("DescribeSpotInstanceRequests", item))
+
+
+def kept(machine: Idle, *words: str) -> None:
+    """It stays: made whole, told to all, and the count begins anew."""
+    told = machine.look()
+    assert machine.steps[-1] == "reap whole"
+    assert (told["state"], told["idle_seconds"]) == ("failed", 0)
+    motd = (machine.tree / "motd/cloudtop-idle").read_text()
+    for word in words:
+        assert word in told["message"]
+        assert word in machine.told
+        assert word in motd
+    before = machine.steps
+    told = machine.looks(3)
+    assert (told["state"], machine.steps) == ("warned", before)
+    assert "the last time it did not" in told["message"]
+
+
+def test_says_so_saves_and_asks_for_its_own_stop(machine: Idle) -> None:
+    machine.looks(2)
+    assert machine.told == ""
+    assert machine.look()["state"] == "warned"
+    assert machine.told == (
+        "Nobody has worked on this machine for 2 min: in 2 min it stops. Any key in a terminal"
+        " keeps it, or: cloudtop-idle --stay\n"
+    )
+    machine.looks(2)
+    assert machine.steps == ["reap end", "StopInstances"]
+    assert machine.log[-1].split()[1:4] == ["StopInstances", *ONLY, "InstanceId.1=i-me"]
+    notice = dict(line.split("=") for line in (machine.tree / "run/idle/spot-guard.notice").open())
+    due = notice.pop("due")
+    assert due.endswith("Z\n")
+    assert notice == {"action": "stop\n", "instance": "i-me\n", "why": "idle\n"}
+
+
+def test_its_request_is_cancelled_before_it_terminates(machine: Idle) -> None:
+    requested(machine, "active")
+    machine.answer("CancelSpotInstanceRequests", CANCELLED)
+    machine.looks(5)
+    assert machine.steps == [
+        "reap end",
+        *("DescribeSpotInstanceRequests", "CancelSpotInstanceRequests", "TerminateInstances"),
+    ]
+    assert [line.split()[2:4] for line in machine.log[-2:]] == [
+        [*ONLY, "SpotInstanceRequestId.1=sir-1"],
+        [*ONLY, "InstanceId.1=i-me"],
+    ]
+
+
+def test_a_request_that_is_cancelled_already_is_no_hindrance(machine: Idle) -> None:
+    requested(machine, "cancelled")
+    machine.looks(5)
+    assert machine.steps[1:] == ["DescribeSpotInstanceRequests", "TerminateInstances"]
+
+
+@pytest.mark.parametrize("state", ["", "active"])
+def test_without_a_cancelled_request_nothing_is_terminated(machine: Idle, state: str) -> None:
+    requested(machine, state)
+    machine.error("CancelSpotInstanceRequests", "UnauthorizedOperation")
+    machine.looks(4)
+    kept(machine, "provision" if state else "no spot request of i-me")
+    assert "TerminateInstances" not in machine.steps
+
+
+def test_a_request_that_ec2_keeps_is_not_left_behind(machine: Idle) -> None:
+    requested(machine, "active")
+    still = OK.format("CancelSpotInstanceRequests", REQUEST.format("active"))
+    machine.answer("CancelSpotInstanceRequests", still)
+    machine.looks(4)
+    kept(machine, "did not cancel the request sir-1")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("UnauthorizedOperation", "python runner.py provision"),
+        ("UnsupportedOperation", "Set cloudtop_idle_action to terminate"),
+        ("IncorrectInstanceState", "IncorrectInstanceState: as it happens"),
+    ],
+)
+def test_what_ec2_refuses_is_told_and_undone(machine: Idle, code: str, words: str) -> None:
+    (machine.tree / "answers/StopInstances.1").unlink()
+    machine.error("StopInstances", code)
+    machine.looks(4)
+    kept(machine, words)
+    assert machine.calls == ["StopInstances"]
+
+
+def test_what_may_pass_is_tried_again(machine: Idle) -> None:
+    (machine.tree / "answers/StopInstances.1").unlink()
+    machine.error("StopInstances", "RequestLimitExceeded")
+    machine.error("StopInstances", "InternalError")
+    machine.answer("StopInstances", OK.format("StopInstances", ""))
+    machine.looks(5)
+    assert machine.steps == ["reap end", *["StopInstances"] * 3]
+
+
+def test_where_nothing_can_be_saved_it_stays(machine: Idle) -> None:
+    (machine.tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
+    machine.looks(4)
+    kept(machine, "no work could be saved")
+    assert machine.calls == []
+
+
+def test_an_end_that_does_not_come_to_its_end_keeps_it(machine: Idle) -> None:
+    machine.reaps("exit 0")
+    machine.looks(4)
+    kept(machine, "Work could not be saved")
+    assert machine.calls == []
+
+
+def test_work_that_does_not_fit_keeps_it(machine: Idle) -> None:
+    machine.reaps("echo 'Not all of /mnt/ephemeral/big was saved: 7 files do not fit.' >&2")
+    machine.looks(4)
+    kept(machine, "Not all of /mnt/ephemeral/big was saved: 7 files", "cloudtop_saved_tree_mib")
+    assert machine.calls == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        '{"saved": null, "mounted": true, "hooks": []}',
+        '{"saved": {"complete": false}, "mounted": true, "hooks": []}',
+        '{"saved": {}, "mounted": true, "hooks": ["x ended with 3."]}',
+        "",
+    ],
+)
+def test_a_report_that_is_not_whole_keeps_it(machine: Idle, report: str) -> None:
+    machine.reaps(f"echo '{report}' >$TREE/run/idle/reap.report")
+    machine.looks(4)
+    kept(machine, "Not all work was saved")
+    assert machine.calls == []
+
+
+def test_somebody_who_comes_while_it_saves_keeps_it(machine: Idle) -> None:
+    machine.terminal(0)
+    machine.reaps('touch -a -d @777 "$TREE/dev/pts/0"')
+    told = machine.looks(5)
+    assert machine.steps == ["reap end", "reap whole"]
+    assert (told["state"], told["idle_seconds"]) == ("active", 0)
+    assert "This machine stays: there was input at pts/0" in machine.told
+    assert not (machine.tree / "motd/cloudtop-idle").exists()
+
+
+def test_an_end_that_was_interrupted_is_undone(machine: Idle) -> None:
+    machine.looks(4)
+    # As a run that was killed on its way leaves it
+    state = machine.tree / "run/idle.state"
+    state.write_text(state.read_text().replace('"stage": "warned"', '"stage": "ending"'))
+    kept(machine, "was interrupted")
+
+
+def test_it_waits_for_ec2_and_not_for_ever(machine: Idle) -> None:
+    machine.looks(5)
+    machine.terminal(0)
+    machine.looks(10)
+    assert machine.steps == ["reap end", "StopInstances"]
+    machine.looks(5)
+    kept(machine, "is still here")
+
+
+def test_a_notice_of_ec2_comes_first(machine: Idle) -> None:
+    begun, over = (machine.tree / f"run/spot-guard.{name}" for name in ("begun", "over"))
+    begun.write_text("terminate 2026-01-01T00:00:00Z\n")
+    machine.looks(6)
+    assert machine.steps == []
+    over.write_text(begun.read_text())
+    machine.look()
+    assert machine.steps == ["reap end", "StopInstances"]
+
+
+def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, tmp_path: Path) -> None:
+    (tmp_path / "guarded").mkdir()
+    guarded = Reaped(tmp_path / "guarded")
+    tree = Tree(guarded.array / "project")
+    tree.write("file", "changed\n")
+    for name in ("getent", "umount"):
+        (machine.tree / f"bin/{name}").symlink_to(guarded.tree / f"bin/{name}")
+    guarded.settings["tmp"] = machine.tree / "tmp"
+    machine.settings["guard"] = guarded.config()
+    with (machine.tree / "proc/self/mountinfo").open("a") as file:
+        file.write(f"3 1 8:3 / {guarded.volume} rw\n")
+    program = installed.program("cloudtop-reap")
+    machine.stub("reap", f'exec sh {program} "$@"')
+    machine.looks(5)
+    assert machine.steps == ["StopInstances"]
+    (line,) = guarded.journal
+    assert (line["event"], line["action"], line["why"]) == ("notice", "stop", "idle")
+    assert [each["path"] for each in line["saved"]["trees"]] == [str(tree.place)]
+    assert "Nobody works here, so this machine goes (stop)" in machine.told
+    assert f"{guarded.volume} is unmounted." in machine.told

@@ -1,0 +1,115 @@
+"""machine_state's packages."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machine_programs import load
+from tests.machine_programs.conftest import Programs
+
+machine_packages = load.module("ansible.module_utils.machine_packages")
+machine_files = load.module("ansible.module_utils.machine_files")
+MachineError = machine_files.MachineError
+
+
+def test_installs_what_is_missing_in_one_transaction(
+    converge: Callable[..., Any], programs: Programs
+) -> None:
+    programs.installed = {"git"}
+    assert converge(packages=["git", "tmux", "jq"]).sentences == ["installed tmux jq"]
+    apt = [argv for argv in programs.ran if argv[0] == "apt-get"]
+    assert [argv[-1] for argv in apt] == ["update", "jq"]
+    assert apt[1][-4:] == ["--fix-broken", "--no-install-recommends", "tmux", "jq"]
+    assert "DPkg::Lock::Timeout=1" in apt[1]
+    programs.ran.clear()
+    assert converge(packages=["git", "tmux", "jq"]).sentences == []
+    assert [argv[0] for argv in programs.ran] == ["dpkg-query"]
+
+
+def test_does_not_update_fresh_lists(
+    converge: Callable[..., Any], programs: Programs, root: Path
+) -> None:
+    (root / "var/lib/apt/lists/deb_Packages").write_text("")
+    converge(packages=["tmux"])
+    assert not any("update" in argv for argv in programs.ran)
+
+
+def test_waits_for_another_update_and_then_says_so(
+    converge: Callable[..., Any], root: Path
+) -> None:
+    lock = root / "var/lib/apt/lists/lock"
+    lock.touch()
+    child = os.fork()
+    if child == 0:
+        with lock.open("r+") as stream:
+            fcntl.lockf(stream, fcntl.LOCK_EX)
+            (root / "locked").touch()
+            while (root / "locked").exists():
+                os.sched_yield()
+        os._exit(0)
+    try:
+        while not (root / "locked").exists():
+            os.sched_yield()
+        with pytest.raises(MachineError, match="has been updating apt's package lists"):
+            converge(packages=["tmux"])
+    finally:
+        (root / "locked").unlink()
+        os.waitpid(child, 0)
+
+
+def test_no_service_starts_while_packages_install(root: Path) -> None:
+    policies = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        policy = root / "usr/sbin/policy-rc.d"
+        policies.append(os.spawnl(os.P_WAIT, "/bin/sh", "sh", str(policy)))
+        return 0, "", ""
+
+    (root / "var/lib/apt/lists/deb_Packages").write_text("")
+    machine_packages.install(run, root, ["docker.io"])
+    assert policies == [101]
+    assert not (root / "usr/sbin/policy-rc.d").exists()
+
+
+def test_a_policy_left_by_a_killed_run_refuses_nothing(root: Path) -> None:
+    policy = root / "usr/sbin/policy-rc.d"
+    child = os.spawnl(os.P_NOWAIT, "/bin/true", "true")
+    os.waitpid(child, 0)
+    policy.write_text(machine_packages._POLICY.format(pid=child))
+    assert os.spawnl(os.P_WAIT, "/bin/sh", "sh", str(policy)) == 0
+
+
+def test_another_programs_policy_is_kept(root: Path, programs: Programs) -> None:
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    machine_packages.install(programs, root, ["tmux"])
+    assert policy.read_text() == "#!/bin/sh\nexit 101\n"
+
+
+def test_finishes_an_interrupted_dpkg(programs: Programs, root: Path) -> None:
+    answers = iter([(100, "", "E: dpkg was interrupted, you must manually run …")])
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        answer = programs(argv)
+        return next(answers, answer) if "install" in argv else answer
+
+    machine_packages.install(run, root, ["tmux"])
+    assert [argv[0] for argv in programs.ran] == ["apt-get", "apt-get", "dpkg", "apt-get"]
+
+
+def test_passes_on_what_apt_complains_of(converge: Callable[..., Any], programs: Programs) -> None:
+    programs.fails["install --yes"] = "Reading…\nE: Unable to locate package tmuxx\n"
+    with pytest.raises(MachineError, match=r"could not install tmuxx: E: Unable to locate"):
+        converge(packages=["tmuxx"])
+
+
+@pytest.mark.parametrize("name", ["Tmux", "a b", "-y", "tmux=1.0", "x/../y"])
+def test_refuses_what_is_no_package_name(converge: Callable[..., Any], name: str) -> None:
+    with pytest.raises(MachineError, match="is no name of a Debian package"):
+        converge(packages=[name])

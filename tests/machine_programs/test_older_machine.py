@@ -1,0 +1,90 @@
+"""A machine from an image that an earlier version baked: a converge leaves nothing of it behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.machine_programs import installed
+from tests.machine_programs.load import ROOT
+
+ROLES = ROOT / "roles"
+# All that version 0.1.0 and the ones before it installed below /usr/local and as units
+EARLIER = [
+    *("bin/cloudtop-busy", "bin/cloudtop-idle", "bin/cloudtop-reaps", "bin/cloudtop-restore"),
+    *("lib/cloudtop/activity.py", "lib/cloudtop/attach.sh", "lib/cloudtop/busy.py"),
+    *("lib/cloudtop/ec2.sh", "lib/cloudtop/host-keys.sh", "lib/cloudtop/idle-end"),
+    *("lib/cloudtop/imds.py", "lib/cloudtop/journal.sh", "lib/cloudtop/reaps.jq"),
+    *("lib/cloudtop/save-tree", "lib/cloudtop/save-work", "lib/cloudtop/tell.sh"),
+    *("sbin/cloudtop-elastic-ip", "sbin/cloudtop-ephemeral-raid", "sbin/cloudtop-host-keys"),
+    *("sbin/cloudtop-persistent-mount", "sbin/cloudtop-reap", "sbin/cloudtop-reap-journal"),
+    "sbin/cloudtop-spot-guard",
+]
+EARLIER_UNITS = [
+    *("cloudtop-alive.service", "cloudtop-alive.timer", "cloudtop-elastic-ip.service"),
+    *("cloudtop-ephemeral-raid.service", "cloudtop-host-keys.service", "cloudtop-idle.service"),
+    *("cloudtop-idle.timer", "cloudtop-persistent-mount.service"),
+    *("cloudtop-persistent-mount.timer", "cloudtop-reap-journal.service"),
+    *("cloudtop-reap@.service", "cloudtop-spot-guard.service"),
+]
+
+
+def removed() -> set[str]:
+    """The paths that the roles' variables say are absent."""
+    texts = [place.read_text() for place in ROLES.glob("*/vars/main.yml")]
+    absent = re.compile(r"- path: (\S+)\n    state: absent$", re.MULTILINE)
+    return {path for text in texts for path in absent.findall(text)}
+
+
+def test_no_earlier_program_is_left(converge: Callable[..., Any], root: Path) -> None:
+    for name in EARLIER:
+        place = root / "usr/local" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("an earlier one")
+    paths = {path for path in installed.files() if path.startswith("/usr/local/")}
+    gone = {path for path in removed() if path.startswith("/usr/local/")}
+    files: list[dict[str, str]] = [{"path": path, "content": "of today"} for path in paths]
+    converge(files=[*files, *({"path": path, "state": "absent"} for path in gone)])
+    left = {f"/{place.relative_to(root)}" for place in (root / "usr/local").rglob("*")}
+    assert {path for path in left if (root / path[1:]).is_file()} == paths
+    assert not gone & paths
+
+
+def test_each_role_removes_what_its_own_earlier_files_were() -> None:
+    for role in {source.parts[len(ROOT.parts) + 1] for source in installed.files().values()}:
+        text = "".join(
+            (ROLES / role / place).read_text()
+            for place in ("vars/main.yml", "tasks/main.yml")
+            if (ROLES / role / place).exists()
+        )
+        for name in re.findall(r"^(__\w+_gone):", text, re.MULTILINE):
+            # Listed, and given to the run that replaces those who used them
+            assert f"+ {name}" in text
+
+
+@pytest.mark.parametrize("unit", EARLIER_UNITS)
+def test_an_earlier_unit_is_replaced_by_one_that_runs_a_program_of_today(unit: str) -> None:
+    """It may be enabled, and running."""
+    source = installed.files()[f"/etc/systemd/system/{unit}"]
+    for line in re.findall(r"^Exec\w+=(\S+)", source.read_text(), re.MULTILINE):
+        assert line in installed.files()
+
+
+def test_the_guard_restarts_when_one_of_its_modules_changes() -> None:
+    """It is the one program that stays in memory."""
+    (task,) = yaml.safe_load((ROLES / "spot_guard/tasks/main.yml").read_text())
+    (unit,) = task["machine_state"]["units"]
+    waiting, modules = [installed.program("cloudtop-spot-guard")], set()
+    while waiting:
+        for name in re.findall(r"^from (cloudtop_machine[\w.]*)", waiting.pop().read_text(), re.M):
+            path = f"{installed.LIB}/{name.replace('.', '/')}.py"
+            if path not in modules:
+                modules.add(path)
+                waiting.append(installed.files()[path])
+    assert modules
+    assert [path for path in modules if path not in unit["restart_on"]] == []
