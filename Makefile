@@ -24,22 +24,22 @@ setup-test: $(VENV)/installed-test
 	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh test
 
 test: setup-test
-	$(BIN)/python -m tests.run
+	$(BIN)/python -m tools.checks.run
 
 test-fast: setup-test
-	$(BIN)/python -m tests.run --fast
+	$(BIN)/python -m tools.checks.run --fast
 
 lint: setup-test
-	$(BIN)/python -m tests.run --lint
+	$(BIN)/python -m tools.checks.run --lint
 
 fuzz: setup-test
 	$(BIN)/python -m tests.fuzz.saved_trees $(or $(ARGS),2000)
 
 bench: setup-test
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tools.bench.run $(ARGS)
 
 drill: setup-test
-	$(BIN)/python -m tests.drill $(ARGS)
+	$(BIN)/python -m tools.drill $(ARGS)
 
 system-packages:
 	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh

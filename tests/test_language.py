@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (
     *("cloudtop", "inventory", "library", "localcloud", "module_utils", "molecule", "playbooks"),
     *("roles", "runner.py", "spotprices", "tools"),
-    *("tests/cloudtop", "tests/library", "tests/localcloud", "tests/spotprices"),
+    *("tests/cloudtop", "tests/library", "tests/localcloud", "tests/spotprices", "tests/tools"),
 )
 
 # Participles that say how a value came, not what it is

@@ -4,6 +4,8 @@ usage: python -m tests.fuzz.saved_trees [TREES [SEED]]
 
 A batch of trees is on one machine, so that they meet each other, too. What differs afterwards
 has to lie below a place that the report names as not saved.
+
+It is a test, and no tool: each run of the tests tries a batch, on the tests' own machine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Measures what a user waits for, in one run; prints figures and asserts nothing.
+"""Measures the times that a user waits, in one run; prints figures and asserts nothing.
 
 ``make bench`` works on a clone of HEAD with a rehearsal cloud of its own: cold (no image
 in the cache), again (nothing to do), destroyed and made anew with the image cached; then
-baked, taken away, and back, a few times: how long that took beside a few boots of a bare machine.
+baked, reaped and relaunched a few times, beside a few boots of a bare machine.
 Machines differ and are shared: compare the figures of one run, not of two.
 """
 
@@ -22,10 +22,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests import bench_array, bench_guard
-from tests.clone import PORT, Clone, clone
+from tools.bench import array, guard
+from tools.fresh_clone import PORT, Clone, clone
 
-# One boot differs from the next by a second or two, so the middle one of some is told
+# One boot differs from the next by a second or two, so the median of some counts
 BOOTS = 5
 NOTICE = "30"
 
@@ -47,8 +47,8 @@ def calls() -> dict[str, int]:
     """The API's own counters since the rehearsal cloud started, by kind."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/localcloud/calls") as answer:
-            counted = json.load(answer)
-            return {kind: counted[kind] for kind in ("mutating", "reading")}
+            counts = json.load(answer)
+            return {kind: counts[kind] for kind in ("mutating", "reading")}
     except OSError:
         return {"mutating": 0, "reading": 0}
 
@@ -74,19 +74,21 @@ def boot_to_ssh(endpoint_environment: dict[str, str]) -> float:
     ec2 = boto3.client("ec2")
     (image,) = ec2.describe_images()["Images"][:1]
     began = time.monotonic()
-    made = ec2.run_instances(
+    instance = ec2.run_instances(
         ImageId=image["ImageId"], InstanceType="i3.4xlarge", MinCount=1, MaxCount=1
     )["Instances"][0]["InstanceId"]
     try:
         while True:
-            (told,) = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"]
-            if told["State"]["Name"] == "running" and ssh_answers(told["PublicIpAddress"]):
+            (machine,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0][
+                "Instances"
+            ]
+            if machine["State"]["Name"] == "running" and ssh_answers(machine["PublicIpAddress"]):
                 return time.monotonic() - began
             if time.monotonic() - began > 600:
-                raise SystemExit(f"{made} did not answer on its ssh port within 600 s")
+                raise SystemExit(f"{instance} did not answer on its ssh port within 600 s")
             time.sleep(0.5)
     finally:
-        ec2.terminate_instances(InstanceIds=[made])
+        ec2.terminate_instances(InstanceIds=[instance])
 
 
 def ssh_answers(address: str) -> bool:
@@ -101,7 +103,7 @@ def ssh_answers(address: str) -> bool:
 
 def resident_mib(home: Path) -> list[int]:
     """Resident memory of each machine's process in MiB, from /proc."""
-    found = []
+    sizes = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -112,8 +114,8 @@ def resident_mib(home: Path) -> list[int]:
             continue
         if b"qemu-system" in command and str(home).encode() in command:
             line = next(row for row in status.splitlines() if row.startswith("VmRSS:"))
-            found.append(int(line.split()[1]) // 1024)
-    return sorted(found)
+            sizes.append(int(line.split()[1]) // 1024)
+    return sorted(sizes)
 
 
 def idle_mib(home: Path) -> list[int]:
@@ -144,20 +146,20 @@ def relaunch(report: dict[str, Any]) -> Relaunch:
 
 
 def spread(seconds: list[float]) -> str:
-    """The middle one, and between which two it lies."""
+    """The median, and the least and the most."""
     return f"{median(seconds):8.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
 
 
 def boot_rows(boots: list[float], relaunches: list[Relaunch]) -> list[str]:
-    """What a relaunch takes, middle by middle beside the boot of a bare machine."""
+    """The times of relaunches, their median beside the boot of a bare machine."""
     rows = [f"{'boot of the bare image to ssh':<44} {spread(boots)}"]
     for what, seconds in (
         ("ssh, array and volume", [each.usable for each in relaunches]),
         ("docker", [each.docker for each in relaunches]),
     ):
         ratio = median(seconds) / median(boots)
-        told = f"relaunch, unattended, to {what}"
-        rows.append(f"{told:<44} {spread(seconds)} {ratio:8.2f} x the bare boot")
+        label = f"relaunch, unattended, to {what}"
+        rows.append(f"{label:<44} {spread(seconds)} {ratio:8.2f} x the bare boot")
     return rows
 
 
@@ -189,15 +191,15 @@ def main() -> int:
         ]
         often = ("--times", str(options.times), "--notice", NOTICE, "--json")
         reports = json.loads(own.read(own.runner("rehearse", *often)))
-        array = bench_array.rows(own)
+        array_rows = array.rows(own)
         # Ends with no machine left, so that each bare one boots alone, as the relaunched do
-        guard = bench_guard.rows(own)
+        guard_rows = guard.rows(own)
         endpoint = exports(own.read(own.localcloud("env")))
         boots = [boot_to_ssh(endpoint) for _ in range(BOOTS)]
         print(f"\n{'':<44} {'seconds':>10} {'mutat.':>6} {'read':>6}")
         print("\n".join(str(each) for each in figures))
         print("\n".join(boot_rows(boots, [relaunch(report) for report in reports])))
-        print("\n".join([*array, *guard]))
+        print("\n".join([*array_rows, *guard_rows]))
         print(f"{'resident memory of an idle machine':<44} {memory[0] if memory else 0:8} MiB")
     return 0
 

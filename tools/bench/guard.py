@@ -1,11 +1,11 @@
-"""What spot_guard costs while nothing happens, and how long it takes to save a dirty tree."""
+"""The cost of spot_guard while nothing happens, and the time it takes to save a dirty tree."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from tests.clone import Clone
+from tools.fresh_clone import Clone
 
 MIB = 200
 # A work tree whose files can't be compressed, all of them new
@@ -21,11 +21,11 @@ done
 # Memory in bytes, and nanoseconds of CPU time before and after a minute
 IDLE = """
 set -eu
-told() { systemctl show cloudtop-spot-guard --value --property "$1"; }
-told MemoryCurrent
-told CPUUsageNSec
+property() { systemctl show cloudtop-spot-guard --value --property "$1"; }
+property MemoryCurrent
+property CPUUsageNSec
 sleep 60
-told CPUUsageNSec
+property CPUUsageNSec
 """
 # The tree of an earlier rehearsal may lie on the array, too
 SAVED = re.compile(r"Saved: [0-9]+ git work trees, 0 other places, ([0-9]+) bytes in ([0-9]+) s\.")
@@ -39,18 +39,18 @@ class Idle:
     percent: float
 
 
-def idle(told: str) -> Idle:
+def idle(text: str) -> Idle:
     """From what the script prints."""
-    memory, before, after = (int(word) for word in told.split())
+    memory, before, after = (int(word) for word in text.split())
     return Idle(memory / 2**20, (after - before) / 60e9 * 100)
 
 
-def saved(told: str) -> tuple[float, int]:
-    """MiB and seconds, from what ``destroy`` says. Raises SystemExit where it was not saved."""
-    found = SAVED.search(told)
-    if found is None:
-        raise SystemExit(f"The tree of {MIB} MiB was not saved:\n{told}")
-    return int(found[1]) / 2**20, int(found[2])
+def saved(output: str) -> tuple[float, int]:
+    """MiB and seconds, from what ``destroy`` says. Raises SystemExit if it was not saved."""
+    match = SAVED.search(output)
+    if match is None:
+        raise SystemExit(f"The tree of {MIB} MiB was not saved:\n{output}")
+    return int(match[1]) / 2**20, int(match[2])
 
 
 def rows(own: Clone) -> list[str]:

@@ -17,7 +17,7 @@ NETWORK = "127.79.0.0/16"
 
 @dataclass(frozen=True)
 class Clone:
-    """Where the clone lies, and the environment in which all is run there."""
+    """The place of the clone, and the environment in which all is run there."""
 
     home: Path
     environ: dict[str, str]
@@ -35,11 +35,11 @@ class Clone:
         return [self._python, "-m", "localcloud", *words]
 
     def run(self, argv: Sequence[str]) -> None:
-        """Run it there with its output shown. Raises CalledProcessError where it fails."""
+        """Run it there with its output shown. Raises CalledProcessError if it fails."""
         subprocess.run(argv, cwd=self.place, env=self.environ, check=True)
 
     def read(self, argv: Sequence[str]) -> str:
-        """What it prints. Raises CalledProcessError where it fails."""
+        """Run it there and return what it prints. Raises CalledProcessError if it fails."""
         done = subprocess.run(
             argv, cwd=self.place, env=self.environ, stdout=subprocess.PIPE, text=True, check=True
         )
@@ -65,15 +65,15 @@ def clone(**environ: str) -> Iterator[Clone]:
             "LOCALCLOUD_NETWORK": NETWORK,
             **environ,
         }
-        # What make was given would be given to the clone's make, too
+        # The clone's make would take these from the make that runs this
         for key in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MAKEFLAGS", "ARGS"):
             own.pop(key, None)
-        made = Clone(home, own)
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(made.place)], check=True)
+        copy = Clone(home, own)
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy.place)], check=True)
         try:
-            yield made
+            yield copy
         finally:
-            if Path(made.localcloud()[0]).exists():
+            if Path(copy.localcloud()[0]).exists():
                 subprocess.run(
-                    made.localcloud("stop"), cwd=made.place, env=made.environ, check=False
+                    copy.localcloud("stop"), cwd=copy.place, env=copy.environ, check=False
                 )

@@ -1,4 +1,4 @@
-"""How much faster two striped disks are than one, where each is held to the same speed.
+"""How much faster two striped disks are than one, if each is held to the same speed.
 
 Disks of emulated machines are files in the host's memory and have no speed of their own, so
 the machine's kernel throttles each (cgroup v2, io.max) and what is compared is the striping.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from tests.clone import Clone
+from tools.fresh_clone import Clone
 
-# What systemd takes for M: a million bytes a second
+# Megabytes a second, which systemd counts as millions of bytes
 RATE = 100
 # One direct write and one direct read of a file: on the persistent volume, which is one
 # disk, and on the array, each disk throttled alike. Prints seconds by dd's own clock: to start
@@ -47,8 +47,8 @@ class Throughput:
 
 def throughput(line: str) -> Throughput:
     """From one line of what the script prints."""
-    told = json.loads(line)
-    return Throughput(told["mib"] / told["write"], told["mib"] / told["read"])
+    figures = json.loads(line)
+    return Throughput(figures["mib"] / figures["write"], figures["mib"] / figures["read"])
 
 
 def rows(own: Clone) -> list[str]:

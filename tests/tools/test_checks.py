@@ -1,4 +1,4 @@
-"""What the end of `make test` says of the checks that ran."""
+"""Totals and failures at the end of `make test`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reasons import reason
-from tests.run import MOLECULE, Check, Totals, run, run_beside
+from tools.checks.reason import reason
+from tools.checks.run import MOLECULE, Check, Totals, run, run_beside
 
 SUITE = """
 import pytest
@@ -73,7 +73,7 @@ PLAYS = """
 
 
 @pytest.mark.parametrize("coloured", ["0", "1"])
-def test_a_playbook_that_failed_tells_which_task_and_why(tmp_path: Path, coloured: str) -> None:
+def test_a_failed_playbook_shows_its_task_and_reason(tmp_path: Path, coloured: str) -> None:
     (tmp_path / "plays.yml").write_text(PLAYS)
     command = f"ANSIBLE_FORCE_COLOR={coloured} ansible-playbook -i localhost, {tmp_path}/plays.yml"
     totals = Totals()
@@ -84,7 +84,7 @@ def test_a_playbook_that_failed_tells_which_task_and_why(tmp_path: Path, coloure
     assert "as it should be" not in failure
 
 
-def test_molecule_says_it_as_ansible_does(tmp_path: Path) -> None:
+def test_molecule_shows_a_failure_as_ansible_does(tmp_path: Path) -> None:
     scenario = tmp_path / "molecule" / "default"
     scenario.mkdir(parents=True)
     (scenario / "molecule.yml").write_text("prerun: false\nscenario: {test_sequence: [verify]}\n")
@@ -96,7 +96,7 @@ def test_molecule_says_it_as_ansible_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_any_other_failure_ends_as_its_output_does(
+def test_any_other_failure_ends_with_the_end_of_its_output(
     shown: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
     totals = Totals()
@@ -110,13 +110,13 @@ def test_any_other_failure_ends_as_its_output_does(
     assert seen.endswith("file.py:3: too long\n=== lint: FAILED (exit 5) after 0 s\n")
 
 
-def test_the_end_of_a_long_line_is_told() -> None:
+def test_the_end_of_a_long_line_is_shown() -> None:
     assert reason("word " * 1000 + "end", 40) == "[...] word word word word word word end"
     assert len(reason("x" * 1000, 40)) == 40
     assert reason("", 40) == ""
 
 
-def test_a_result_that_is_no_json_is_told_as_it_is() -> None:
+def test_a_result_that_is_no_json_is_shown_unchanged() -> None:
     assert reason("TASK [A] ***\nfatal: [h]: FAILED! => {broken", 60) == "A: {broken"
     assert reason('failed: [h] (item=1) => {"rc": 3}', 60) == 'a task: {"rc": 3}'
 
@@ -131,7 +131,7 @@ def test_any_other_check_counts_as_one() -> None:
     assert whole.failures == ["FAILED bad: exit 1"]
 
 
-def test_what_runs_beside_runs_at_the_same_time_and_counts(tmp_path: Path) -> None:
+def test_checks_beside_run_at_the_same_time_and_count(tmp_path: Path) -> None:
     os.mkfifo(meeting := tmp_path / "meeting")
     good = Check("good", ("true",))
     # Each opens its end only once the other has, so that neither gets through alone

@@ -11,7 +11,7 @@ import sys
 from subprocess import CalledProcessError
 
 from localcloud.config import from_environment
-from tests.clone import clone
+from tools.fresh_clone import clone
 
 
 def main() -> int:

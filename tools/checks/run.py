@@ -3,9 +3,9 @@
 The linters use one core each, so they run beside the first tests. Whole playbooks run beside the
 machines, which leave half of the cores idle but are what takes longest: playbooks get the cores
 when machines do not need them. Each shows its output at its end.
-What failed is named once more just above the totals, as CI keeps little more than the end of a log.
+Failures are named once more just above the totals, as CI keeps little more than the end of a log.
 
-``python -m tests.run`` runs them all, ``--fast`` those that start no machine. A failed
+``python -m tools.checks.run`` runs them all, ``--fast`` those that start no machine. A failed
 fast check keeps the machines from being started: they take the longest.
 """
 
@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.reasons import reason
+from tools.checks.reason import reason
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 TERMINAL = sys.stdout.isatty()
 SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
@@ -39,7 +39,7 @@ PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
 NICENESS = 3
 # Its borders would break Ansible's lines, in which the reason of a failure stands
 MOLECULE = ("molecule", "test", "--no-command-borders")
-# Characters of a failure's reason that are said again at the end: of a test, of another check
+# Characters of a failure's reason that are shown again at the end: of a test, of another check
 REASON, OTHER_REASON = 300, 900
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
 
@@ -59,7 +59,7 @@ class Check:
 
 @dataclass
 class Totals:
-    """What all checks together came to."""
+    """The sums of all checks."""
 
     passed: int = 0
     failed: int = 0
@@ -140,7 +140,7 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
         environ["ANSIBLE_INVENTORY"] = "localhost,"
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         extra = [f"--junitxml={report.name}"] if check.pytest else []
-        # pytest's report tells what failed, so that its dots need not come through a pipe
+        # pytest's report names what failed, so that its dots need not come through a pipe
         code, output = execute([*check.argv, *extra], environ, shown, kept=not check.pytest)
         if check.pytest and code in (0, 1):
             count_tests(Path(report.name), totals)
@@ -149,9 +149,8 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
         else:
             totals.fail(check.name, f"exit {code}: {reason(output, OTHER_REASON)}".rstrip(": "))
     verdict = "passed" if code == 0 else f"FAILED (exit {code})"
-    said = "" if shown else output
     took = time.monotonic() - began
-    print(f"{said}=== {check.name}: {verdict} after {took:.0f} s", flush=True)
+    print(f"{'' if shown else output}=== {check.name}: {verdict} after {took:.0f} s", flush=True)
     return code == 0
 
 
