@@ -61,6 +61,11 @@ class Config:
         return self.home / "state.pickle"
 
     @property
+    def credentials_file(self) -> Path:
+        """The account's access key and its secret, as AWS's own tools read them."""
+        return self.home / "credentials"
+
+    @property
     def volumes(self) -> Path:
         """``vol-….qcow2``, one file a volume, root volumes too."""
         return self.home / "volumes"

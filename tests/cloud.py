@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,13 +16,35 @@ from typing import Any
 import boto3
 from botocore.config import Config as BotoConfig
 
-from localcloud.config import from_environment
+from localcloud.config import Config, from_environment
+from localcloud.credentials import ACCESS_KEY, Credentials, make_home
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
+from localcloud.own_calls import own_call
 
 REGION = "us-east-1"
-KEY = "AKIALOCALCLOUD000001"
-SECRET = "rehearsal-only-this-opens-nothing"
+KEY = ACCESS_KEY
+# A cloud that is left to itself makes a secret; this one lets clients know it by the endpoint alone
+SECRET = "secret-of-the-clouds-that-tests-start"
+SIGNER = Credentials(KEY, SECRET)
+# Never through a proxy: it is on this computer
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def give_credentials(config: Config) -> None:
+    """Give the home the credentials of all tests' clouds, before its first start."""
+    make_home(config)
+    config.credentials_file.write_text(
+        f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
+    )
+    config.credentials_file.chmod(0o600)
+
+
+def own(endpoint: str, path: str, given: Any = None, method: str = "") -> Any:
+    """The answer of the cloud's own path; with arguments, to a POST."""
+    request = own_call(endpoint, path, SIGNER, given, method)
+    with OPENER.open(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 @contextmanager
@@ -29,6 +52,7 @@ def fake_cloud(home: Path, host: FakeHost | None = None) -> Iterator[tuple[str, 
     """Endpoint, server and host of a cloud below ``home``, on a free port."""
     config = replace(from_environment({"HOME": str(home)}), port=0)
     host = host or FakeHost()
+    give_credentials(config)
     with Server(config, host=host) as server:
         yield server.endpoint, server, host
 

@@ -48,6 +48,8 @@ LAYERS: dict[str, Rows] = {
         ("ec2",),
         ("machines",),
         ("iam",),
+        ("own_calls",),
+        ("credentials",),
         ("config",),
         ("errors",),
     ),

@@ -19,6 +19,12 @@ def answer(action: str, given: Mapping[str, str], machine: Machine | None) -> Re
     if action == "GetCallerIdentity" and machine:
         account = machine.instance.ec2_backend.account_id
         return _answer(action, Arn=machine.arn, UserId=machine.user_id, Account=account)
+    if action in ("GetSessionToken", "GetFederationToken"):
+        # Moto answers with the same well-known keys to everybody
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, "UnsupportedOperation",
+            f"The rehearsal cloud does not have {action}. It has AssumeRole.",
+        )  # fmt: skip
     if action == "DecodeAuthorizationMessage":
         text = decoded(given.get("EncodedMessage", ""))
         if text is None:

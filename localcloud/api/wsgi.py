@@ -20,17 +20,23 @@ from werkzeug.wrappers import Request, Response
 
 from localcloud.api import controls, sts
 from localcloud.authorization.authorize import authorize
+from localcloud.authorization.signature import signature_of
+from localcloud.credentials import credentials
 from localcloud.dlm import responses as lifecycles
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.responses.all import require_rehearsed
 from localcloud.errors import LocalCloudError, Refused
+from localcloud.machines.qemu import HOST_ADDRESS
+from localcloud.own_calls import PROOF, is_genuine, proof
 
 log = logging.getLogger("localcloud.api")
 
 SERVICES = ("dlm", "ec2", "iam", "ssm", "sts")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
-CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 OWN = "/localcloud/"
+# This computer, as it calls itself and as QEMU's machines call it
+HOSTS = ("127.0.0.1", "localhost", HOST_ADDRESS)
+NOT_THIS_HOST = "The rehearsal cloud answers by this computer's own address only: 127.0.0.1\n"
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -39,8 +45,11 @@ StartResponse = Callable[..., Any]
 class Api:
     """A WSGI application: DLM, EC2, IAM, SSM and STS, and our own few paths below /localcloud/."""
 
-    def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]]) -> None:
+    def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]], port: int) -> None:
         self._cloud = cloud
+        self._administrator = credentials(cloud.config)
+        # Others are a web page's, whose name was made to mean this computer (DNS rebinding)
+        self._hosts = {f"{name}:{port}" for name in HOSTS}
         self._health = health
         # Moto has no DLM, so that is ours alone
         self._apps: dict[str, Any] = {
@@ -54,7 +63,9 @@ class Api:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         began = time.monotonic()
-        if request.path.startswith(OWN):
+        if request.headers.get("Host", "").lower() not in self._hosts:
+            response = Response(NOT_THIS_HOST, HTTPStatus.FORBIDDEN, mimetype="text/plain")
+        elif request.path.startswith(OWN):
             response = self._own(request)
         else:
             # Read here, outside of the lock: a slow client must not hold up the others.
@@ -68,13 +79,13 @@ class Api:
         return response(environ, start_response)
 
     def _aws(self, request: Request, environ: Environ) -> Response:
-        credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
-        if not credential:
+        signature = signature_of(request)
+        if not signature:
             return error(
                 "ec2", HTTPStatus.FORBIDDEN, "MissingAuthenticationToken",
                 "Request is missing an AWS Signature Version 4. Try: python -m localcloud env",
             )  # fmt: skip
-        access_key, region, service = credential.groups()
+        service = signature.service
         action, dry = (
             action_of(request) if service != "dlm" else (lifecycles.action(environ), False)
         )
@@ -95,9 +106,7 @@ class Api:
                 require_rehearsed(action)
             with self._cloud.transaction():
                 self._calls["mutating" if mutating else "reading"][f"{service}:{action}"] += 1
-                machine = authorize(
-                    request, access_key=access_key, region=region, service=service, action=action
-                )
+                machine = authorize(request, signature, self._administrator, action)
                 own = sts.answer(action, request.values, machine) if service == "sts" else None
                 response = own or self._moto(service, environ)
                 if mutating and response.status_code < HTTPStatus.BAD_REQUEST:
@@ -138,10 +147,26 @@ class Api:
 
     def _own(self, request: Request) -> Response:
         name = request.path.removeprefix(OWN)
-        if name == "health":
-            return controls.answer(self._health())
         if name == "caller-address":
             return Response(request.remote_addr or "", mimetype="text/plain")
+        authorization = request.headers.get("Authorization", "")
+        path = request.environ["RAW_URI"]
+        body = request.get_data(cache=True, parse_form_data=False)
+        if not is_genuine(self._administrator, request.method, path, body, authorization):
+            home = self._cloud.config.home
+            return Response(
+                f"The rehearsal cloud of {home} takes calls that are signed with its credentials"
+                " only. Try: python -m localcloud\n",
+                HTTPStatus.FORBIDDEN,
+                mimetype="text/plain",
+            )
+        response = self._own_signed(request, name)
+        response.headers[PROOF] = proof(self._administrator, authorization)
+        return response
+
+    def _own_signed(self, request: Request, name: str) -> Response:
+        if name == "health":
+            return controls.answer(self._health())
         if name == "calls" and request.method == "GET":
             return controls.answer(self.calls())
         if name == "calls/reset" and request.method == "POST":

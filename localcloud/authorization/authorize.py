@@ -17,10 +17,12 @@ from moto.ec2.models import ec2_backends
 from werkzeug.wrappers import Request
 
 from localcloud.authorization.action_resources import action_resources, tagged_at_birth, tags
-from localcloud.authorization.caller import Machine, machine_of
+from localcloud.authorization.caller import FORGED, UNTIMELY, Machine, caller_of, refused
 from localcloud.authorization.failure_message import BEFORE, encoded
 from localcloud.authorization.passed_role import passed_role
 from localcloud.authorization.resource_keys import keys_of, resource_arn
+from localcloud.authorization.signature import Signature, is_genuine, is_timely
+from localcloud.credentials import Credentials
 from localcloud.ec2.backend.whole import Backend, backends
 from localcloud.errors import Refused
 from localcloud.iam.context import Context
@@ -28,19 +30,24 @@ from localcloud.iam.policy import Decision, decide
 
 log = logging.getLogger("localcloud.iam")
 
-TOKEN = "X-Amz-Security-Token"
 # Nobody needs a permission for it (API Reference of STS, GetCallerIdentity)
 FREE = "sts:GetCallerIdentity"
 
 
 def authorize(
-    request: Request, *, access_key: str, region: str, service: str, action: str
+    request: Request, signature: Signature, administrator: Credentials, action: str
 ) -> Machine | None:
-    """Returns whose call it is, None for the administrator's, if it is permitted.
+    """Returns whose call it is, None for the administrator's, if it is genuine and permitted.
 
     Raises Refused, and then nothing has looked at what it asks.
     """
-    machine = machine_of(service, access_key, request.headers.get(TOKEN, ""), backends())
+    region, service = signature.region, signature.service
+    caller = caller_of(service, signature.access_key, signature.token, backends(), administrator)
+    if not is_genuine(request, signature, caller.secret_key):
+        raise refused(FORGED, service)
+    if not is_timely(signature):
+        raise refused(UNTIMELY, service)
+    machine = caller.machine
     name = f"{service}:{action}"
     if machine is None or name == FREE:
         return machine

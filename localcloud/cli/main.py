@@ -14,13 +14,10 @@ from typing import Any
 
 from localcloud.cli import market, reap, replay
 from localcloud.config import Config, from_environment
+from localcloud.credentials import credentials
 from localcloud.daemon import process
 from localcloud.errors import LocalCloudError
 
-# Anything is accepted, but real-looking: one-letter keys make Ansible censor its output,
-# and these are no one's (AWS has no such key id)
-ACCESS_KEY = "AKIALOCALCLOUD000001"
-SECRET_KEY = "rehearsal-only-this-opens-nothing"
 REGION = "us-east-1"
 
 # `status` of a cloud that does not run, as LSB has it
@@ -159,10 +156,11 @@ def env(config: Config, arguments: argparse.Namespace) -> int:
 
 def environment(config: Config) -> list[str]:
     """Lines for a shell: ``eval "$(python -m localcloud env)"``."""
+    signer = credentials(config)
     exports = {
         "AWS_ENDPOINT_URL": config.endpoint,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": signer.access_key,
+        "AWS_SECRET_ACCESS_KEY": signer.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         # Else a client without credentials asks the computer's own metadata service

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import urllib.error
-import urllib.request
 from typing import Any
 
 from localcloud.config import Config
+from localcloud.credentials import credentials
 from localcloud.daemon import process
 from localcloud.errors import LocalCloudError
+from localcloud.own_calls import own_call
 
 # Seconds; the cloud answers at once, the disk that keeps its state may be busy
 DEADLINE = 30.0
@@ -29,11 +30,7 @@ def ask(
             f"The rehearsal cloud of {config.home} does not run.",
             "Start it: python -m localcloud start",
         )
-    request = urllib.request.Request(
-        f"{config.endpoint}/localcloud/{path}",
-        data=None if given is None else json.dumps(given).encode(),
-        headers={"Content-Type": "application/json"},
-    )
+    request = own_call(config.endpoint, path, credentials(config), given)
     try:
         with process.open_url(request, timeout=DEADLINE) as answer:
             return json.load(answer)

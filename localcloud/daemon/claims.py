@@ -8,6 +8,7 @@ import socket
 from typing import IO
 
 from localcloud.config import Config
+from localcloud.credentials import make_home
 from localcloud.errors import LocalCloudError
 
 ADDRESS = "127.0.0.1"
@@ -19,9 +20,9 @@ def claim_home(config: Config) -> IO[str]:
     Raises LocalCloudError when another cloud holds it or it cannot be written.
     """
     path = config.pid_file
+    # The disks of machines lie here: nobody else may read them
+    make_home(config)
     try:
-        # The disks of machines lie here: nobody else may read them
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = path.open("a+")
     except OSError as error:
         raise LocalCloudError(

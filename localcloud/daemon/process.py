@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import hmac
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.config import Config
+from localcloud.credentials import Credentials, credentials_if_any, make_home
 from localcloud.errors import LocalCloudError
 from localcloud.machines.interface import MachineHost
+from localcloud.own_calls import PROOF, own_call, proof
 
 # Seconds: for an answer, for a start (its image is ready by then), and for a stop, in
 # which every guest may take its time to power off
@@ -38,30 +42,56 @@ open_url = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 def health(config: Config) -> dict[str, Any] | None:
     """The health that the cloud at our port reports; None if nothing listens there.
 
-    Raises LocalCloudError if another program listens there, or another home's cloud.
+    Raises LocalCloudError if another program listens there, or another home's cloud: only ours
+    can prove that it has the credentials of our home.
     """
-    hint = f"See who has it: ss -ltnp 'sport = :{config.port}', or take another port:"
-    hint += f" export LOCALCLOUD_PORT={config.port + 1}"
+    signer = credentials_if_any(config) or Credentials("", "")
+    request = own_call(config.endpoint, "health", signer)
     try:
-        with open_url(f"{config.endpoint}/localcloud/health", timeout=ANSWER_DEADLINE) as answer:
+        with open_url(request, timeout=ANSWER_DEADLINE) as answer:
+            expected = proof(signer, str(request.get_header("Authorization")))
+            if not hmac.compare_digest(answer.headers.get(PROOF, ""), expected):
+                raise _foreign(config)
             facts: dict[str, Any] = json.load(answer)
-            home = facts["home"]
+            return facts
+    except urllib.error.HTTPError as error:
+        # It names its home to those whom it refuses
+        words = error.read(1000).decode(errors="replace")
+        owner = re.match(r"The rehearsal cloud of (.+) takes calls", words)
+        raise _foreign(config, owner[1] if owner else "") from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, ConnectionRefusedError):
             return None
-        raise LocalCloudError(
-            f"Port {config.port} of this computer is in use, and not by a rehearsal cloud.", hint
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LocalCloudError(
-            f"Port {config.port} of this computer is in use, and not by a rehearsal cloud.", hint
-        ) from error
-    if home != str(config.home):
-        raise LocalCloudError(
-            f"Port {config.port} belongs to the rehearsal cloud of {home}; yours is {config.home}.",
+        raise _foreign(config) from error
+    except (OSError, ValueError) as error:
+        raise _foreign(config) from error
+
+
+def _foreign(config: Config, owner: str = "") -> LocalCloudError:
+    """The refusal of a program at our port that is not our cloud."""
+    hint = f"See who has it: ss -ltnp 'sport = :{config.port}', or take another port:"
+    hint += f" export LOCALCLOUD_PORT={config.port + 1}"
+    if owner == str(config.home):
+        return LocalCloudError(
+            f"The rehearsal cloud at port {config.port} has other credentials than"
+            f" {config.credentials_file}.",
+            "Start it again: python -m localcloud stop; python -m localcloud start",
+        )
+    if owner:
+        return LocalCloudError(
+            f"Port {config.port} belongs to the rehearsal cloud of {owner}; yours is"
+            f" {config.home}.",
             hint,
         )
-    return facts
+    if pid := holder(config):
+        return LocalCloudError(
+            f"The program at port {config.port} cannot prove that it is the rehearsal cloud of"
+            f" {config.home} (process {pid}): an older version, or another program.",
+            "Start yours again: python -m localcloud stop; python -m localcloud start",
+        )
+    return LocalCloudError(
+        f"Port {config.port} of this computer is in use, and not by a rehearsal cloud.", hint
+    )
 
 
 def holder(config: Config) -> int | None:
@@ -80,8 +110,8 @@ def holder(config: Config) -> int | None:
 @contextmanager
 def one_at_a_time(config: Config) -> Iterator[None]:
     """Starts and stops of one home wait for each other."""
+    make_home(config)
     try:
-        config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = config.lock_file.open("w")
     except OSError as error:
         raise LocalCloudError(

@@ -187,7 +187,7 @@ class Server:
     def _serve(self) -> None:
         assert self._socket
         self._started = time.time()
-        api = Api(self.cloud, self.health)
+        api = Api(self.cloud, self.health, self._port)
         self._http = make_server(
             ADDRESS, self._port, api, threaded=True,
             request_handler=_Handler, fd=self._socket.fileno(),

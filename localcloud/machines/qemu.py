@@ -26,7 +26,9 @@ TCG_CODE_MIB = 160
 
 # QEMU's user network, laid out so that the metadata address lies inside it and the
 # host's loopback is reached at 169.254.0.2.
-USER_NETWORK = "net=169.254.0.0/16,dhcpstart=169.254.10.10,host=169.254.0.2,dns=169.254.0.3"
+# This computer, as a machine reaches it
+HOST_ADDRESS = "169.254.0.2"
+USER_NETWORK = f"net=169.254.0.0/16,dhcpstart=169.254.10.10,host={HOST_ADDRESS},dns=169.254.0.3"
 METADATA_ADDRESS = "169.254.169.254:80"
 NETDEV = "net0"
 

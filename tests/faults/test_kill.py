@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.cloud import fake_cloud
+from tests.cloud import KEY, SECRET, fake_cloud
 from tests.faults.killing import DEADLINE, kill_after
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,8 +38,8 @@ def ec2(endpoint: str) -> Iterator[Any]:
         "ec2",
         endpoint_url=endpoint,
         region_name="us-east-1",
-        aws_access_key_id="rehearsal",
-        aws_secret_access_key="rehearsal-secret",
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
     )
     yield ec2
     for each in ec2.describe_addresses()["Addresses"]:
@@ -57,8 +57,8 @@ def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "rehearsal",
-        "AWS_SECRET_ACCESS_KEY": "rehearsal-secret",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
         "PATH": f"{PLAYBOOK.parent}{os.pathsep}{os.environ['PATH']}",
     }
     return subprocess.Popen(

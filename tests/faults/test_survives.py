@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloud import fake_cloud
+from tests.cloud import fake_cloud, own
 from tests.roles.plays import Outcome, Place, tags_for
 
 CLOUD = "playbooks/cloud.yml"
@@ -40,12 +38,7 @@ def has_one_of_each(place: Place) -> None:
 
 
 def pull(place: Place, lever: str, **given: Any) -> None:
-    request = urllib.request.Request(
-        f"{place.endpoint}/localcloud/{lever}",
-        data=json.dumps(given).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()
+    own(place.endpoint, lever, given)
 
 
 def spec(place: Place, **other: Any) -> dict[str, Any]:

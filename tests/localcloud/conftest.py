@@ -16,7 +16,7 @@ from localcloud.config import Config, from_environment
 from localcloud.daemon import process
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
-from tests.cloud import fake_cloud
+from tests.cloud import fake_cloud, give_credentials
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import Lab
 from tests.localcloud.roles import Roles
@@ -76,6 +76,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
         process, "foreground_argv", lambda: [sys.executable, "-m", "tests.localcloud.fake_daemon"]
     )
     config = from_environment()
+    give_credentials(config)
     yield config
     if pid := process.holder(config):
         os.kill(pid, signal.SIGKILL)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud.daemon.process import open_url
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
-from tests.cloud import client
+from tests.cloud import client, own
 
 ZONE = "us-east-1b"
 TYPE = "i3.4xlarge"
@@ -43,13 +41,7 @@ class Lab:
 
     def own(self, path: str, given: dict[str, Any] | None = None) -> Any:
         """The answer of the cloud's own path; with arguments, to a POST."""
-        request = urllib.request.Request(
-            f"{self.endpoint}/localcloud/{path}",
-            data=None if given is None else json.dumps(given).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with open_url(request, timeout=DEADLINE) as answer:
-            return json.load(answer)
+        return own(self.endpoint, path, given)
 
     def denied(self, path: str, given: dict[str, Any]) -> str:
         """The message with which the cloud's own path refuses."""

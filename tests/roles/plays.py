@@ -7,14 +7,13 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.cloud import client, environment
+from tests.cloud import client, environment, own
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -96,8 +95,7 @@ class Place:
 
     def mutating_calls(self) -> int:
         """How many calls that change something the API has had so far."""
-        with urllib.request.urlopen(f"{self.endpoint}/localcloud/calls") as answer:
-            return int(json.load(answer)["mutating"])
+        return int(own(self.endpoint, "calls")["mutating"])
 
     def make_volume(self, name: str, zone: str = "us-east-1a") -> str:
         """A volume of that cloudtop, made by hand."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.daemon.server import Server
-from tests.cloud import fake_cloud
+from tests.cloud import fake_cloud, own
 from tests.machine_programs.boot import Boot
 from tests.machine_side import Metadata, client
 from tests.roles.plays import Place, of, tags_for
@@ -64,13 +62,11 @@ class Cloudtop:
 
     def asked(self, program: Boot) -> set[str]:
         """Run it; it has to succeed. Returns the calls that it makes."""
-        own = f"{self.place.endpoint}/localcloud/calls"
-        urllib.request.urlopen(urllib.request.Request(f"{own}/reset", b"", method="POST")).close()
+        own(self.place.endpoint, "calls/reset", method="POST")
         done = program.run()
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Unauthorized" not in done.stdout
-        with urllib.request.urlopen(own) as found:
-            actions = json.load(found)["actions"]
+        actions = own(self.place.endpoint, "calls")["actions"]
         return {each.removeprefix("ec2:") for kind in actions.values() for each in kind}
 
     def all(self) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from typing import Any
 
 import pytest
 
+from tests import cloud
 from tests.localcloud.lab import until
 from tests.roles.plays import Outcome, Place, tags, tags_for
 
@@ -155,11 +154,5 @@ def await_state(place: Place, name: str, state: str) -> None:
 
 
 def own(place: Place, path: str, given: dict[str, Any]) -> None:
-    """A lever of the rehearsal cloud."""
-    request = urllib.request.Request(
-        f"{place.endpoint}/localcloud/{path}",
-        data=json.dumps(given).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        assert answer.status == 200
+    """A control of the rehearsal cloud."""
+    cloud.own(place.endpoint, path, given)

@@ -16,14 +16,17 @@ import signal
 import socket
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from localcloud.config import from_environment
+from localcloud.credentials import credentials
+from localcloud.daemon.process import open_url
+from localcloud.own_calls import own_call
 from tools.bench import array, guard
-from tools.fresh_clone import PORT, Clone, clone
+from tools.fresh_clone import Clone, clone
 
 # One boot differs from the next by a second or two, so the median of some counts
 BOOTS = 5
@@ -43,10 +46,12 @@ class Figures:
         return f"{self.what:<44} {self.seconds:8.1f} s {self.mutating:6} {self.reading:6}"
 
 
-def calls() -> dict[str, int]:
+def calls(own: Clone) -> dict[str, int]:
     """The API's own counters since the rehearsal cloud started, by kind."""
+    config = from_environment(own.environ)
+    request = own_call(config.endpoint, "calls", credentials(config))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/localcloud/calls") as answer:
+        with open_url(request) as answer:
             counts = json.load(answer)
             return {kind: counts[kind] for kind in ("mutating", "reading")}
     except OSError:
@@ -55,9 +60,9 @@ def calls() -> dict[str, int]:
 
 def timed(what: str, argv: list[str], own: Clone) -> Figures:
     """Run a command to its end and count the API calls it made."""
-    before, began = calls(), time.monotonic()
+    before, began = calls(own), time.monotonic()
     own.run(argv)
-    seconds, after = time.monotonic() - began, calls()
+    seconds, after = time.monotonic() - began, calls(own)
     return Figures(
         what,
         seconds,

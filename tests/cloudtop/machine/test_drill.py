@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socketserver
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import drill, drill_report, ssh
 from cloudtop.settings import clouds
-from tests.cloud import client, fake_cloud
+from tests.cloud import client, fake_cloud, own
 
 
 def resources(instance: str, **other: Any) -> Resources:
@@ -159,12 +157,7 @@ class Box:
 
     def reap(self, instance: str) -> None:
         given = {"instance": instance, "notice": 0.2, "keep_down": 0 if self.comes_back else 3600}
-        request = urllib.request.Request(
-            f"{self.endpoint}/localcloud/reap",
-            data=json.dumps(given).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request).close()
+        own(self.endpoint, "reap", given)
 
     def boot(self, seen: Resources) -> None:
         """The machine's own doing: take the volume once it is free."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import pytest
 
 from cloudtop.errors import CloudtopError
 from cloudtop.prices import history
-from localcloud.daemon.process import open_url
 from spotprices.files import Prices
-from tests.cloud import client, fake_cloud
+from tests.cloud import client, fake_cloud, own
 
 KIND = "c3.xlarge"
 REAL = Path(__file__).parents[2] / "localcloud/prices/c3.xlarge-2015-06.csv.gz"
@@ -35,13 +32,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ],
             "from": max(one.times[-1] for one in table.values()),
         }
-        request = urllib.request.Request(
-            f"{address}/localcloud/replay",
-            data=json.dumps(given).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with open_url(request, timeout=30):
-            yield address
+        own(address, "replay", given)
+        yield address
 
 
 def test_all_pages_of_a_history_in_ascending_order(endpoint: str) -> None:

@@ -9,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from localcloud.ec2.launch.ssm_parameters import PATH, RELEASES
-from tests.cloud import aws
+from tests.cloud import KEY, OPENER, REGION, SECRET, aws, own
 from tests.localcloud.lab import Lab
-
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def get(lab: Lab, path: str, method: str = "GET") -> str:
-    request = urllib.request.Request(f"{lab.endpoint}{path}", method=method)
-    with OPENER.open(request, timeout=5) as answer:
-        return str(answer.read().decode())
 
 
 def test_listens_on_loopback_only(lab: Lab) -> None:
@@ -37,31 +32,32 @@ def test_listens_on_loopback_only(lab: Lab) -> None:
 
 def test_health_counts(lab: Lab) -> None:
     ident = lab.run()
-    health = json.loads(get(lab, "/localcloud/health"))
+    health = own(lab.endpoint, "health")
     assert health["version"]["moto"]
     assert health["instances"]["running"] >= 1
     assert ident in [machine["instance"] for machine in health["machines"]]
 
 
 def test_caller_address_is_text(lab: Lab) -> None:
-    assert get(lab, "/localcloud/caller-address") == "127.0.0.1"
+    with OPENER.open(f"{lab.endpoint}/localcloud/caller-address", timeout=5) as answer:
+        assert answer.read() == b"127.0.0.1"
 
 
 def test_calls_are_counted_apart(lab: Lab) -> None:
-    get(lab, "/localcloud/calls/reset", "POST")
+    own(lab.endpoint, "calls/reset", method="POST")
     lab.ec2.describe_instances()
     lab.client("sts").get_caller_identity()
     lab.refused("DryRunOperation", lab.ec2.create_volume, AvailabilityZone="x", Size=1, DryRun=True)
-    calls = json.loads(get(lab, "/localcloud/calls"))
+    calls = own(lab.endpoint, "calls")
     assert (calls["mutating"], calls["reading"]) == (0, 3)
     lab.volume()
-    calls = json.loads(get(lab, "/localcloud/calls"))
+    calls = own(lab.endpoint, "calls")
     assert calls["actions"]["mutating"] == {"ec2:CreateVolume": 1}
 
 
 def test_unknown_own_path_says_what_there_is(lab: Lab) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
-        get(lab, "/localcloud/nothing")
+        own(lab.endpoint, "nothing")
     assert caught.value.code == 404
     assert "health" in caught.value.read().decode()
 
@@ -104,13 +100,15 @@ def test_other_services_are_refused_in_their_own_protocol(lab: Lab) -> None:
 
 
 def test_unsigned_and_malformed_calls_get_an_answer_in_xml(lab: Lab) -> None:
-    for headers, body, code in (
-        ({}, b"Action=DescribeInstances&Version=2016-11-15", "MissingAuthenticationToken"),
-        (SIGNED, b"Action=DescribeInstances&Version=2016-11-15&MaxResults=x", "InvalidParameterV"),
-        (SIGNED, b"Action=MakeCoffee&Version=2016-11-15", "InvalidAction"),
-        (SIGNED, b"", "MissingAction"),
+    for signed, body, code in (
+        (False, b"Action=DescribeInstances&Version=2016-11-15", "MissingAuthenticationToken"),
+        (True, b"Action=DescribeInstances&Version=2016-11-15&MaxResults=x", "InvalidParameterV"),
+        (True, b"Action=MakeCoffee&Version=2016-11-15", "InvalidAction"),
+        (True, b"", "MissingAction"),
     ):
-        request = urllib.request.Request(f"{lab.endpoint}/", data=body, headers=headers)
+        request = urllib.request.Request(f"{lab.endpoint}/", data=body)
+        if signed:
+            request = sign(request)
         with pytest.raises(urllib.error.HTTPError) as caught:
             OPENER.open(request, timeout=5)
         text = caught.value.read().decode()
@@ -123,11 +121,12 @@ def test_web_pages_are_not_let_in(lab: Lab) -> None:
     assert not [name for name in answer if name.startswith("access-control")]
 
 
-SIGNED = {
-    "Authorization": "AWS4-HMAC-SHA256 Credential=AKIALOCALCLOUD000001/20260101/us-east-1/ec2"
-    "/aws4_request, SignedHeaders=host, Signature=0",
-    "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
-}
+def sign(request: urllib.request.Request) -> urllib.request.Request:
+    """Sign as a client of EC2 does."""
+    call = AWSRequest("POST", request.full_url, data=request.data)
+    SigV4Auth(Credentials(KEY, SECRET), "ec2", REGION).add_auth(call)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **dict(call.headers.items())}
+    return urllib.request.Request(request.full_url, request.data, headers)
 
 
 def test_tags_need_something_to_tag(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,7 +110,6 @@ def test_cloud_of_another_home_or_at_another_port(
 def test_failing_start_tells_the_logs_last_words(
     config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.home.mkdir(parents=True)
     config.state_file.write_bytes(b"garbage")
     assert main.main(["start"]) == 1
     text = output(capsys)
@@ -120,7 +120,7 @@ def test_failing_start_tells_the_logs_last_words(
 def test_home_that_cannot_be_written(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config.home.parent.mkdir(exist_ok=True)
+    shutil.rmtree(config.home)
     config.home.write_text("a file")
     assert main.main(["start"]) == 1
     assert "LOCALCLOUD_HOME" in output(capsys)

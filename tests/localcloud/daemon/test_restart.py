@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from localcloud.config import from_environment
 from localcloud.errors import LocalCloudError
 from localcloud.machines.fake import FakeHost
 from tests import machine_side
-from tests.cloud import client, fake_cloud
+from tests.cloud import client, fake_cloud, give_credentials
 from tests.localcloud.lab import Lab, until
 from tests.localcloud.roles import allow, document
 from tests.machine_side import Metadata
@@ -222,10 +223,12 @@ def test_state_that_cannot_be_written_is_told_and_tried_again(
 def test_kill_9_at_any_moment(tmp_path: Path) -> None:
     """Volumes are made in a loop; what was answered is there after each kill."""
     answered: list[str] = []
+    environ = {**os.environ, "LOCALCLOUD_HOME": str(tmp_path), "LOCALCLOUD_PORT": "0"}
+    give_credentials(from_environment({"LOCALCLOUD_HOME": str(tmp_path)}))
     for round_number in range(3):
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.localcloud.fake_daemon"],
-            env={**os.environ, "LOCALCLOUD_HOME": str(tmp_path), "LOCALCLOUD_PORT": "0"},
+            env=environ,
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         try:
