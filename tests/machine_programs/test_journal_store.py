@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cloudtop_machine import config, times
 from cloudtop_machine.reap_journal import words
-from cloudtop_machine.reap_journal.store import NotRoots, Store
+from cloudtop_machine.reap_journal.store import Store
+from cloudtop_machine.volume_directory import NotRoots
 
 
 @pytest.fixture
@@ -33,6 +36,36 @@ def test_an_entry_after_a_torn_line_begins_its_own(store: Store, tmp_path: Path)
 def test_a_line_that_is_no_object_is_left_out(store: Store, tmp_path: Path, line: str) -> None:
     (tmp_path / ".cloudtop/reaps.jsonl").write_text(f'{line}\n{{"a": NaN}}\n')
     assert store.entries() == [{"a": None}]
+
+
+def test_an_entry_for_which_there_is_no_room_leaves_nothing(store: Store, tmp_path: Path) -> None:
+    store.append({"event": "notice"})
+    before = (tmp_path / ".cloudtop/reaps.jsonl").read_bytes()
+    # The kernel takes what fits, and refuses the rest, as on a full disk
+    room = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, room[1]))
+        with pytest.raises(OSError):
+            store.append({"event": "back", "why": "x" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, room)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (tmp_path / ".cloudtop/reaps.jsonl").read_bytes() == before
+
+
+def test_an_entry_is_on_the_disk_without_a_program(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sync FILE of rust-coreutils has all disks written."""
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fdatasync", lambda handle: synced.append(file_of(handle)))
+    store.append({"event": "notice"})
+    assert synced == ["reaps.jsonl"]
+
+
+def file_of(handle: int) -> str:
+    return Path(f"/proc/self/fd/{handle}").readlink().name
 
 
 @pytest.mark.parametrize("place", ["link", "file"])

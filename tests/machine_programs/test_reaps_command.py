@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def machine(tmp_path: Path) -> Journal:
 def ask(machine: Journal, *options: str) -> subprocess.CompletedProcess[str]:
     config = machine.tree / "reaps.conf"
     lib = machine.settings["lib"]
-    config.write_text(f"mount_point='{machine.mount_point}' lib='{lib}'\n")
+    config.write_text(f"mount_point='{machine.mount_point}' lib='{lib}' owner_id={os.getuid()}\n")
     return subprocess.run(
         [*argv(program("cloudtop-reaps")), *options],
         env={**environ(machine.tree), "CLOUDTOP_CONFIG": str(config)},

@@ -21,7 +21,8 @@ from cloudtop_machine import config, lock, proc, status_file, times
 from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 from cloudtop_machine.reap_journal import words
-from cloudtop_machine.reap_journal.store import Entry, NotRoots, Store
+from cloudtop_machine.reap_journal.store import Entry, Store
+from cloudtop_machine.volume_directory import NotRoots
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
 # Settings of the configuration, and places that a test's configuration moves
@@ -242,10 +243,21 @@ def main() -> int:
         warn(f"{settings['mount_point']} is not mounted.")
         return 0
     try:
-        store = Store.on(settings["mount_point"], int(settings["owner_id"]))
+        return _run(settings, mode)
     except NotRoots as refusal:
         warn(str(refusal))
         return 0
+    except OSError as error:
+        about = error.strerror or str(error)
+        warn(
+            f"The journal of reaps on {settings['mount_point']} could not be kept: {about}."
+            f" Look with: df {settings['mount_point']}; the next run tries again."
+        )
+        return 1
+
+
+def _run(settings: dict[str, str], mode: str) -> int:
+    store = Store.on(settings["mount_point"], int(settings["owner_id"]))
     recorder = Recorder(settings, store)
     if mode == "why":
         recorder.why()

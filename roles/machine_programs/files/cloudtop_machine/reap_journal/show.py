@@ -12,8 +12,11 @@ import sys
 from cloudtop_machine import config
 from cloudtop_machine.reap_journal import words
 from cloudtop_machine.reap_journal.store import Store
+from cloudtop_machine.volume_directory import NotRoots
 
 CONFIG = "/etc/cloudtop/persistent-mount.conf"
+# The second one is a place that a test's configuration moves
+SETTINGS = {"mount_point": "", "owner_id": "0"}
 # Returns that are shown without --all
 NEWEST = 5
 
@@ -25,10 +28,13 @@ def main() -> int:
             usage = "usage: cloudtop-reaps [--all] [--json]"
             print(f"'{option}' is no option; {usage}", file=sys.stderr)
             return 2
-    settings = config.read(os.environ.get("CLOUDTOP_CONFIG", CONFIG), {"mount_point": ""})
-    place = f"{settings['mount_point']}/.cloudtop"
+    settings = config.read(os.environ.get("CLOUDTOP_CONFIG", CONFIG), SETTINGS)
     try:
-        store = Store(os.open(place, os.O_RDONLY | os.O_DIRECTORY))
+        store = Store.on(settings["mount_point"], int(settings["owner_id"]), make=False)
+        returns = words.pairs(store.entries())
+    except NotRoots as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
     except OSError:
         print(
             f"The volume is not at {settings['mount_point']}, and the journal is on it; look with:"
@@ -36,7 +42,6 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    returns = words.pairs(store.entries())
     shown = returns if "--all" in options else returns[-NEWEST:]
     if "--json" in options:
         print(json.dumps(shown, indent=2))
