@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import threading
@@ -20,6 +21,7 @@ from tests.machine_programs.saved import IDENTITY
 
 PROGRAM = ROOT / "cloudtop/machine/programs/end.py"
 PYTHON = "/usr/bin/python3"
+REAP = shlex.join(installed.argv(installed.program("cloudtop-reap")))
 # Far more than anything here takes
 DEADLINE = 60.0
 
@@ -33,7 +35,7 @@ class Departing(Reaped):
         reap = tree / "bin/cloudtop-reap"
         self.stub(
             "cloudtop-reap",
-            f'echo "$$ $1" >>"$TREE/reaps"\nexec sh {installed.program("cloudtop-reap")} "$@"',
+            f'echo "$$ $1" >>"$TREE/reaps"\nexec {REAP} "$@"',
         )
         (tree / "instance-id").write_text("i-0abc\n")
         self.settings |= {"reap": reap, "instance_file": tree / "instance-id", "silence": 30}
@@ -55,7 +57,8 @@ class Departing(Reaped):
     @property
     def environment(self) -> dict[str, str]:
         path = f"{self.tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {"PATH": path, "TREE": str(self.tree), "HOME": str(self.home), **IDENTITY}
+        modules = {"PYTHONPATH": str(installed.PACKAGE)}
+        return {"PATH": path, "TREE": str(self.tree), "HOME": str(self.home), **modules, **IDENTITY}
 
     @property
     def is_mounted(self) -> bool:

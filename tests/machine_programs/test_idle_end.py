@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -208,8 +209,8 @@ def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, tmp_path: Path)
     machine.settings["guard"] = guarded.config()
     with (machine.tree / "proc/self/mountinfo").open("a") as file:
         file.write(f"3 1 8:3 / {guarded.volume} rw\n")
-    program = installed.program("cloudtop-reap")
-    machine.stub("reap", f'exec sh {program} "$@"')
+    words = installed.argv(installed.program("cloudtop-reap"))
+    machine.stub("reap", f'exec {shlex.join(words)} "$@"')
     machine.looks(5)
     assert machine.steps == ["StopInstances"]
     (line,) = guarded.journal

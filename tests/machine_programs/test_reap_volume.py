@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,18 @@ def test_without_the_volume_nothing_is_written_into_its_place(machine: Reaped, t
 
 
 @pytest.mark.parametrize("name", [".cloudtop", ".cloudtop/saved", ".cloudtop/reaps.jsonl"])
-def test_a_link_on_the_volume_leads_nowhere(machine: Reaped, tree: Tree, name: str) -> None:
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_link_or_pipe_on_the_volume_leads_nowhere(
+    machine: Reaped, tree: Tree, name: str, kind: str
+) -> None:
     elsewhere = machine.tree / "elsewhere"
     elsewhere.mkdir()
     (machine.volume / name).parent.mkdir(exist_ok=True)
     target = elsewhere / "file" if name.endswith("jsonl") else elsewhere
-    (machine.volume / name).symlink_to(target)
+    if kind == "link":
+        (machine.volume / name).symlink_to(target)
+    else:
+        os.mkfifo(machine.volume / name)
     machine.reap()
     assert list(elsewhere.iterdir()) == []
     assert machine.steps == machine.all_steps
@@ -102,3 +109,19 @@ def test_a_read_only_volume_is_made_writable_again(machine: Reaped) -> None:
     machine.mounted("ro,noatime")
     machine.reap("whole")
     assert f"mount -o remount,rw {machine.volume}" in machine.log
+
+
+def test_what_could_not_be_mounted_again_stays_to_be_done(machine: Reaped) -> None:
+    machine.reap()
+    works = (machine.tree / "bin/systemctl").read_text()
+    machine.stub("systemctl", "exit 1")
+    done = machine.run("cloudtop-reap", "whole", str(machine.config()))
+    assert done.returncode == 1
+    assert "could not be mounted again" in done.stdout
+    # Docker does not run and the volume is not mounted, so the next end has nothing to stop
+    machine.notice(seconds=150)
+    machine.reap()
+    assert (machine.tree / "run/reap.stopped").read_text().split() == ["docker", "volume"]
+    (machine.tree / "bin/systemctl").write_text(works)
+    machine.reap("whole")
+    assert "systemctl start docker.socket docker.service" in machine.log
