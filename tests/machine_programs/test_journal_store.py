@@ -112,7 +112,11 @@ def test_a_price_has_no_needless_zeros(price: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2026-01-01", "2026-01-01 00:00:00Z", "2026-13-01T00:00:00Z", None, 7]
+    "text",
+    [
+        *("", "2026-01-01", "2026-01-01 00:00:00Z", "2026-13-01T00:00:00Z", None, 7),
+        "２026-01-01T00:00:00Z",
+    ],
 )
 def test_what_is_no_time_has_no_seconds(text: Any) -> None:
     assert times.seconds_of(text) is None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 
 def seconds_of(text: object) -> int | None:
     """POSIX seconds of such a time; None for anything else."""
     if not isinstance(text, str) or len(text) != 20 or text[10] != "T" or text[-1] != "Z":
         return None
+    # fromisoformat takes digits of other scripts
+    if not text.isascii():
+        return None
     try:
         moment = datetime.fromisoformat(text[:-1])
     except ValueError:
         return None
-    return int(moment.replace(tzinfo=UTC).timestamp())
+    return int(moment.replace(tzinfo=timezone.utc).timestamp())
 
 
 def text_of(seconds: float) -> str:
