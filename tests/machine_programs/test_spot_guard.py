@@ -195,10 +195,33 @@ def test_no_false_recommendation(guard: Guard, imds: Imds, text: str) -> None:
     assert guard.started == []
 
 
-def test_a_full_run_directory_does_not_end_it(guard: Guard) -> None:
-    (guard.tree / "run/spot-guard.notice.new").mkdir(parents=True)
+def test_a_notice_that_cannot_be_written_is_tried_again(guard: Guard) -> None:
+    """As on a full /run. The end reads it, so that none is started without it."""
+    blocked = guard.tree / "run/spot-guard.notice.new"
+    blocked.mkdir(parents=True)
     guard.notice()
     with guard:
         guard.looks()
-    assert set(guard.started) == {"end"}
-    assert "could not be written" in guard.said
+        assert guard.started == []
+        assert guard.said.count("spot-guard.notice could not be written") == 1
+        blocked.rmdir()
+        guard.until(lambda: guard.started == ["end"])
+        guard.looks()
+    assert guard.started == ["end"]
+
+
+def test_an_end_whose_begin_cannot_be_written_is_started_once(guard: Guard) -> None:
+    blocked = guard.tree / "run/spot-guard.begun.new"
+    blocked.mkdir(parents=True)
+    when = guard.notice()
+    with guard:
+        guard.looks(5)
+        assert guard.started == ["end"]
+        blocked.rmdir()
+        begun = guard.tree / "run/spot-guard.begun"
+        guard.until(begun.exists)
+        assert begun.read_text() == f"terminate {when}\n"
+    # Its restart knows it, too
+    with guard:
+        guard.looks()
+    assert guard.started == ["end"]
