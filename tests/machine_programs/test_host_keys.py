@@ -94,6 +94,86 @@ def test_host_keys_follow_no_link_of_the_users(machine: Volume, disk: Path) -> N
     assert names(machine.tree / "elsewhere") == set()
 
 
+SECRET = "root:secret\n"
+
+
+def plant(machine: Volume, kind: str, name: str) -> Path:
+    """Root of a container that has the volume puts this in place of a kept key."""
+    secret = machine.tree / "shadow"
+    secret.write_text(SECRET)
+    place = machine.mount_point / ".cloudtop/ssh" / name
+    place.unlink(missing_ok=True)
+    if kind == "link":
+        place.symlink_to(secret)
+    elif kind == "dangling":
+        place.symlink_to(machine.tree / "nowhere")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir()
+    return place
+
+
+@pytest.mark.parametrize("name", ["ssh_host_rsa_key.pub", "ssh_host_rsa_key", "ssh_host_x_key.pub"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "directory"])
+def test_what_is_no_file_is_no_host_key(relaunched: Volume, kind: str, name: str) -> None:
+    plant(relaunched, kind, name)
+    assert f"{name} is no regular file" in relaunched.good()["message"]
+    # The others are the volume's
+    assert key(relaunched) == "private ed25519 first\n"
+    for place in (relaunched.tree / "ssh").iterdir():
+        assert SECRET not in place.read_text()
+        assert not place.is_symlink()
+
+
+def test_keys_without_public_halves_are_taken(relaunched: Volume) -> None:
+    for place in (relaunched.mount_point / ".cloudtop/ssh").glob("*.pub"):
+        place.unlink()
+    relaunched.good()
+    assert key(relaunched) == "private ed25519 first\n"
+
+
+def test_a_volume_that_takes_no_keys_keeps_none_of_them(machine: Volume, disk: Path) -> None:
+    formatted(disk)
+    machine.stub("cp", 'case $* in *ssh.new) exit 1 ;; esac; exec /usr/bin/cp "$@"')
+    assert machine.run().returncode != 0
+    assert not (machine.mount_point / ".cloudtop/ssh").exists()
+
+
+def test_what_is_not_called_like_a_key_stays_on_the_volume(relaunched: Volume) -> None:
+    for name in ("ssh_host_config", "sshd_config", "ssh_host_a b_key", "ssh_host_$(id)_key"):
+        (relaunched.mount_point / ".cloudtop/ssh" / name).write_text("x")
+    relaunched.good()
+    assert len(names(relaunched.tree / "ssh")) == 4
+
+
+def test_a_link_that_comes_after_the_look_is_copied_as_one(relaunched: Volume) -> None:
+    """Between the look at a key and its copy."""
+    secret = relaunched.tree / "shadow"
+    secret.write_text(SECRET)
+    place = relaunched.mount_point / ".cloudtop/ssh/ssh_host_rsa_key.pub"
+    relaunched.stub("cp", f'ln -sf "{secret}" "{place}"; exec /usr/bin/cp "$@"')
+    relaunched.good()
+    for each in (relaunched.tree / "ssh").iterdir():
+        assert SECRET not in each.read_text()
+        assert not each.is_symlink()
+
+
+@pytest.mark.parametrize("name", [".cloudtop", ".cloudtop/ssh"])
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_keys_are_taken_from_no_directory_but_roots(
+    relaunched: Volume, name: str, kind: str
+) -> None:
+    place = relaunched.mount_point / name
+    elsewhere = place.rename(relaunched.tree / "elsewhere")
+    if kind == "link":
+        place.symlink_to(elsewhere)
+    else:
+        place.touch()
+    assert f"{place} is no directory of root's" in relaunched.good()["message"]
+    assert key(relaunched) == "private ed25519 second\n"
+
+
 def test_ssh_waits_until_the_keys_are_in_place(relaunched: Volume) -> None:
     mount, relaunched.program = relaunched.program, WAITER
     with relaunched.start() as waiting:

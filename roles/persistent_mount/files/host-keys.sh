@@ -31,59 +31,101 @@ keys_are_ours() {
     [ -n "$instance_now" ] && [ "$instance_now" = "$instance_then" ]
 }
 
-# Sets kept to the volume's directory of the keys; fails if somebody else may write there
-kept_place() {
-    kept=$mount_point/.cloudtop/ssh
+# enter DIRECTORY [PARENT]: goes into a directory of root's on the volume. Its name may come to
+# mean another at any moment, as the volume's root is the user's; the directory that a process is
+# in stays the same one.
+enter() {
+    cd "$1" || return 1
+    shift
+    # shellcheck disable=SC2046
+    set -- $(id -u) $(stat -L -c %d "$mount_point") $(stat -c '%u %d' . "$@")
+    root=$1 volume=$2
+    shift 2
+    while [ "${1-} ${2-}" = "$root $volume" ]; do
+        shift 2
+        if [ $# -eq 0 ]; then return; fi
+    done
+    cd /
+    return 1
+}
+
+# enter_kept: goes into the volume's directory of the keys, and sets keys to those in it that are
+# files. If there is none, keys is empty; it fails if somebody else may write there.
+enter_kept() {
+    kept=$mount_point/.cloudtop/ssh keys=''
     for place in "$mount_point/.cloudtop" "$kept"; do
-        if [ -L "$place" ] || { [ -e "$place" ] && [ "$(stat -c '%u %F' "$place")" != "$(id -u) directory" ]; }; then
-            warn "$place is no directory of root's: the ssh host keys were left alone."
-            return 1
-        fi
+        if [ -L "$place" ] || { [ -e "$place" ] && [ ! -d "$place" ]; }; then refuse_place "$place" || return 1; fi
+    done
+    if [ ! -d "$kept" ]; then return; fi
+    enter "$kept" .. || refuse_place "$kept" || return 1
+    for key in ssh_host_*_key ssh_host_*_key.pub; do
+        case $key in
+            *[!A-Za-z0-9_.]*) ;;
+            # Root of a container that has the volume may put a link there, or a pipe
+            *) if is_file "$key"; then keys="$keys $key"; else warn "$kept/$key is no regular file: it was left alone."; fi ;;
+        esac
     done
 }
 
-# Whether each kept key is in place
+refuse_place() {
+    warn "$1 is no directory of root's: the ssh host keys were left alone."
+    return 1
+}
+
+is_file() { [ -f "$1" ] && [ ! -L "$1" ]; }
+
+# Whether each kept key, in this directory, is in place
 in_place() {
-    for key in "$kept"/ssh_host_*; do
-        cmp --silent "$key" "$etc_ssh/${key##*/}" || return 1
+    for key in $keys; do
+        cmp --silent "$key" "$etc_ssh/$key" || return 1
     done
 }
 
 # early_host_keys: has the kept keys ready while cloud-init is still at work, so that they have
 # only to be taken when it has ended
 early_host_keys() {
-    if keys_are_ours || ! kept_place || [ ! -d "$kept" ] || in_place; then return; fi
-    stage_host_keys
+    if keys_are_ours || ! enter_kept; then return; fi
+    if ! in_place; then stage_host_keys; fi
+    cd /
 }
 
 # In memory: what is there is gone at the next boot, and in no image
 stage_host_keys() {
-    rm -rf "$run/host-keys.new" "$run/host-keys"
+    new=$run/host-keys.new
+    rm -rf "$new" "$run/host-keys"
     mkdir -p "$run"
-    mkdir -m 0700 "$run/host-keys.new"
-    cp "$kept"/ssh_host_* "$run/host-keys.new"
-    chmod 0600 "$run/host-keys.new"/ssh_host_*
-    chmod 0644 "$run/host-keys.new"/ssh_host_*.pub
-    mv "$run/host-keys.new" "$run/host-keys"
+    mkdir -m 0700 "$new"
+    # A link that was put there since the look is copied as one. Here nobody else can put any.
+    # shellcheck disable=SC2086
+    cp -P $keys "$new"
+    for key in "$new"/*; do
+        if ! is_file "$key"; then rm -rf "$key"; fi
+    done
+    set -- "$new"/*
+    if [ -e "$1" ]; then chmod 0600 "$@"; fi
+    set -- "$new"/*.pub
+    if [ -e "$1" ]; then chmod 0644 "$@"; fi
+    mv "$new" "$run/host-keys"
 }
 
 # keep_host_keys: sets host_key, and restored if keys were exchanged.
 # The machine's identity lives with the data, so that a relaunch is the same host to ssh
 keep_host_keys() {
     restored=''
-    kept_place || return 0
+    enter_kept || return 0
     if [ ! -d "$kept" ]; then
-        rm -rf "$kept.new"
         mkdir -p "$mount_point/.cloudtop"
-        mkdir -m 0700 "$kept.new"
-        cp -p "$etc_ssh"/ssh_host_*_key "$etc_ssh"/ssh_host_*_key.pub "$kept.new"
+        enter "$mount_point/.cloudtop" || refuse_place "$mount_point/.cloudtop" || return 0
+        rm -rf ssh.new
+        mkdir -m 0700 ssh.new
+        cp -p --remove-destination "$etc_ssh"/ssh_host_*_key "$etc_ssh"/ssh_host_*_key.pub ssh.new
         sync
-        mv "$kept.new" "$kept"
-    fi
-    if ! in_place; then
+        mv -T ssh.new ssh
+    elif ! in_place; then
         stage_host_keys
-        take_host_keys
+        if staged; then take_host_keys; fi
     fi
+    cd /
     mkdir -p "$state"
     if [ -r "$cloud_instance" ]; then cp "$cloud_instance" "$state/host-keys.instance"; fi
     if [ -r "$etc_ssh/ssh_host_ed25519_key.pub" ]; then
