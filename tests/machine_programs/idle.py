@@ -15,6 +15,7 @@ from tests.machine_programs.volume import Volume
 
 FILES = ROOT / "roles/idle_stop/files"
 PYTHON = ("/usr/bin/python3", "-S")
+BUSY = installed.argv(installed.program("cloudtop-busy"))
 PYTHON_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed.PACKAGE)}
 STOPPED = ["reap end", "StopInstances"]
 # What cloudtop-reap reports if all was saved

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine_programs.idle import FILES, PYTHON, PYTHON_ENVIRONMENT, STOPPED, Idle
+from tests.machine_programs.idle import BUSY, PYTHON_ENVIRONMENT, STOPPED, Idle
 
 Act = Callable[[Idle, int], None]
 
@@ -104,7 +104,7 @@ def busy(machine: Idle) -> Iterator[subprocess.Popen[bytes]]:
     """cloudtop-busy with a command that runs until its input ends."""
     lock = machine.tree / "run/busy"
     with subprocess.Popen(
-        [*PYTHON, str(FILES / "cloudtop-busy"), "--", "cat"],
+        [*BUSY, "--", "cat"],
         env={"PATH": "/usr/bin:/bin", "CLOUDTOP_BUSY": str(lock), **PYTHON_ENVIRONMENT},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

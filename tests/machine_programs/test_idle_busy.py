@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine_programs.idle import FILES, PYTHON, PYTHON_ENVIRONMENT
+from tests.machine_programs.idle import BUSY, PYTHON_ENVIRONMENT
 
 # Counts its signals, and says how many of which when it has read a line
 COUNTS = """
@@ -33,7 +33,7 @@ def locks(tmp_path: Path) -> Path:
 
 def start(locks: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*PYTHON, str(FILES / "cloudtop-busy"), *words],
+        [*BUSY, *words],
         env={
             "PATH": "/usr/bin:/bin",
             "CLOUDTOP_BUSY": str(locks),
@@ -127,7 +127,7 @@ def test_a_key_that_interrupts_does_so_once(locks: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:
         os.environ |= {"CLOUDTOP_BUSY": str(locks), **PYTHON_ENVIRONMENT}
-        words = [*PYTHON, str(FILES / "cloudtop-busy"), "--", "/usr/bin/python3", "-c", COUNTS]
+        words = [*BUSY, "--", "/usr/bin/python3", "-c", COUNTS]
         os.execv(words[0], words)
     said = b""
     os.set_blocking(terminal, True)

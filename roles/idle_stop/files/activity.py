@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import busy
 from cloudtop_machine import tell
+from cloudtop_machine.idle import busy
 
 # Ticks of /proc/stat in a second, and the bytes of a packet's headers (Ethernet, IP, TCP)
 TICKS = os.sysconf("SC_CLK_TCK")

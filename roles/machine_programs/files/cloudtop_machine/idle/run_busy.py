@@ -1,5 +1,4 @@
-#!/usr/bin/python3 -IS
-"""Runs a command, and keeps the machine from being stopped as idle while it runs.
+"""cloudtop-busy: runs a command, and keeps the machine from being stopped as idle meanwhile.
 
 The command's exit code is this program's, and signals that are sent to this program go to the
 command. A lock is held meanwhile, which ends with this process however that ends.
@@ -16,8 +15,7 @@ import shlex
 import signal
 import sys
 
-sys.path.append("/usr/local/lib/cloudtop")
-import busy
+from cloudtop_machine.idle import busy
 
 PASSED_ON = {
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCONT),
@@ -25,9 +23,11 @@ PASSED_ON = {
 }
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
+    words = sys.argv[1:]
     directory = os.environ.get("CLOUDTOP_BUSY", busy.BUSY)
     if words == ["--list"]:
+        # Whoever runs a command does not wait for this
         from cloudtop_machine import tell
 
         for process, user, command in busy.held(directory):
@@ -106,7 +106,3 @@ def _die(number: int) -> int:
     os.kill(os.getpid(), number)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     return 128 + number
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Stops a machine on which nobody works: looks, counts, and ends it."""
