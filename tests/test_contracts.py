@@ -26,6 +26,8 @@ from tests.machine_programs import installed
 ROOT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+# Folders of a role with what goes to a machine
+KINDS = ("files", "templates", "tasks")
 # Strings under these keys are expressions without braces
 EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when", "var"}
 SOURCES = (
@@ -204,6 +206,16 @@ def test_a_program_in_python_is_the_few_lines_that_import_it() -> None:
             assert entry, path
             assert entry[1] == f"{entry[2].replace('.', '/')}.py"
             assert (ROOT / "roles/machine_programs/files" / entry[1]).exists(), path
+
+
+def test_xml_and_json_are_parsed_by_python_alone() -> None:
+    """Tools for lines take a value for a tag, or half of one for the whole."""
+    for path in text_files(*(f"roles/{role}/{kind}" for role in ROLES for kind in KINDS)):
+        text = path.read_text()
+        assert not re.search(r"(?:^|[|;&(\s])[gm]?awk\s", text), path
+        assert not re.search(
+            r"\b(?:sed|grep|cut)\b[^|\n]*(?:</?[a-z]|\\?\"[a-z_]+\\?\" *:)", text
+        ), path
 
 
 def test_ruff_sees_programs_without_an_ending() -> None:

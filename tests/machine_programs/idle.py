@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from cloudtop_machine import config
+from cloudtop_machine.idle.program import SETTINGS, IdleStop
 
 from tests.machine_programs import installed
-from tests.machine_programs.load import ROOT
 from tests.machine_programs.volume import Volume
 
-FILES = ROOT / "roles/idle_stop/files"
-PYTHON = ("/usr/bin/python3", "-S")
+IDLE = installed.argv(installed.program("cloudtop-idle"))
 BUSY = installed.argv(installed.program("cloudtop-busy"))
 PYTHON_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed.PACKAGE)}
 STOPPED = ["reap end", "StopInstances"]
 # What cloudtop-reap reports if all was saved
-WHOLE = '{"saved": {"trees": [], "paths": []}, "mounted": true, "hooks": []}'
+WHOLE = '{"saved": {"trees": [], "paths": [], "complete": true}, "mounted": true, "hooks": []}'
 OK = "<{0}Response><requestId>59dbff89</requestId>{1}</{0}Response>"
 REQUEST = (
     "<spotInstanceRequestSet><item><spotInstanceRequestId>sir-1</spotInstanceRequestId>"
@@ -33,7 +34,7 @@ class Idle(Volume):
     def __init__(self, tree: Path) -> None:
         places = {"tmp": tree / "tmp", "busy": tree / "run/busy"}
         places |= {"guard": tree / "guard.conf", "reap": tree / "bin/reap"}
-        super().__init__(tree, minutes=4, warning=2, action="stop", pause=1, **places)
+        super().__init__(tree, minutes=4, warning=2, action="stop", pause=0, **places)
         for place in ("tmp", "run/busy", "dev/pts", "proc/net"):
             (tree / place).mkdir()
         (tree / "guard.conf").write_text(f"persistent={shlex.quote(str(self.mount_point))}\n")
@@ -44,7 +45,9 @@ class Idle(Volume):
         # Of no concern: time that other machines took, and traffic with itself
         self.steal, self.loopback = 0, 0
         self.processes = 100
-        self.stub("ss", 'cat "$TREE/connections"')
+        # State, as in: ss -HOtinp state established
+        self.stub("ss", 'cat "$TREE/connections.$3"')
+        self.listens("0 128 0.0.0.0:22 0.0.0.0:*\n")
         self.stub("tmux", "exit 1")
         # Whoever tells gives nothing of its environment
         self.stub("wall", f"cat >>{shlex.quote(str(tree / 'wall'))}")
@@ -73,20 +76,18 @@ class Idle(Volume):
             f"  ens5: {self.bytes} 1 0 0 0 0 0 0 1000 1 0 0 0 0 0 0\n"
             f"    lo: {self.loopback} 1 0 0 0 0 0 0 1000 1 0 0 0 0 0 0\n"
         )
-        (self.tree / "connections").write_text(self.connections)
-        config = self.tree / "idle-stop.conf"
-        config.write_text(
+        (self.tree / "connections.established").write_text(self.connections)
+        with mock.patch.dict(os.environ, installed.environ(self.tree)):
+            IdleStop(config.read(str(self.configured()), SETTINGS)).look()
+        return dict(json.loads((self.tree / "run/idle.json").read_text()))
+
+    def configured(self) -> Path:
+        """The configuration with the settings as they are now."""
+        place = self.tree / "idle-stop.conf"
+        place.write_text(
             "".join(f"{key}={shlex.quote(str(value))}\n" for key, value in self.settings.items())
         )
-        done = subprocess.run(
-            [*PYTHON, str(FILES / "cloudtop-idle"), "--look", str(config)],
-            env=installed.environ(self.tree),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return dict(json.loads((self.tree / "run/idle.json").read_text()))
+        return place
 
     def looks(self, count: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -109,13 +110,29 @@ class Idle(Volume):
         (place / "cmdline").write_text(title)
         return self.processes
 
-    def connection(self, peer: str, total: int, pid: int = 0, local: str = "10.0.0.5:22") -> str:
-        """A line of ss for a connection that has carried so many bytes."""
-        users = f'users:(("sshd",pid={pid},fd=4),("sshd",pid={pid - 1},fd=4))' if pid else ""
+    def listens(self, lines: str) -> None:
+        """What ss shows of the ports that are listened on."""
+        (self.tree / "connections.listening").write_text(lines)
+
+    def connection(
+        self,
+        peer: str,
+        sent: int,
+        pid: int = 0,
+        local: str = "10.0.0.5:22",
+        received: int = 0,
+        alone: bool = False,
+    ) -> str:
+        """A line of ss for a connection that has carried so many bytes.
+
+        A process of sshd has it, and another one that is root's, if it is not ``alone``.
+        """
+        holders = [*([pid] if pid else []), *([pid - 1] if pid and not alone else [])]
+        users = ",".join(f'("sshd",pid={each},fd=4)' for each in holders)
         return (
-            f"0 0 {local} {peer} {users} timer:(keepalive,1min,0) cubic wscale:7,7 rto:204"
-            f" bytes_sent:{total // 2} bytes_acked:{total // 2} bytes_received:{total // 2}"
-            " segs_out:9 segs_in:9 lastsnd:12\n"
+            f"0 0 {local} {peer} {f'users:({users})' if users else ''} timer:(keepalive,1min,0)"
+            f" cubic wscale:7,7 rto:204 bytes_sent:{sent} bytes_acked:{sent}"
+            f" bytes_received:{received} segs_out:9 segs_in:9 lastsnd:12\n"
         )
 
     @property

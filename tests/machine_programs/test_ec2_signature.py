@@ -1,11 +1,10 @@
-"""The calls that ec2.sh and ec2.py make with the real curl, checked as EC2 would check them."""
+"""The calls that ec2.py makes with the real curl, checked as EC2 would check them."""
 
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,8 +13,6 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import Metadata
-
-from tests.machine_programs.installed import program
 
 _METADATA = {
     "/meta-data/placement/region": "eu-central-1",
@@ -59,27 +56,10 @@ def server() -> Iterator[ThreadingHTTPServer]:
         here.shutdown()
 
 
-def asked_by_sh(url: str) -> None:
-    script = (
-        f"set -eu; endpoint={url} imds={url}; . '{program('ec2.sh')}';"
-        "open_metadata; ec2 AttachVolume --data-urlencode Device=/dev/xvdj;"
-        'printf "%s" "$trouble$trouble_text"'
-    )
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def asked_by_python(url: str) -> None:
+def test_curl_signs_as_botocore_would(server: ThreadingHTTPServer) -> None:
+    url = f"http://127.0.0.1:{server.server_port}"
     answer = Ec2(url, Metadata(f"{url}/", 60)).ask("AttachVolume", "Device=/dev/xvdj")
     assert answer.find("a") is not None
-
-
-@pytest.mark.parametrize("ask", [asked_by_sh, asked_by_python])
-def test_curl_signs_as_botocore_would(
-    server: ThreadingHTTPServer, ask: Callable[[str], None]
-) -> None:
-    url = f"http://127.0.0.1:{server.server_port}"
-    ask(url)
     ((headers, body),) = _Server.seen
     assert body == b"Action=AttachVolume&Version=2016-11-15&Device=%2Fdev%2Fxvdj"
     assert headers["x-amz-security-token"] == "IQoJb3/Jp+Z2=="

@@ -61,8 +61,9 @@ def a_command_over_ssh(machine: Idle, minute: int) -> None:
     """As scp, rsync and VS Code are: a session without a terminal, with 6 KiB a minute."""
     if not minute:
         machine.process("sshd", "sshd: ubuntu@notty")
+    total = 4500 + 3072 * minute
     machine.connections = machine.connection(
-        "192.0.2.1:5001", 9000 + 6144 * minute, machine.processes
+        "192.0.2.1:5001", total, machine.processes, received=total
     )
 
 
@@ -180,18 +181,25 @@ def keeping_ssh_alive(machine: Idle, minute: int) -> None:
     """A session without a terminal that nothing goes on in: 88 bytes every 15 s."""
     if not minute:
         machine.process("sshd", "sshd: ubuntu@notty")
-    total = 9000 + 4 * 88 * minute
-    machine.connections = machine.connection("192.0.2.1:5001", total, machine.processes)
+    total = 4500 + 4 * 44 * minute
+    machine.connections = machine.connection(
+        "192.0.2.1:5001", total, machine.processes, received=total
+    )
 
 
 def top_in_an_open_terminal(machine: Idle, minute: int) -> None:
-    """3 MiB a minute to a window that nobody looks at, on the interface, too."""
+    """3 MiB a minute to a window that nobody looks at, on the interface, too; the client answers
+    32 KiB with 60 bytes."""
     if not minute:
         machine.process("sshd", "sshd: ubuntu@pts/0")
     machine.terminal(0, written=1000 + minute)
     machine.bytes += 3 << 20
-    total = 9000 + (3 << 20) * minute
-    machine.connections = machine.connection("192.0.2.1:5001", total, machine.processes)
+    machine.connections = machine.connection(
+        "192.0.2.1:5001",
+        9000 + (3 << 20) * minute,
+        machine.processes,
+        received=9000 + 60 * 96 * minute,
+    )
 
 
 def knocking_at_ssh(machine: Idle, minute: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.machine_programs.idle import FILES, PYTHON, PYTHON_ENVIRONMENT, STOPPED, Idle
+from tests.machine_programs import installed
+from tests.machine_programs.idle import IDLE, PYTHON_ENVIRONMENT, STOPPED, Idle
 
 
 @pytest.fixture
@@ -43,6 +46,51 @@ def test_a_state_that_cannot_be_read_begins_the_count_anew(machine: Idle) -> Non
     assert machine.steps == []
 
 
+def test_a_state_of_an_earlier_version_is_none_but_its_end_is_taken_back(machine: Idle) -> None:
+    machine.looks(4)
+    earlier = json.dumps({"before": {"uptime": 340.5, "ssh": {"a b": 1}}, "idle": 180.0})
+    (machine.tree / "run/idle.state").write_text(earlier)
+    assert machine.look()["state"] == "active"
+    (machine.tree / "run/idle").mkdir()
+    for name in ("conf", "reap.stopped"):
+        (machine.tree / "run/idle" / name).touch()
+    (machine.tree / "run/idle.state").write_text(earlier)
+    assert machine.look()["state"] == "failed"
+    assert machine.steps == ["reap whole"]
+
+
+def started(machine: Idle, *words: str) -> subprocess.CompletedProcess[str]:
+    """cloudtop-idle as its unit starts it."""
+    return subprocess.run(
+        [*IDLE, *words],
+        env=installed.environ(machine.tree),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def test_the_program_looks_and_another_one_waits_for_no_look(machine: Idle) -> None:
+    machine.look()
+    state = machine.tree / "run/idle.state"
+    state.unlink()
+    done = started(machine, "--look", str(machine.configured()))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(state.read_text())["before"]["uptime"] == 160.5
+    state.unlink()
+    with (machine.tree / "run/idle.lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = started(machine, "--look", str(machine.configured()))
+    assert (done.returncode, done.stderr) == (1, "Another look is under way.\n")
+    assert not state.exists()
+
+
+def test_other_words_are_its_usage(machine: Idle) -> None:
+    for words in (("--what",), ("--look", "a", "b"), ("--stay", "a")):
+        done = started(machine, *words)
+        assert (done.returncode, done.stderr) == (2, "usage: cloudtop-idle [--stay]\n")
+
+
 def test_a_shorter_limit_gives_the_whole_warning(machine: Idle) -> None:
     machine.settings["minutes"] = 60
     machine.looks(20)
@@ -65,7 +113,7 @@ def test_without_a_warning_it_stops_all_the_same(machine: Idle) -> None:
 def test_the_wish_to_stay_begins_the_count_anew(machine: Idle) -> None:
     machine.looks(4)
     done = subprocess.run(
-        [*PYTHON, str(FILES / "cloudtop-idle"), "--stay"],
+        [*IDLE, "--stay"],
         env={"CLOUDTOP_BUSY": str(machine.tree / "run/busy"), **PYTHON_ENVIRONMENT},
         capture_output=True,
         text=True,
@@ -79,7 +127,7 @@ def test_the_wish_to_stay_begins_the_count_anew(machine: Idle) -> None:
 
 def test_a_wish_that_nobody_can_hear_is_told(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*PYTHON, str(FILES / "cloudtop-idle"), "--stay"],
+        [*IDLE, "--stay"],
         env={"CLOUDTOP_BUSY": str(tmp_path / "gone"), **PYTHON_ENVIRONMENT},
         capture_output=True,
         text=True,

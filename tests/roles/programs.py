@@ -6,18 +6,15 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.machine_programs import installed
+from tests.machine_programs import ask_to_end, installed
 from tests.machine_programs.boot import Boot
 from tests.machine_programs.imds import Imds
 from tests.machine_programs.journal import Journal
 from tests.machine_programs.volume import Volume
 from tests.roles.provisioned import Cloudtop
 
-# A call of EC2 in a program of the machine: of ec2.sh's in a shell's, of ec2.py's in Python
-CALLS = (
-    re.compile(r"^\s*(?:ec2|asked) ([A-Z][A-Za-z]+)", re.M),
-    re.compile(r"\.(?:call|ask)\(\s*\"([A-Z][A-Za-z]+)\""),
-)
+# A call of EC2 in a program of the machine, by ec2.py
+CALL = re.compile(r"\._?(?:call|ask)\(\s*\"([A-Z][A-Za-z]+)\"")
 
 
 def real(machine: Boot, imds: Imds, endpoint: str) -> None:
@@ -59,13 +56,12 @@ def journalist(cloudtop: Cloudtop, imds: Imds, tree: Path) -> Journal:
 
 def ender(cloudtop: Cloudtop, imds: Imds, tree: Path, action: str) -> Volume:
     """A machine that is to ask for its own end; it prints what came of it."""
-    machine = Volume(tree, action=action, guard="/dev/null", pause=0)
+    machine = Volume(tree, action=action, pause=0)
     real(machine, imds, cloudtop.place.endpoint)
-    machine.program = installed.program("idle-end")
-    machine.arguments = ("ask",)
+    machine.program = Path(ask_to_end.__file__)
     return machine
 
 
 def calls_of_programs() -> set[str]:
     texts = [each.read_text() for each in installed.files().values()]
-    return {each for text in texts for way in CALLS for each in way.findall(text)}
+    return {each for text in texts for each in CALL.findall(text)}
