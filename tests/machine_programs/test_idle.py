@@ -79,6 +79,12 @@ def a_wish_to_stay(machine: Idle, minute: int) -> None:
     os.utime(place, (1000 + minute, 1000 + minute))
 
 
+def a_command_without_room_for_a_lock(machine: Idle, minute: int) -> None:
+    """Or with one that a file system was mounted over, when the machine was converged."""
+    if not minute:
+        machine.process("cloudtop-busy", "/usr/bin/python3 -IS /usr/local/bin/cloudtop-busy -- x")
+
+
 def connections_that_nobody_can_see(machine: Idle, minute: int) -> None:
     machine.stub("ss", "exit 1")
 
@@ -88,7 +94,7 @@ def connections_that_nobody_can_see(machine: Idle, minute: int) -> None:
     [
         *(input_at_a_terminal, a_new_login, input_in_tmux, a_container, a_third_of_a_cpu),
         *(a_download, a_command_over_ssh, commands_one_after_the_other, a_wish_to_stay),
-        connections_that_nobody_can_see,
+        *(a_command_without_room_for_a_lock, connections_that_nobody_can_see),
     ],
 )
 def test_one_kind_of_activity_alone_keeps_it(machine: Idle, act: Act) -> None:
@@ -208,6 +214,15 @@ def knocking_at_ssh(machine: Idle, minute: int) -> None:
     machine.connections = machine.connection(f"203.0.113.9:{6000 + minute}", 9000, pid)
 
 
+def many_connections(machine: Idle, minute: int) -> None:
+    """More than fit into an answer of 64 KiB."""
+    machine.connections = "".join(
+        machine.connection(f"10.0.0.{host}:{port}", 9, local="10.0.0.5:5432")
+        for host in range(1, 9)
+        for port in range(40000, 40200)
+    )
+
+
 def asking_the_metadata(machine: Idle, minute: int) -> None:
     """More than spot_guard does."""
     machine.bytes += 3 << 20
@@ -227,7 +242,7 @@ def what_is_none_of_its_work(machine: Idle, minute: int) -> None:
         *(nothing, an_open_terminal, a_terminal_of_the_future, terminals_that_close),
         *(tmux_without_anybody, a_dead_socket_of_tmux, docker_without_containers),
         *(a_little_of_the_cpu, keeping_ssh_alive, top_in_an_open_terminal, knocking_at_ssh),
-        *(asking_the_metadata, what_is_none_of_its_work),
+        *(many_connections, asking_the_metadata, what_is_none_of_its_work),
     ],
 )
 def test_what_is_no_activity_keeps_it_no_minute_longer(machine: Idle, act: Act) -> None:

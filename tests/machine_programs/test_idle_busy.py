@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import pty
+import resource
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cloudtop_machine.idle import busy
 
+from tests.machine_programs import installed
 from tests.machine_programs.idle import BUSY, PYTHON_ENVIRONMENT
 
 # Counts its signals, and says how many of which when it has read a line
@@ -31,7 +36,9 @@ def locks(tmp_path: Path) -> Path:
     return place
 
 
-def start(locks: Path, *words: str) -> subprocess.Popen[str]:
+def start(
+    locks: Path, *words: str, preexec_fn: Callable[[], None] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*BUSY, *words],
         env={
@@ -39,6 +46,7 @@ def start(locks: Path, *words: str) -> subprocess.Popen[str]:
             "CLOUDTOP_BUSY": str(locks),
             **PYTHON_ENVIRONMENT,
         },
+        preexec_fn=preexec_fn,
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -179,4 +187,53 @@ def test_what_others_put_there_is_no_lock(locks: Path) -> None:
 def test_without_a_place_for_locks_it_warns_and_runs(tmp_path: Path) -> None:
     code, out, err = run(tmp_path / "gone", "--", "echo", "done")
     assert (code, out) == (0, "done\n")
-    assert "may be stopped as idle while this runs" in err
+    assert "is not stopped as idle while this runs" in err
+
+
+def test_its_process_has_its_name_however_it_is_started(locks: Path) -> None:
+    """By which a look sees it, if it found no room for a lock."""
+    with start(locks / "gone", "--", "sh", "-c", "echo ready; read x") as process:
+        assert line(process) == "ready"
+        assert Path(f"/proc/{process.pid}/comm").read_text() == f"{busy.NAME}\n"
+        say(process, "x")
+
+
+def test_locks_of_processes_that_are_gone_make_room_for_new_ones(locks: Path) -> None:
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
+    for name in (gone.stdout.strip(), f".{gone.stdout.strip()}"):
+        (locks / name).write_text("of before")
+    (locks / "stay.1000").touch()
+    with start(locks, "--", "sh", "-c", "echo ready; read x") as process:
+        assert line(process) == "ready"
+        assert {each.name for each in locks.iterdir()} == {"stay.1000", str(process.pid)}
+        say(process, "x")
+
+
+def test_a_lock_without_room_for_its_text_is_one(locks: Path) -> None:
+    """As on a full file system: here no file may have a byte."""
+    with start(
+        locks, "--", "sh", "-c", "echo ready; read x", preexec_fn=lambda: _limit(0)
+    ) as process:
+        assert line(process) == "ready"
+        assert busy.held(str(locks)) == [(process.pid, os.getuid(), "")]
+        say(process, "x")
+
+
+def _limit(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_the_locks_have_a_small_file_system_of_their_own() -> None:
+    """So that nobody can fill /run; molecule/workstation tries to."""
+    source = installed.files()["/etc/systemd/system/run-cloudtop-busy.mount"]
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read(source)
+    mount = unit["Mount"]
+    assert (mount["What"], mount["Type"], mount["Where"]) == ("tmpfs", "tmpfs", busy.BUSY)
+    # systemd refuses a unit whose name is not its place
+    assert source.name == f"{busy.BUSY.strip('/').replace('/', '-')}.mount"
+    options = mount["Options"].split(",")
+    assert {"mode=1777", "nosuid", "nodev", "noexec"} <= set(options)
+    sizes = dict(option.split("=") for option in options if "=" in option)
+    assert sizes["size"] == "4m"
+    assert sizes["nr_inodes"] == "1k"

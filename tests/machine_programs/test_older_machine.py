@@ -26,6 +26,8 @@ EARLIER = [
     *("sbin/cloudtop-persistent-mount", "sbin/cloudtop-reap", "sbin/cloudtop-reap-journal"),
     "sbin/cloudtop-spot-guard",
 ]
+# The same elsewhere, but for units
+EARLIER_FILES = ["/etc/tmpfiles.d/cloudtop-idle.conf"]
 EARLIER_UNITS = [
     *("cloudtop-alive.service", "cloudtop-alive.timer", "cloudtop-elastic-ip.service"),
     *("cloudtop-ephemeral-raid.service", "cloudtop-host-keys.service", "cloudtop-idle.service"),
@@ -54,6 +56,11 @@ def test_no_earlier_program_is_left(converge: Callable[..., Any], root: Path) ->
     left = {f"/{place.relative_to(root)}" for place in (root / "usr/local").rglob("*")}
     assert {path for path in left if (root / path[1:]).is_file()} == paths
     assert not gone & paths
+
+
+@pytest.mark.parametrize("path", EARLIER_FILES)
+def test_an_earlier_file_is_replaced_or_removed(path: str) -> None:
+    assert (path in installed.files()) != (path in removed())
 
 
 def test_each_role_removes_what_its_own_earlier_files_were() -> None:

@@ -49,11 +49,12 @@ class Look:
 def take(settings: dict[str, str]) -> Look:
     """Look at everything. Whatever can't be looked at counts as activity, but for tmux servers."""
     now = Look(proc.uptime(settings["proc"]))
+    names = _names(settings["proc"])
     _terminals(now, settings["dev"])
     _tmux(now, settings["tmp"])
     _stays(now, settings["busy"])
-    _locks(now, settings["busy"])
-    _containers(now, settings["proc"])
+    _commands(now, settings["busy"], names)
+    _containers(now, names)
     now.cpu = _cpu(settings["proc"])
     now.interface = _interface(settings["proc"])
     _connections(now, settings["proc"])
@@ -91,19 +92,30 @@ def _stays(now: Look, directory: str) -> None:
             continue
 
 
-def _locks(now: Look, directory: str) -> None:
-    for process, _, command in busy.held(directory):
-        now.locks.append(f"cloudtop-busy holds a lock ({process}: {command})")
-
-
-def _containers(now: Look, folder: str) -> None:
-    """A container that runs has a shim, though docker itself may not answer."""
-    shims = 0
+def _names(folder: str) -> dict[int, str]:
+    """The processes that run, by id (comm in proc(5))."""
+    names = {}
     for place in Path(folder).glob("[0-9]*/comm"):
         try:
-            shims += place.read_bytes().startswith(b"containerd-shim")
-        except OSError:
+            names[int(place.parent.name)] = place.read_text(errors="replace").rstrip("\n")
+        except (OSError, ValueError):
             continue
+    return names
+
+
+def _commands(now: Look, directory: str, names: dict[int, str]) -> None:
+    """Commands of cloudtop-busy, by their locks. One that found no room for a lock runs, too."""
+    locks = busy.held(directory)
+    for process, _, command in locks:
+        now.locks.append(f"cloudtop-busy holds a lock ({process}: {command})")
+    for process in {each for each, name in names.items() if name == busy.NAME}:
+        if process not in {each for each, _, _ in locks}:
+            now.locks.append(f"cloudtop-busy runs without a lock ({process})")
+
+
+def _containers(now: Look, names: dict[int, str]) -> None:
+    """A container that runs has a shim, though docker itself may not answer."""
+    shims = sum(name.startswith("containerd-shim") for name in names.values())
     if shims:
         now.present.append(f"{shims} container{'s run' if shims > 1 else ' runs'}")
 

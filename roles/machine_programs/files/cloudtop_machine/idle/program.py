@@ -211,7 +211,8 @@ def stay() -> int:
         os.utime(handle)
         os.close(handle)
     except OSError as error:
-        print(f"{place} could not be touched: {error.strerror}.", file=sys.stderr)
+        why = f"{place} could not be touched: {error.strerror}."
+        print(f"{why} Any key in a terminal keeps the machine, too.", file=sys.stderr)
         return 1
     print("This machine stays; the count begins anew within a minute.")
     return 0

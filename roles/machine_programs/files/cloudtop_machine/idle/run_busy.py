@@ -9,6 +9,7 @@ usage: cloudtop-busy -- COMMAND [ARGUMENT…]
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shlex
@@ -38,15 +39,22 @@ def main() -> int:
     if not words or words[0].startswith("-"):
         print("usage: cloudtop-busy -- COMMAND [ARGUMENT...] | --list", file=sys.stderr)
         return 2
+    _take_name()
     try:
         busy.take(directory, shlex.join(words))
     except OSError as error:
         print(
-            f"cloudtop-busy: no lock could be made in {directory} ({error.strerror}):"
-            " the machine may be stopped as idle while this runs.",
+            f"cloudtop-busy: no lock could be made in {directory} ({error.strerror})."
+            " The machine is not stopped as idle while this runs, but --list does not show it.",
             file=sys.stderr,
         )
     return _run(words)
+
+
+def _take_name() -> None:
+    """The name by which a look sees this process: Python's own, if Python was given the program."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
+        file.write(busy.NAME)
 
 
 def _name(user: int) -> str:
