@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -206,19 +207,31 @@ def test_a_notice_of_ec2_comes_first(machine: Idle) -> None:
     assert machine.steps == ["reap end", "StopInstances"]
 
 
-def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, tmp_path: Path) -> None:
-    (tmp_path / "guarded").mkdir()
-    guarded = Reaped(tmp_path / "guarded")
-    tree = Tree(guarded.array / "project")
-    tree.write("file", "changed\n")
+def with_real_end(machine: Idle, guarded: Reaped) -> None:
+    """The machine ends by the real cloudtop-reap, with the work and the volume of ``guarded``."""
     for name in ("getent", "umount"):
         (machine.tree / f"bin/{name}").symlink_to(guarded.tree / f"bin/{name}")
+    mounts = guarded.tree / "proc/self/mountinfo"
+    kept = shlex.quote(mounts.read_text())
+    machine.stub("systemctl", f'[ "$1" = is-active ] || printf %s {kept} >{mounts}')
     guarded.settings["tmp"] = machine.tree / "tmp"
     machine.settings["guard"] = guarded.config()
     with (machine.tree / "proc/self/mountinfo").open("a") as file:
         file.write(f"3 1 8:3 / {guarded.volume} rw\n")
     words = installed.argv(installed.program("cloudtop-reap"))
     machine.stub("reap", f'exec {shlex.join(words)} "$@"')
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Reaped:
+    (tmp_path / "guarded").mkdir()
+    return Reaped(tmp_path / "guarded")
+
+
+def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, guarded: Reaped) -> None:
+    tree = Tree(guarded.array / "project")
+    tree.write("file", "changed\n")
+    with_real_end(machine, guarded)
     machine.looks(5)
     assert machine.steps == ["StopInstances"]
     (line,) = guarded.journal
@@ -226,3 +239,27 @@ def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, tmp_path: Path)
     assert [each["path"] for each in line["saved"]["trees"]] == [str(tree.place)]
     assert "Nobody works here, so this machine goes (stop)" in machine.told
     assert f"{guarded.volume} is unmounted." in machine.told
+
+
+def test_ends_that_fail_again_and_again_leave_one_save(machine: Idle, guarded: Reaped) -> None:
+    """With more untracked data than may be saved of one tree."""
+    boot = guarded.tree / "proc/sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("5b1a\n")
+    tree = Tree(guarded.array / "project")
+    tree.write("file", "changed\n")
+    tree.write("large", os.urandom(3 << 20))
+    guarded.settings["tree_cap_mib"] = 2
+    with_real_end(machine, guarded)
+    sizes = []
+    for _ in range(3):
+        status = machine.look()
+        while status["state"] != "failed":
+            status = machine.look()
+        assert f"Not all of {tree.place}/large was saved: " in status["message"]
+        saved = guarded.volume / ".cloudtop/saved"
+        assert len([each for each in saved.iterdir() if each.is_dir()]) == 1
+        sizes.append(sum(each.stat().st_size for each in saved.rglob("*") if each.is_file()))
+    assert machine.calls == []
+    # The report of a save says how long it took, and that it replaced another
+    assert max(sizes) - min(sizes) < 4096
