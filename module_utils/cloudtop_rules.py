@@ -2,7 +2,7 @@
 
 Pure functions over plain values and EC2's own dictionaries, as boto3 returns them. This file
 imports nothing but the standard library: Ansible's modules have it as
-``ansible.module_utils.cloudtop_rules``, the command line imports it by its path.
+``ansible.module_utils.cloudtop_rules``, the command line as ``module_utils.cloudtop_rules``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ Resource = Mapping[str, Any]
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
 LIVE = ("open", "active", "disabled")
 GONE = ("shutting-down", "terminated")
+STOPPING = ("stopping", "stopped")
 # An open request with one of these: its type can't be had now, for want of room or at its bid.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-request-status.html
 LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
@@ -73,6 +74,36 @@ def is_lacking(request: Resource | None, has_machine: bool = False) -> bool:
     """
     waits = state_of(request) == "open" and code_of(request) in LACKING_CODES
     return waits and not has_machine
+
+
+def has_alternative(
+    request: Resource | None, types: Sequence[str], has_machine: bool = False
+) -> bool:
+    """Whether EC2 has no machine for a request now, and another of ``types`` may be requested.
+
+    A request for a type that is not listed is somebody's choice, and stays.
+    """
+    spec = (request or {}).get("LaunchSpecification") or {}
+    listed = spec.get("InstanceType") in types and len(types) > 1
+    return listed and is_lacking(request, has_machine)
+
+
+def stopped_by(request: Resource | None, machine: str) -> str:
+    """Who stopped a request's instance, which is in the state ``machine``: owner, ec2, or empty.
+
+    Whoever stopped it starts it again; an instance that EC2 has marked is on its way there (EC2
+    User Guide, "Interruption behavior" and "Spot request status").
+    """
+    if is_stopped_by_owner(request):
+        return "owner"
+    by_ec2 = code_of(request).startswith(("instance-stopped-", "marked-for-stop"))
+    return "ec2" if by_ec2 and machine in STOPPING else ""
+
+
+def may_stop(request: Resource | None, machine: str) -> bool:
+    """Whether EC2 would stop a request's instance, which is in the state ``machine``."""
+    runs = state_of(request) == "active" and machine == "running"
+    return runs and not stop_hindrance(request)
 
 
 def machine_state(instance: Resource | None) -> str:
@@ -196,6 +227,11 @@ def is_zone_refused(volume_zone: str, wanted: str) -> bool:
     return bool(volume_zone and wanted and volume_zone != wanted)
 
 
+def zone_to_move_to(volume_zone: str, wanted: str) -> str:
+    """The zone that a switch takes the volume to; empty if it is there, or none is wanted."""
+    return "" if wanted == volume_zone else wanted
+
+
 def offered_types(
     types: Iterable[str], zone: str, zones_by_type: Mapping[str, Iterable[str]]
 ) -> list[str]:
@@ -243,10 +279,15 @@ def half_moved_zone(half: Iterable[Resource]) -> str:
     return str(moved[0]["AvailabilityZone"]) if moved else ""
 
 
+def origin_of(volume: Resource | None) -> str:
+    """The snapshot that a volume was restored from; empty for none."""
+    return tags_of(volume).get("cloudtop:restored-from", "")
+
+
 def half_restored_from(half: Iterable[Resource]) -> str:
     """The snapshot of a restore that was cut off before its last tag; empty for none."""
     volumes = [each for each in half if "cloudtop:moved-from" not in tags_of(each)]
-    return tags_of(volumes[0]).get("cloudtop:restored-from", "") if volumes else ""
+    return origin_of(volumes[0]) if volumes else ""
 
 
 def command_of_half(half: Sequence[Resource]) -> str:
@@ -271,7 +312,7 @@ def is_restored(
     the same snapshot is wanted once more.
     """
     free = not (volume or {}).get("Attachments") and not has_request
-    same = tags_of(volume).get("cloudtop:restored-from") == snapshot
+    same = origin_of(volume) == snapshot
     return bool(volume) and same and free and not half and not again
 
 

@@ -299,7 +299,9 @@ def _after_waiting(
         # A client token that EC2 remembers longer than the request itself led to that dead request
         again = replace(run, asked="", past=True, generation=request.generation)
         return _ask(cloudtop, wanted, picture, again, launch)
-    lacking = request is not None and request.lacking and len(wanted.types) > 1
+    lacking = request is not None and rules.has_alternative(
+        request.ec2, wanted.types, bool(request.instance)
+    )
     if (lacking or run.tried) and launch is None:
         return Plan("look", run)
     had_all = (

@@ -236,7 +236,7 @@ def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Mov
     """The steps that are left of a switch to another zone. Raises RefusedError without a volume."""
     volumes = sorted_volumes(cloudtop, wanted, world)
     live = next(iter(volumes.live), None)
-    if live and live["AvailabilityZone"] == wanted.to_zone:
+    if live and not rules.zone_to_move_to(live["AvailabilityZone"], wanted.to_zone):
         return Move("none", live["VolumeId"])
     if live:
         rest = rules.tags_of(live).get("cloudtop:at-rest")
@@ -245,8 +245,7 @@ def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Mov
             "all", live["VolumeId"], rest=label, mark={} if rest else {"cloudtop:at-rest": label}
         )
     if volumes.half:
-        origin = rules.tags_of(volumes.half[0])["cloudtop:restored-from"]
-        return Move("tags", snapshot=origin)
+        return Move("tags", snapshot=rules.origin_of(volumes.half[0]))
     raise RefusedError(
         f"The cloudtop {cloudtop.name} has no volume in {cloudtop.region}, so there is none to take"
         f" to {wanted.to_zone}; run: python runner.py provision -e"
@@ -265,8 +264,8 @@ def set_aside(
         each
         for each in half
         if zone
-        and "cloudtop:moved-from" in (tags := rules.tags_of(each))
-        and (tags.get("cloudtop:restored-from") != snapshot or each["AvailabilityZone"] != zone)
+        and "cloudtop:moved-from" in rules.tags_of(each)
+        and (rules.origin_of(each) != snapshot or each["AvailabilityZone"] != zone)
     ]
 
 
@@ -310,9 +309,7 @@ def _create(
     """
     origin, old = chosen["SnapshotId"], rules.tags_of(before)
     # A volume of that token that was set aside is never taken up again
-    aside = [
-        each for each in replaced if rules.tags_of(each).get("cloudtop:restored-from") == origin
-    ]
+    aside = [each for each in replaced if rules.origin_of(each) == origin]
     parts = [cloudtop.owner, cloudtop.name, origin, before["VolumeId"] if before else ""]
     token = "/".join([*parts, wanted.to_zone, str(len(aside))])
     candidate = {

@@ -14,11 +14,7 @@ from cloudtop.aws.client import (
     plain_errors,
 )
 from cloudtop.errors import CloudtopError
-
-# States in which a request can still make or hold an instance. EC2's own list of the
-# `state` filter leaves out `disabled`, so the states are compared here, not there.
-LIVE_STATES = frozenset({"open", "active", "disabled"})
-GONE_STATES = frozenset({"terminated", "shutting-down"})
+from module_utils import cloudtop_rules as rules
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,8 @@ class Resources:
     volume: dict[str, Any] | None
     # Its Elastic IP
     address: dict[str, Any] | None = None
+    # Volumes that have yet to take the volume's place
+    half: tuple[dict[str, Any], ...] = ()
 
 
 def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
@@ -53,20 +51,19 @@ def find(ec2: Any, name: str, owner: str) -> Resources:
                 Filters=filters
             )
             for request in page["SpotInstanceRequests"]
-            if request.get("State") in LIVE_STATES
+            if rules.is_live(request)
         ]
         volumes = [
             volume
             for page in ec2.get_paginator("describe_volumes").paginate(Filters=filters)
             for volume in page["Volumes"]
-            # A machine's root disk, and a copy of it on its way to an image, have the tags too
-            if "cloudtop:role" not in tags(volume) and volume["State"] != "deleting"
         ]
     request = _only(requests, "SpotInstanceRequestId", "live spot requests", name)
-    volume = _only(volumes, "VolumeId", "persistent volumes", name)
+    by_role = rules.volumes_by_role(volumes, name, owner)
+    volume = _only(by_role.live, "VolumeId", "persistent volumes", name)
     instance = instance_of(ec2, request["SpotInstanceRequestId"]) if request else None
     address = address_of(ec2, filters)
-    return Resources(request=request, instance=instance, volume=volume, address=address)
+    return Resources(request, instance, volume, address, tuple(by_role.half))
 
 
 def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
@@ -76,7 +73,7 @@ def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
             Filters=[{"Name": "spot-instance-request-id", "Values": [request_id]}]
         )["Reservations"]
     instances: list[Any] = [each for r in reservations for each in r["Instances"]]
-    alive = [each for each in instances if each["State"]["Name"] not in GONE_STATES]
+    alive = [each for each in instances if rules.machine_state(each) not in rules.GONE]
     return max(alive, key=lambda each: each["LaunchTime"], default=None)
 
 
@@ -93,11 +90,6 @@ def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
                 raise
             addresses = []
     return max(addresses, key=lambda each: "InstanceId" in each, default=None)
-
-
-def tags(resource: Any) -> dict[str, str]:
-    """The tags of a resource as a plain mapping."""
-    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
 
 
 def _only(candidates: list[Any], key: str, what: str, name: str) -> Any | None:

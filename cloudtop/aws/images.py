@@ -8,6 +8,7 @@ from typing import Any
 from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Resources
+from module_utils import cloudtop_rules as rules
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def baked(client: Any, name: str, owner: str) -> list[Image]:
         answer = client.describe_images(Owners=["self"], Filters=ec2.tag_filters(name, owner))
     mine = {"cloudtop:name": name, "cloudtop:owner": owner}
     images = [
-        _image(each, True) for each in answer["Images"] if mine.items() <= ec2.tags(each).items()
+        _image(each, True)
+        for each in answer["Images"]
+        if mine.items() <= rules.tags_of(each).items()
     ]
     usable = [each for each in images if each.state == "available"]
     return sorted(usable, key=lambda each: each.created, reverse=True)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudtop import rates
-from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import GONE_STATES, LIVE_STATES
+from module_utils import cloudtop_rules as rules
 
 
 @dataclass(frozen=True)
@@ -122,17 +121,17 @@ def look(client: Any, owner: str) -> World:
 
 def _is_ours(resource: Any, owner: str) -> bool:
     """Whether it carries both tags, letter by letter: an asterisk in a filter finds others."""
-    tags = ec2.tags(resource)
+    tags = rules.tags_of(resource)
     return tags.get("cloudtop:owner") == owner and bool(tags.get("cloudtop:name"))
 
 
 def sort_out(world: World) -> Left:
     """Tell apart what belongs to a cloudtop that lives or is kept, and what to nobody."""
-    live = {_name(each) for each in world.requests if each["State"] in LIVE_STATES}
+    live = {_name(each) for each in world.requests if rules.is_live(each)}
     roles: dict[str, list[Any]] = {}
     for volume in world.volumes:
-        if volume["State"] not in ("deleting", "deleted"):
-            roles.setdefault(ec2.tags(volume).get("cloudtop:role", ""), []).append(volume)
+        if volume["State"] not in rules.DELETED:
+            roles.setdefault(rules.tags_of(volume).get("cloudtop:role", ""), []).append(volume)
     settled = {_name(each) for each in roles.get("", [])}
     # Between its two tags a restore has no volume without a role: it is brought to its end first
     unsettled = {_name(each) for each in roles.get("restoring", [])} - settled
@@ -155,7 +154,7 @@ def sort_out(world: World) -> Left:
 
 
 def _name(resource: Any) -> str:
-    return ec2.tags(resource).get("cloudtop:name", "")
+    return rules.tags_of(resource).get("cloudtop:name", "")
 
 
 def _volume(kind: str, volume: Any, note: str = "") -> Leftover:
@@ -168,8 +167,8 @@ def _machines(world: World) -> Iterator[Leftover]:
     by_id = {each["SpotInstanceRequestId"]: each for each in world.requests}
     for each in world.instances:
         request = by_id.get(each.get("SpotInstanceRequestId", ""), {})
-        state = each["State"]["Name"]
-        if state in GONE_STATES or request.get("State") in LIVE_STATES:
+        state = rules.machine_state(each)
+        if state in rules.GONE or rules.is_live(request):
             continue
         bid = request.get("SpotPrice") or rates.on_demand_price(each["InstanceType"])
         gib = sum(
@@ -204,12 +203,12 @@ def _snapshots(world: World, names: set[str]) -> Iterator[Leftover]:
     """Those of images go with their images."""
     used = {disk.get("SnapshotId") for image in world.images for disk in _disks_of(image)}
     for each in world.snapshots:
-        tags = ec2.tags(each)
+        tags = rules.tags_of(each)
         role, gib = tags.get("cloudtop:role"), each["VolumeSize"]
         if each["SnapshotId"] in used or each["State"] == "pending":
             continue
-        if role in ("copy", "image") or (role == "snapshot" and _name(each) not in names):
-            kind = "snapshot" if role == "snapshot" else "part"
-            label = tags.get("cloudtop:label", "")
+        if role in ("copy", "image") or (role == rules.SNAPSHOT_ROLE and _name(each) not in names):
+            kind = "snapshot" if role == rules.SNAPSHOT_ROLE else "part"
             month = rates.snapshots(gib)
-            yield Leftover(kind, each["SnapshotId"], _name(each), gib, month, label)
+            ident, label = each["SnapshotId"], rules.label_of(each)
+            yield Leftover(kind, ident, _name(each), gib, month, label)

@@ -10,8 +10,7 @@ from cloudtop import rates
 from cloudtop.aws import find as ec2
 from cloudtop.aws import snapshot_schedule
 from cloudtop.aws.client import plain_errors
-
-ROLE = "snapshot"
+from module_utils import cloudtop_rules as rules
 
 
 @dataclass(frozen=True)
@@ -57,26 +56,20 @@ def of_cloudtop(client: Any, name: str, owner: str) -> list[Snapshot]:
             )
             for each in page["Snapshots"]
         ]
-    mine = {"cloudtop:name": name, "cloudtop:owner": owner, "cloudtop:role": ROLE}
-    ours = [each for each in snapshots if mine.items() <= ec2.tags(each).items()]
-    return [_snapshot(each) for each in sorted(ours, key=_age, reverse=True)]
-
-
-def _age(description: Any) -> tuple[Any, str]:
-    return description["StartTime"], description["SnapshotId"]
+    return [_snapshot(each) for each in rules.snapshots_of(snapshots, name, owner)]
 
 
 def _snapshot(description: Any) -> Snapshot:
     return Snapshot(
         id=description["SnapshotId"],
-        label=ec2.tags(description).get("cloudtop:label", ""),
+        label=rules.label_of(description),
         volume=description["VolumeId"],
         gib=description["VolumeSize"],
         state=description["State"],
         progress=description.get("Progress", ""),
         begun=description["StartTime"].isoformat(timespec="seconds"),
         encrypted=description["Encrypted"],
-        scheduled=snapshot_schedule.POLICY_TAG in ec2.tags(description),
+        scheduled=snapshot_schedule.POLICY_TAG in rules.tags_of(description),
     )
 
 

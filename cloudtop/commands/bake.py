@@ -13,6 +13,7 @@ from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
 from cloudtop.playbooks.unreachable import GO_ON
+from module_utils import cloudtop_rules as rules
 
 
 def run(context: Context) -> None:
@@ -31,7 +32,7 @@ def run(context: Context) -> None:
             "EC2 shows no image although one was made.", "Try: python runner.py status"
         )
     print(f"\nBaked {own[0].name} ({own[0].id}).")
-    if renewal(context.find(), own, context.settings.image):
+    if rules.renewal(context.find().request, wanted_image(context, own)):
         print("The live request boots another image until: python runner.py provision --yes")
 
 
@@ -55,14 +56,13 @@ def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
     )
 
 
-def renewal(resources: Resources, own: list[images.Image], chosen: str) -> tuple[str, str] | None:
-    """The live request's image and the one that it should launch from; None for no difference.
+def wanted_image(context: Context, own: list[images.Image]) -> str:
+    """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
+    names.
 
-    ``chosen`` is the owner's own setting, which wins over what was baked.
+    The owner's own setting wins over ``own``, what was baked, newest first.
     """
-    now = ((resources.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
-    wanted = chosen or (own[0].id if own else "")
-    return (now, wanted) if now and wanted and now != wanted else None
+    return context.settings.image or (own[0].id if own else "")
 
 
 @contextmanager
@@ -73,13 +73,13 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
     there to be asked, the request stays, and the role says so.
     """
     settings = context.settings
-    change = renewal(resources, images_of(context), settings.image)
+    change = rules.renewal(resources.request, wanted_image(context, images_of(context)))
     if change is None:
         yield {}
         return
     print(
-        f"The live request launches from {change[0]}; it should from {change[1]}. To change that,"
-        " cloudtop cancels it, ends its machine and makes a new request with the same volume."
+        f"The live request launches from {change.now}; it should from {change.wanted}. To change"
+        " that, cloudtop cancels it, ends its machine and makes a new request with the same volume."
         f" Everything on {settings.ephemeral_mount} and the root disk is lost; git work trees with"
         " work found nowhere else are saved to the volume first."
     )

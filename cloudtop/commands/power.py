@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws.find import Resources
 from cloudtop.command import Context, lose_work_option, run_playbooks
 from cloudtop.commands import status
-from cloudtop.machine import login, save_work, summary
+from cloudtop.machine import save_work, summary
+from module_utils import cloudtop_rules as rules
 
 
 def stop(context: Context) -> None:
@@ -20,14 +20,15 @@ def stop(context: Context) -> None:
     on then.
     """
     resources = context.find()
-    if stopped(resources):
+    request, machine = resources.request, rules.machine_state(resources.instance)
+    if rules.verdict(request, machine) == "stopped-by-user":
         run_playbooks(context, context.playbooks)
         print(
             f"\n{_machine(resources)} is stopped already; nothing was changed.\n{at_rest(context)}"
         )
         return
     # A machine that EC2 would not stop is not made ready for it; the role says why
-    ready = may_stop(resources)
+    ready = rules.may_stop(request, machine)
     if ready:
         print(announcement(context, resources))
     with save_work.ending(context, [resources.instance] if ready else [], resources.volume, "stop"):
@@ -41,33 +42,13 @@ def start(context: Context) -> None:
     Raises CloudtopError with EC2's reason if it can't be started.
     """
     resources = context.find()
-    runs = resources.instance is not None and resources.instance["State"]["Name"] == "running"
+    runs = rules.machine_state(resources.instance) == "running"
     run_playbooks(context, context.playbooks)
     print(f"\n{_machine(resources)} {'runs already' if runs else 'runs again'}.\n")
     report = status.gathered(context)
     print(summary.render(report))
     if not (report["image"] or {}).get("baked"):
         print("\nIt boots no image of its own; if anything lacks: python runner.py provision")
-
-
-def stopped(resources: Resources) -> bool:
-    """Whether the machine is stopped and stays so until somebody starts it."""
-    return bool(
-        resources.instance
-        and resources.instance["State"]["Name"] == "stopped"
-        and (resources.request or {}).get("Status", {}).get("Code") == login.STOPPED_CODE
-    )
-
-
-def may_stop(resources: Resources) -> bool:
-    """Whether EC2 would stop the machine: it runs, for a persistent request."""
-    request: dict[str, Any] = resources.request or {}
-    return bool(
-        resources.instance
-        and resources.instance["State"]["Name"] == "running"
-        and request.get("Type") == "persistent"
-        and request.get("State") == "active"
-    )
 
 
 def announcement(context: Context, resources: Resources) -> str:

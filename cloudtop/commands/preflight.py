@@ -18,6 +18,7 @@ from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
 from cloudtop.rates import WorstMonth
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 
 # "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
 STANDARD_SPOT_QUOTA = "L-34B43A08"
@@ -81,7 +82,12 @@ def check(settings: Settings, moves: bool = False) -> Plan:
         with plain_errors():
             client.describe_images(ImageIds=[settings.image])
     storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
-    notes = list(_passed_over(settings, zone, offered))
+    usable = rules.offered_types(settings.types, zone, offered)
+    notes = [
+        f"{each} is not offered in {zone} and is passed over."
+        for each in settings.types
+        if zone and each not in usable
+    ]
     for each in settings.types:
         notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
         if rates.bid_cap(each) is None:
@@ -198,13 +204,6 @@ def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
             )
 
 
-def _passed_over(settings: Settings, zone: str, offered: Mapping[str, list[str]]) -> Iterable[str]:
-    """Notes on listed types that EC2 does not offer in the machine's zone."""
-    for each in settings.types:
-        if zone and zone not in offered[each]:
-            yield f"{each} is not offered in {zone} and is passed over."
-
-
 def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> str:
     """The zone of the request: the volume's, else the one asked for, else open ('').
 
@@ -212,20 +211,22 @@ def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> 
     """
     offered = sorted({zone for zones in by_type.values() for zone in zones})
     types = " or ".join(settings.types)
-    zone: str = volume["AvailabilityZone"] if volume else settings.zone
-    if volume and settings.zone and settings.zone != zone:
+    lies = volume["AvailabilityZone"] if volume else ""
+    zone = rules.machine_zone(lies, settings.zone)
+    if volume and rules.is_zone_refused(lies, settings.zone):
         raise CloudtopError(
             f"cloudtop_zone is {settings.zone}, but the persistent volume {volume['VolumeId']}"
             f" lies in {zone}, and a volume and its machine share a zone.",
             f"Try: -e cloudtop_zone={zone}, or take it there: python runner.py switch --zone"
             f" {settings.zone}",
         )
-    if zone and zone not in offered:
+    usable = rules.offered_types(settings.types, zone, by_type)
+    if zone and not usable:
         raise CloudtopError(
             f"{types} is not offered in {zone}.",
             f"It is in: {', '.join(offered) or 'no zone of this region'}",
         )
-    if not offered:
+    if not usable:
         raise CloudtopError(
             f"{types} is offered in no zone of {settings.region}.",
             "Try another type or region: -e cloudtop_instance_type=i4i.4xlarge",

@@ -8,7 +8,6 @@ from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
-from cloudtop.aws import find as ec2
 from cloudtop.aws import snapshots
 from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshots import Snapshot
@@ -16,6 +15,7 @@ from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands import orphans
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
+from module_utils import cloudtop_rules as rules
 
 
 def run(context: Context) -> None:
@@ -32,7 +32,11 @@ def run(context: Context) -> None:
         snapshots.of_cloudtop(aws.client(), settings.name, settings.owner), options.snapshot
     )
     resources = context.find()
-    if resources.volume and not options.again and is_done(resources, chosen):
+    has_request = resources.request is not None
+    done = rules.is_restored(
+        resources.volume, chosen.id, has_request, resources.half, options.again
+    )
+    if resources.volume and done:
         print(
             f"The volume {resources.volume['VolumeId']} was made of {chosen.title} ({chosen.id})"
             " and no machine has it: nothing was changed.\n"
@@ -75,13 +79,6 @@ def choose(known: list[Snapshot], wanted: str) -> Snapshot:
     return fits[0]
 
 
-def is_done(resources: Resources, chosen: Snapshot) -> bool:
-    """Whether the volume was made of that snapshot, and no machine has had it since."""
-    volume: Any = resources.volume or {}
-    same = ec2.tags(volume).get("cloudtop:restored-from") == chosen.id
-    return same and not volume.get("Attachments") and resources.request is None
-
-
 def announcement(
     name: str, resources: Resources, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
 ) -> str:
@@ -116,7 +113,7 @@ def announcement(
 def outcome(resources: Resources, chosen: Snapshot) -> str:
     """The volume as it is now. Raises CloudtopError if it is not of the snapshot."""
     volume: Any = resources.volume or {}
-    if ec2.tags(volume).get("cloudtop:restored-from") != chosen.id:
+    if rules.origin_of(volume) != chosen.id:
         raise CloudtopError(
             f"EC2 does not show a volume of {chosen.title} in the place of the old one.",
             f"Run it again: python runner.py restore {chosen.title}",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cloudtop.aws import client as aws
-from cloudtop.aws import find as ec2
 from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
@@ -16,6 +15,8 @@ from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
 from cloudtop.settings.settings import Settings, load
+from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_rules import Difference
 
 # Changes, each with its setting
 SETTINGS = {
@@ -25,15 +26,6 @@ SETTINGS = {
     "image": "image",
     "zone": "zone",
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that differs: what it is called, as it is, and as it is wanted."""
-
-    what: str
-    now: str
-    wanted: str
 
 
 def run(context: Context) -> None:
@@ -48,20 +40,20 @@ def run(context: Context) -> None:
         orphans.replaced_volumes(context, options.delete_old)
         return
     resources = context.find()
-    moving = None if resources.volume else half_moved(aws.client(), settings)
-    if resources.volume is None and moving is None:
+    moving = "" if resources.volume else rules.half_moved_zone(resources.half)
+    if resources.volume is None and not moving:
         raise CloudtopError(
             f"The cloudtop {settings.name!r} has no volume in {settings.region}, so there is"
             " nothing to switch.",
             "Try: python runner.py provision",
         )
-    if moving not in (None, settings.zone):
+    if moving not in ("", settings.zone):
         raise CloudtopError(
             f"A switch of the cloudtop {settings.name!r} to {moving} is half done.",
-            f"Bring it to its end: python runner.py switch --zone {moving}",
+            f"Bring it to its end: python runner.py {rules.command_of_half(resources.half)}",
         )
     plan = preflight.check(settings, moves=True)
-    wanted_image = image(context, resources)
+    wanted_image = bake.wanted_image(context, bake.images_of(context))
     check_architecture(wanted_image, settings.instance_type)
     changes = differences(settings, resources, wanted_image)
     prepare, move, *provision = context.playbooks
@@ -72,7 +64,7 @@ def run(context: Context) -> None:
         return
     doomed = save_work.machines(context)
     print(announcement(context, resources, changes, doomed))
-    zone = to_zone(settings, resources)
+    zone = rules.zone_to_move_to(zone_of(resources), settings.zone)
     print(switch_cost.describe(settings, resources, plan, zone, bool(wanted_image)))
     confirm(options.yes, "Go on?")
     # The long step first: while the zone can't be had, the machine stays as it is
@@ -89,33 +81,8 @@ def run(context: Context) -> None:
         print(advice)
 
 
-def to_zone(settings: Settings, resources: Resources) -> str:
-    """The zone that the volume has to be taken to; empty if it is there."""
-    return "" if resources.volume and zone_of(resources) == settings.zone else settings.zone
-
-
 def zone_of(resources: Resources) -> str:
     return str((resources.volume or {}).get("AvailabilityZone", ""))
-
-
-def half_moved(client: Any, settings: Settings) -> str | None:
-    """The zone of a switch that was cut off between its last two tags; None for none."""
-    with plain_errors():
-        volumes = client.describe_volumes(
-            Filters=[
-                *ec2.tag_filters(settings.name, settings.owner),
-                {"Name": "tag:cloudtop:role", "Values": ["restoring"]},
-            ]
-        )["Volumes"]
-    moved = [each for each in volumes if "cloudtop:moved-from" in ec2.tags(each)]
-    return moved[0]["AvailabilityZone"] if moved else None
-
-
-def image(context: Context, resources: Resources) -> str:
-    """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
-    names."""
-    own = bake.images_of(context)
-    return context.settings.image or (own[0].id if own else "")
 
 
 def check_architecture(ident: str, instance_type: str) -> None:
@@ -135,36 +102,39 @@ def check_architecture(ident: str, instance_type: str) -> None:
         )
 
 
-def differences(settings: Settings, resources: Resources, wanted_image: str) -> list[Change]:
-    """The changes of a live request and of the volume."""
-    asked: dict[str, Any] = resources.request or {}
-    spec = asked.get("LaunchSpecification", {})
-    pairs = [("zone", zone_of(resources), settings.zone)] if settings.zone else []
+def differences(settings: Settings, resources: Resources, wanted_image: str) -> list[Difference]:
+    """The unwanted properties of the volume and of a live request."""
+    changes = []
+    if zone := rules.zone_to_move_to(zone_of(resources), settings.zone):
+        changes.append(Difference("zone", zone_of(resources), zone))
     if resources.request:
-        bid = float(asked.get("SpotPrice") or 0)
-        pairs += [
-            ("type", spec.get("InstanceType", ""), settings.instance_type),
-            ("bid", f"${bid:g}/h", f"${settings.bid:g}/h"),
-            (
-                "interruption",
-                asked.get("InstanceInterruptionBehavior", "terminate"),
-                settings.interruption,
-            ),
-            ("image", spec.get("ImageId", ""), wanted_image or spec.get("ImageId", "")),
-        ]
-    return [Change(*each) for each in pairs if each[1] != each[2]]
+        changes += rules.differences(
+            resources.request,
+            [settings.instance_type],
+            settings.bid,
+            settings.interruption,
+            wanted_image,
+        )
+    return changes
+
+
+def _shown(change: Difference) -> str:
+    now, wanted = change.now, change.wanted
+    if change.what == "bid":
+        now, wanted = f"${now:g}/h", f"${wanted:g}/h"
+    return f"{now or '?'} -> {wanted}"
 
 
 def announcement(
     context: Context,
     resources: Resources,
-    changes: list[Change],
+    changes: list[Difference],
     doomed: Sequence[Mapping[str, Any]],
 ) -> str:
     """The changes, what ends and what is kept, for the question."""
     settings, volume = context.settings, resources.volume
     lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
-    lines += [f"  {each.what:<12} {each.now or '?'} -> {each.wanted}" for each in changes]
+    lines += [f"  {each.what:<12} {_shown(each)}" for each in changes]
     if resources.request:
         lines.append(f"The spot request {resources.request['SpotInstanceRequestId']} is cancelled.")
     else:
@@ -176,7 +146,7 @@ def announcement(
         " root disk; git work trees with work found nowhere else are saved to the volume first."
         for each in doomed
     ]
-    if volume and to_zone(settings, resources):
+    if volume and rules.zone_to_move_to(zone_of(resources), settings.zone):
         lines.append(
             f"The data on the volume {volume['VolumeId']} is copied to a new one in"
             f" {settings.zone}. The old one and a snapshot of it are kept."
@@ -186,7 +156,7 @@ def announcement(
     return "\n".join(lines)
 
 
-def lasting(wanted: Settings, written: Settings, changes: list[Change]) -> str:
+def lasting(wanted: Settings, written: Settings, changes: list[Difference]) -> str:
     """Lines of settings for a later provision to ask for the same; empty if the files say so.
 
     A zone that is not written down is the volume's.

@@ -14,7 +14,7 @@ from cloudtop.commands import bake, converge, power, status
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work, watch
 from cloudtop.money.budget_watch import BudgetWatch
-from cloudtop.settings import instance_type_list
+from module_utils import cloudtop_rules as rules
 
 STOP = ("stop.yml",)
 
@@ -35,7 +35,7 @@ def run(context: Context) -> None:
         every=every,
         once=context.options.once,
         holds=budget_holds(context, tell),
-        lacks=lambda resources: instance_type_list.lacks(context.settings.types, resources.request),
+        lacks=lambda seen: rules.has_alternative(seen.request, context.settings.types),
     ).run()
 
 

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudtop import paths
-from cloudtop.aws.find import GONE_STATES, Resources
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.machine.drill_report import Before, Check, Report, checks, times_of
+from module_utils import cloudtop_rules as rules
 
 POLL_SECONDS = 0.25
 # How long a machine is left to become ready before it is asked again, and how long one that
@@ -118,7 +119,7 @@ class _Watching:
             if request.get("State") != "active":
                 self._mark("request open")
             same = instance is not None and instance["InstanceId"] == old["InstanceId"]
-            if not same or (instance and instance["State"]["Name"] in (*GONE_STATES, "stopped")):
+            if not same or (instance and rules.machine_state(instance) in (*rules.GONE, "stopped")):
                 self._mark("gone")
             started = instance is not None and (
                 instance["InstanceId"], instance.get("LaunchTime")

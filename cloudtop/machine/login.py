@@ -7,21 +7,18 @@ import re
 from typing import Any
 
 from cloudtop import paths
-from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 
 DEFAULT_NAME = "cloudtop"
 
 HOST_KEY_TAG = "cloudtop:host-key"
 # A public key's type and its base64: whoever may write tags must not write further lines
 HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}")
-
-# EC2's status of a request whose machine was stopped by its owner, or by itself when idle
-STOPPED_CODE = "instance-stopped-by-user"
 
 START = "python runner.py start"
 
@@ -55,8 +52,8 @@ def need_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.T
     """
     target = target_of(settings, cloud, resources.instance)
     if target is None:
-        code = (resources.request or {}).get("Status", {}).get("Code")
-        hint = START if code == STOPPED_CODE else "python runner.py provision"
+        stopped = rules.is_stopped_by_owner(resources.request)
+        hint = START if stopped else "python runner.py provision"
         raise CloudtopError(_why_no_machine(settings, resources), f"Try: {hint}")
     pin_from_tag(target, resources.volume)
     return target
@@ -81,7 +78,7 @@ def without_volume(resources: Resources) -> str:
 
 def pin_from_tag(target: ssh.Target, volume: Any) -> None:
     """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
-    key = ec2.tags(volume or {}).get(HOST_KEY_TAG, "")
+    key = rules.tags_of(volume).get(HOST_KEY_TAG, "")
     if HOST_KEY.fullmatch(key) and not target.known_hosts.exists():
         target.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         target.known_hosts.write_text(f"{target.alias} {key}\n")

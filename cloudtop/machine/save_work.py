@@ -19,6 +19,7 @@ from cloudtop.errors import CloudtopError
 from cloudtop.machine import login, ssh
 from cloudtop.machine.conversation import ANSWER_KEY, Conversation
 from cloudtop.paths import PROGRAMS
+from module_utils import cloudtop_rules as rules
 
 PROGRAM = PROGRAMS / "end.py"
 REACH = "reach.yml"
@@ -198,7 +199,7 @@ def machines(context: Context) -> list[dict[str, Any]]:
         for reservation in answer["Reservations"]
         for each in reservation["Instances"]
     }
-    return [each for each in known.values() if each["State"]["Name"] not in ec2.GONE_STATES]
+    return [each for each in known.values() if rules.machine_state(each) not in rules.GONE]
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import Any
 from cloudtop import rates
 from cloudtop.foreign import plain
 from cloudtop.machine import reap_journal
-from cloudtop.machine.login import START, STOPPED_CODE
+from cloudtop.machine.login import START
+from module_utils import cloudtop_rules as rules
 
 NO_ANSWER = [("machine", "could not be asked: python runner.py ssh")]
 OTHER_KEY = [
@@ -64,7 +65,7 @@ def _instance(status: dict[str, Any]) -> Rows:
     state = f"{instance['state']} in {instance['zone']}{where}"
     rows = [("instance", f"{instance['type']} {instance['id']}, {state}")]
     if instance["state"] != "running":
-        why = _not_running(instance["state"], request.get("status") or "")
+        why = _not_running(request, instance["state"])
         return [*rows, ("stopped", why)] if why else rows
     if status["machine"] is None:
         rows += OTHER_KEY if status["host_key_differs"] else NO_ANSWER
@@ -90,16 +91,13 @@ def _part(title: str, part: Any) -> Rows:
     return [(title, shown + str(about.get("message", "says nothing")))]
 
 
-def _not_running(state: str, code: str) -> str:
-    """Who can start a stopped machine again; EC2 alone does if EC2 has stopped it.
-
-    (EC2 User Guide, spot-interruptions and spot-request-status.)
-    """
-    if code == STOPPED_CODE:
-        return f"by you, or as it was idle; to have it back: {START}"
-    if state in {"stopping", "stopped"} and "stop" in code:
-        return "by EC2, which alone starts it again, as soon as it can for this bid"
-    return ""
+def _not_running(request: dict[str, Any], machine: str) -> str:
+    """Who can start a stopped machine again; EC2 alone does if EC2 has stopped it."""
+    asked = {"State": request.get("state"), "Status": {"Code": request.get("status")}}
+    return {
+        "owner": f"by you, or as it was idle; to have it back: {START}",
+        "ec2": "by EC2, which alone starts it again, as soon as it can for this bid",
+    }.get(rules.stopped_by(asked, machine), "")
 
 
 def money(bill: dict[str, Any]) -> list[tuple[str, str]]:

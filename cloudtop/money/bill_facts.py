@@ -17,10 +17,10 @@ from cloudtop.money.journal_cache import Journals
 from cloudtop.money.uptime import Machine, month_of, uptime
 from cloudtop.prices import history
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 from spotprices.files import Prices, Table
 
 RATES = {"gp3": rates.GP3_PER_GIB_MONTH, "gp2": rates.GP2_PER_GIB_MONTH}
-STANDING = frozenset({"stopped", "stopping"})
 # Seconds by which this computer's clock may be behind EC2's before that is worth a word
 SLACK = 60
 
@@ -76,7 +76,7 @@ def gather(
         notes.append(f"replaced volumes are missing: {error.message}")
     volume_created = _seconds(volume, "CreateTime")
     notes += earlier_machines.notes(now, created, volume_created, journals.earlier, ran)
-    if not created and "cloudtop:formatted" in ec2.tags(volume or {}):
+    if not created and "cloudtop:formatted" in rules.tags_of(volume):
         notes.append(
             "machine hours are missing: their journal is on the volume, and no machine can read it"
             " now"
@@ -116,7 +116,7 @@ def _machine(instance: Any, now: int) -> Machine | None:
     return Machine(
         id=instance["InstanceId"],
         launched=now if launched is None else launched,
-        runs=instance["State"]["Name"] not in STANDING,
+        runs=rules.machine_state(instance) not in rules.STOPPING,
     )
 
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 INSTANCE_TYPE = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
-# Status codes of an open request whose type can't be had now, for want of room or at its bid (EC2
-# User Guide, "Spot request status"); the role spot_request goes by the same codes
-LACKING_CODES = ("capacity-not-available", "capacity-oversubscribed", "price-too-low")
 
 
 def read(first: str, further: Any) -> tuple[tuple[str, ...], str]:
@@ -30,14 +26,3 @@ def read(first: str, further: Any) -> tuple[tuple[str, ...], str]:
         return (first, *named), f"{twice[0]} is named twice"
     # One of them may be the first for a while: switch --type
     return (first, *(each for each in named if each != first)), ""
-
-
-def lacks(types: Sequence[str], request: Any) -> bool:
-    """Whether EC2 has no machine for a request, and another type could be asked for."""
-    spot_request = request or {}
-    kind = spot_request.get("LaunchSpecification", {}).get("InstanceType")
-    waits = (
-        spot_request.get("State") == "open"
-        and spot_request.get("Status", {}).get("Code") in LACKING_CODES
-    )
-    return bool(waits and len(types) > 1 and kind in types)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.machine_programs.load import ROOT, module
-
-rules = module("ansible.module_utils.cloudtop_rules")
+from module_utils import cloudtop_rules as rules
+from tests.machine_programs.load import ROOT
 
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -84,6 +83,66 @@ def test_who_may_stop_and_start_a_machine(
     assert rules.start_hindrance(given) == start
 
 
+LISTED = ("i3.4xlarge", "i3.8xlarge")
+
+
+@pytest.mark.parametrize(
+    ("live", "types", "has_machine", "another"),
+    [
+        (None, LISTED, False, False),
+        (request("open", "capacity-not-available"), LISTED, False, True),
+        (request("open", "capacity-oversubscribed"), LISTED, False, True),
+        (request("open", "price-too-low"), LISTED, False, True),
+        # It saves its work in its last two minutes
+        (request("open", "price-too-low"), LISTED, True, False),
+        (request("open", "pending-evaluation"), LISTED, False, False),
+        (request("disabled", "instance-stopped-no-capacity"), LISTED, False, False),
+        (request(), LISTED, False, False),
+        (request("open", "price-too-low"), LISTED[:1], False, False),
+        # Somebody asked for another type by hand
+        (request("open", "price-too-low"), ("c3.xlarge", "i3.8xlarge"), False, False),
+    ],
+)
+def test_when_another_type_may_be_requested(
+    live: dict[str, Any] | None, types: tuple[str, ...], has_machine: bool, another: bool
+) -> None:
+    assert rules.has_alternative(live, types, has_machine) is another
+    assert another <= rules.is_lacking(live, has_machine)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "machine", "who", "may_stop", "verdict"),
+    [
+        ("", "", "", "", False, "none"),
+        ("cancelled", "request-canceled-and-instance-running", "running", "", False, "dead"),
+        ("open", "bad-parameters", "", "", False, "refused"),
+        ("open", "price-too-low", "", "", False, "waiting"),
+        ("open", "instance-terminated-no-capacity", "running", "", False, "waiting"),
+        ("active", "fulfilled", "pending", "", False, "waiting"),
+        ("active", "fulfilled", "running", "", True, "running"),
+        ("active", "marked-for-termination", "running", "", True, "waiting"),
+        ("active", "marked-for-stop", "running", "", True, "waiting"),
+        ("active", "marked-for-stop", "stopping", "ec2", False, "waiting"),
+        ("active", "marked-for-stop-by-experiment", "stopped", "ec2", False, "waiting"),
+        ("disabled", "instance-stopped-by-price", "stopping", "ec2", False, "waiting"),
+        ("disabled", "instance-stopped-no-capacity", "stopped", "ec2", False, "waiting"),
+        # A code that nobody knows yet says nothing
+        ("disabled", "of-tomorrow", "stopped", "", False, "waiting"),
+        ("disabled", "instance-stopped-by-user", "stopping", "owner", False, "waiting"),
+        ("disabled", "instance-stopped-by-user", "stopped", "owner", False, "stopped-by-user"),
+    ],
+)
+def test_who_stopped_a_machine_and_what_becomes_of_its_request(
+    state: str, code: str, machine: str, who: str, may_stop: bool, verdict: str
+) -> None:
+    live = request(state, code) if state else None
+    assert rules.stopped_by(live, machine) == who
+    assert rules.may_stop(live, machine) is may_stop
+    assert rules.verdict(live, machine) == verdict
+    # EC2 stops machines of persistent requests only
+    assert rules.may_stop({**live, "Type": "one-time"} if live else None, machine) is False
+
+
 @pytest.mark.parametrize(
     ("wanted", "differing"),
     [
@@ -148,18 +207,22 @@ def test_when_a_request_gives_way(
 
 
 @pytest.mark.parametrize(
-    ("volume_zone", "wanted", "zone", "refused"),
+    ("volume_zone", "wanted", "zone", "refused", "move"),
     [
-        ("", "", "", False),
-        ("", "b", "b", False),
-        ("a", "", "a", False),
-        ("a", "a", "a", False),
-        ("a", "b", "a", True),
+        ("", "", "", False, ""),
+        ("", "b", "b", False, "b"),
+        ("a", "", "a", False, ""),
+        ("a", "a", "a", False, ""),
+        ("a", "b", "a", True, "b"),
     ],
 )
-def test_where_the_machine_will_be(volume_zone: str, wanted: str, zone: str, refused: bool) -> None:
+def test_where_the_machine_will_be(
+    volume_zone: str, wanted: str, zone: str, refused: bool, move: str
+) -> None:
     assert rules.machine_zone(volume_zone, wanted) == zone
     assert rules.is_zone_refused(volume_zone, wanted) is refused
+    # A switch takes the volume there, and refuses nothing
+    assert rules.zone_to_move_to(volume_zone, wanted) == move
 
 
 @pytest.mark.parametrize(

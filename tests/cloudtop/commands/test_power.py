@@ -16,6 +16,7 @@ from cloudtop.commands import power
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import login, save_work, status, summary
 from cloudtop.settings import clouds, settings
+from module_utils import cloudtop_rules as rules
 
 
 class Call(Context):
@@ -59,7 +60,7 @@ def resources(state: str, request: str, code: str, kind: str = "persistent") -> 
 
 
 RUNNING = resources("running", "active", "fulfilled")
-STOPPED = resources("stopped", "disabled", login.STOPPED_CODE)
+STOPPED = resources("stopped", "disabled", rules.STOPPED_BY_OWNER)
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ def snap(label: str, state: str = "completed") -> Snapshot:
     return Snapshot(f"snap-{label}", label, "vol-1", 50, state, "40%", begun, True)
 
 
-def volume(restored_from: str = "", **more: Any) -> dict[str, Any]:
+def volume(restored_from: str = "") -> dict[str, Any]:
     tags = [{"Key": "cloudtop:restored-from", "Value": restored_from}]
-    return {"VolumeId": "vol-1", "Size": 80, "Tags": tags, **more}
+    return {"VolumeId": "vol-1", "Size": 80, "Tags": tags}
 
 
 REQUEST = {"SpotInstanceRequestId": "sir-1"}
@@ -55,20 +55,6 @@ def test_it_says_what_ends_what_is_kept_and_what_both_cost() -> None:
     alone = restore.announcement("box", Resources(None, None, None), snap("a"), [])
     assert "a new volume of 50 GiB, $4.00 a month" in alone
     assert "It keeps" not in alone
-
-
-@pytest.mark.parametrize(
-    ("resources", "done"),
-    [
-        (Resources(None, None, volume("snap-a")), True),
-        (Resources(None, None, volume("snap-b")), False),
-        (Resources(REQUEST, None, volume("snap-a")), False),
-        (Resources(None, None, volume("snap-a", Attachments=[{"InstanceId": "i-1"}])), False),
-        (Resources(None, None, None), False),
-    ],
-)
-def test_done_is_what_no_machine_has_had_since(resources: Resources, done: bool) -> None:
-    assert restore.is_done(resources, snap("a")) is done
 
 
 def test_the_end_is_what_ec2_shows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ import runner
 from cloudtop import rates
 from cloudtop.aws.find import Resources
 from cloudtop.aws.snapshot_schedule import Schedule
-from cloudtop.command import parser
+from cloudtop.command import Context, parser
 from cloudtop.commands import preflight, switch, switch_cost
 from cloudtop.commands.preflight import Plan
-from cloudtop.commands.switch import Change
 from cloudtop.errors import CloudtopError
-from cloudtop.settings import settings
+from cloudtop.settings import clouds, settings
+from module_utils.cloudtop_rules import Difference
 from spotprices.files import Prices
 from tests import cloud
 from tests.cloudtop.commands.test_preflight import tagged
@@ -50,10 +51,10 @@ def test_only_what_differs_is_a_change() -> None:
     assert switch.differences(settings.load(), RESOURCES, "") == []
     given = ["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05", "cloudtop_zone=us-east-1b"]
     assert switch.differences(settings.load(given), RESOURCES, "ami-2") == [
-        Change("zone", "us-east-1a", "us-east-1b"),
-        Change("type", "i3.4xlarge", "c3.xlarge"),
-        Change("bid", "$0.2/h", "$0.05/h"),
-        Change("image", "ami-1", "ami-2"),
+        Difference("zone", "us-east-1a", "us-east-1b"),
+        Difference("type", "i3.4xlarge", "c3.xlarge"),
+        Difference("bid", 0.2, 0.05),
+        Difference("image", "ami-1", "ami-2"),
     ]
     alone = Resources(None, None, VOLUME)
     same = settings.load(["cloudtop_zone=us-east-1a"])
@@ -118,7 +119,7 @@ def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
 def test_a_later_provision_is_told_what_to_write_down() -> None:
     given = ["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05", "cloudtop_zone=us-east-1b"]
     wanted, written = settings.load(given), settings.load()
-    changes = [Change(what, "a", "b") for what in ("zone", "type", "bid", "image")]
+    changes = [Difference(what, "a", "b") for what in ("zone", "type", "bid", "image")]
     assert switch.lasting(wanted, written, changes).splitlines()[2:] == [
         "  cloudtop_instance_type: c3.xlarge",
         "  cloudtop_bid: 0.05",
@@ -151,10 +152,10 @@ def test_an_image_of_another_architecture_is_refused_beforehand(endpoint: str) -
         switch.check_architecture(first["ImageId"], "m6g.xlarge")
 
 
-def test_a_switch_cut_off_between_its_tags_is_found(endpoint: str) -> None:
+def test_a_switch_cut_off_between_its_tags_goes_on_to_its_zone_only(endpoint: str) -> None:
     ec2 = cloud.client(endpoint)
-    wanted = settings.load(name="cut")
-    assert switch.half_moved(ec2, wanted) is None
+    wanted = settings.load(["cloudtop_zone=us-east-1b"], name="cut")
+    context = Context(Namespace(delete_old=None), wanted, clouds.load("rehearsal"), ())
     volume = ec2.create_volume(
         AvailabilityZone="us-east-1c", Size=1, TagSpecifications=[tagged("volume", "cut")]
     )["VolumeId"]
@@ -163,8 +164,11 @@ def test_a_switch_cut_off_between_its_tags_is_found(endpoint: str) -> None:
         {"Key": "cloudtop:restored-from", "Value": "snap-1"},
     ]
     ec2.create_tags(Resources=[volume], Tags=marks)
-    assert switch.half_moved(ec2, wanted) is None
+    with pytest.raises(CloudtopError, match="there is nothing to switch"):
+        switch.run(context)
     ec2.create_tags(
         Resources=[volume], Tags=[{"Key": "cloudtop:moved-from", "Value": "us-east-1a"}]
     )
-    assert switch.half_moved(ec2, wanted) == "us-east-1c"
+    with pytest.raises(CloudtopError, match="to us-east-1c is half done") as refused:
+        switch.run(context)
+    assert refused.value.hint.endswith("python runner.py switch --zone us-east-1c")

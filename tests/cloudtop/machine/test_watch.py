@@ -10,7 +10,7 @@ import pytest
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import watch as machine_watch
-from cloudtop.settings import instance_type_list
+from module_utils import cloudtop_rules as rules
 
 
 def resources(state: str, code: str, instance: str = "", launched: str = "1") -> Resources:
@@ -72,7 +72,7 @@ class Scene:
             self.make_whole,
             self.sentences.append,
             once=once,
-            lacks=lambda resources: instance_type_list.lacks(types, resources.request),
+            lacks=lambda resources: rules.has_alternative(resources.request, types),
             sleep=self.sleep,
             clock=lambda: self.now,
         )
