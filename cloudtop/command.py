@@ -9,7 +9,6 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cloudtop import paths
 from cloudtop.aws import client as aws
@@ -45,7 +44,7 @@ class Context:
 
 
 def run_playbooks(
-    context: Context, names: Sequence[str], more: Mapping[str, Any] | None = None
+    context: Context, names: Sequence[str], more: Mapping[str, object] | None = None
 ) -> dict[str, int]:
     """Run playbooks in order; returns for each of their hosts how many tasks changed something.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_resources import Snapshot
 from ansible.module_utils.cloudtop_rules import SNAPSHOT_ROLE
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
 from ansible.module_utils.snapshot_plan import SnapshotPlan, plan
@@ -102,8 +102,8 @@ def decide(module: AnsibleAWSModule) -> SnapshotPlan:
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     cloudtop = Cloudtop(params["name"], params["owner"], module.region, params["volume"])
     filters = filters_of({**cloudtop.identity, "cloudtop:role": SNAPSHOT_ROLE})
-    snapshots: list[Any] = [
-        each
+    snapshots = [
+        Snapshot.from_ec2(each)
         for page in client.get_paginator("describe_snapshots").paginate(Filters=filters)
         for each in page["Snapshots"]
     ]

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible.module_utils.cloudtop_resources import tags_of
 from ansible.module_utils.cloudtop_rules import LIVE
 from ansible.module_utils.ec2_ours import generation_of, instances_of, requests_of
 from ansible.module_utils.request_plan import marks
@@ -101,7 +102,9 @@ class Ending:
     def look(self) -> tuple[list[str], dict[str, str]]:
         """Ids of our live requests, and the state of each of our instances by its id."""
         requests = requests_of(self.client, self.tags)
-        self.generation = max([self.generation, *map(generation_of, requests)])
+        self.generation = max(
+            [self.generation, *(generation_of(tags_of(each)) for each in requests)]
+        )
         states = {each["InstanceId"]: "running" for each in requests if left_running(each)}
         ids = [request["SpotInstanceRequestId"] for request in requests]
         for instance in instances_of(self.client, self.tags, ids):

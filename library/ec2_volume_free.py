@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_resources import Volume
 from ansible.module_utils.ec2_ours import RefusedError
 from ansible.module_utils.volume_plan import refuse_held, refuse_used
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -55,14 +56,14 @@ RETURN = r"""# Nothing but changed, which is false"""
 POLL_SECONDS = 3
 
 
-def wait(client: Any, volume_id: str, seconds: int) -> Any | None:
+def wait(client: Any, volume_id: str, seconds: int) -> Volume | None:
     """The volume, once no machine has it; as it is at the deadline, None if it is gone."""
     end = time.monotonic() + seconds
     by_id = [{"Name": "volume-id", "Values": [volume_id]}]
     while True:
         volumes = client.describe_volumes(aws_retry=True, Filters=by_id)["Volumes"]
-        volume = next(iter(volumes), None)
-        if not volume or not volume["Attachments"] or time.monotonic() >= end:
+        volume = Volume.from_ec2(volumes[0]) if volumes else None
+        if not volume or not volume.attachments or time.monotonic() >= end:
             return volume
         time.sleep(POLL_SECONDS)
 

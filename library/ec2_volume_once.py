@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.cloudtop_rules import tags_of
+from ansible.module_utils.cloudtop_resources import tags_of
 from ansible.module_utils.ec2_ours import filters_of, has_tags
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (

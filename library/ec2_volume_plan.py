@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_resources import Snapshot, Volume
 from ansible.module_utils.ec2_offers import cheapest_zones, offered_zones
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
 from ansible.module_utils.ec2_requests import look
@@ -158,7 +159,8 @@ class Edge:
         self.client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
         self.cloudtop = Cloudtop(params["name"], params["owner"], module.region, dict(NOBODY))
         self.wanted = Wanted(params["snapshot"], params["to_zone"], params["again"], params["zone"])
-        self.world = World(self._pages("describe_volumes", "Volumes"))
+        volumes = self._pages("describe_volumes", "Volumes")
+        self.world = World([Volume.from_ec2(each) for each in volumes])
 
     def answer(self) -> dict[str, Any]:
         """The module's result. Raises RefusedError."""
@@ -183,9 +185,10 @@ class Edge:
 
     def _replacement(self) -> Replacement:
         picture = look(self.client, self.cloudtop.identity)
+        snapshots = self._pages("describe_snapshots", "Snapshots")
         self.world = replace(
             self.world,
-            snapshots=self._pages("describe_snapshots", "Snapshots"),
+            snapshots=[Snapshot.from_ec2(each) for each in snapshots],
             requests=[each.id for each in picture.live],
             instances=picture.instances,
         )
@@ -208,14 +211,14 @@ class Edge:
         pages = self.client.get_paginator(call).paginate(Filters=filters)
         return [each for page in pages for each in page[key]]
 
-    def _ready(self, volume_id: str) -> Any | None:
+    def _ready(self, volume_id: str) -> Volume | None:
         """The volume, once EC2 has made it; as it is at the deadline."""
         end = time.monotonic() + self.params["deadline"]
         by_id = [{"Name": "volume-id", "Values": [volume_id]}]
         while True:
             volumes = self.client.describe_volumes(aws_retry=True, Filters=by_id)["Volumes"]
-            volume = next(iter(volumes), None)
-            if (volume and volume["State"] != "creating") or time.monotonic() >= end:
+            volume = Volume.from_ec2(volumes[0]) if volumes else None
+            if (volume and volume.state != "creating") or time.monotonic() >= end:
                 return volume
             time.sleep(POLL_SECONDS)
 

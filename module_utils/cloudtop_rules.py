@@ -1,8 +1,8 @@
 """The rules that the command line and the roles share, each once.
 
-Pure functions over plain values and EC2's own dictionaries, as boto3 returns them. This file
-imports nothing but the standard library: Ansible's modules have it as
-``ansible.module_utils.cloudtop_rules``, the command line as ``module_utils.cloudtop_rules``.
+Pure functions over plain values and those of ``cloudtop_resources``. Both files import nothing
+but the standard library: Ansible's modules have them in ``ansible.module_utils``, the command line
+in ``module_utils``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Resource = Mapping[str, Any]
+from .cloudtop_resources import Request, Snapshot, Volume
 
 # States in which a request can still make or hold an instance. EC2's own list of values for
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
@@ -34,61 +34,51 @@ STOPPED_BY_OWNER = "instance-stopped-by-user"
 DELETED = ("deleting", "deleted")
 
 
-def tags_of(resource: Resource | None) -> dict[str, str]:
-    """The tags of an EC2 resource as a plain mapping."""
-    return {tag["Key"]: tag["Value"] for tag in (resource or {}).get("Tags") or []}
-
-
 # --- The request and its machine ------------------------------------------------------
 
 
-def state_of(request: Resource | None) -> str:
-    """EC2's state of a request; empty for none."""
-    return str((request or {}).get("State", ""))
-
-
-def code_of(request: Resource | None) -> str:
-    """EC2's status code of a request; empty for none."""
-    return str(((request or {}).get("Status") or {}).get("Code", ""))
-
-
-def is_live(request: Resource | None) -> bool:
+def is_live(request: Request | None) -> bool:
     """Whether a request can still make or hold an instance."""
-    return state_of(request) in LIVE
+    return request is not None and request.state in LIVE
 
 
-def is_stopped_by_owner(request: Resource | None) -> bool:
+def is_stopped_by_owner(request: Request | None) -> bool:
     """Whether a request's machine was stopped by its owner, or by itself when idle."""
-    return state_of(request) == "disabled" and code_of(request) == STOPPED_BY_OWNER
+    return (
+        request is not None
+        and request.state == "disabled"
+        and request.status_code == STOPPED_BY_OWNER
+    )
 
 
-def is_stopped_by_ec2(request: Resource | None) -> bool:
+def is_stopped_by_ec2(request: Request | None) -> bool:
     """Whether EC2 stopped a request's machine; then EC2 alone starts it again."""
-    return state_of(request) == "disabled" and not is_stopped_by_owner(request)
+    disabled = request is not None and request.state == "disabled"
+    return disabled and not is_stopped_by_owner(request)
 
 
-def is_lacking(request: Resource | None, has_machine: bool = False) -> bool:
+def is_lacking(request: Request | None, has_machine: bool = False) -> bool:
     """Whether EC2 has no machine for a request now, for want of room or at its bid.
 
     A machine that saves work in its last two minutes still counts as one.
     """
-    waits = state_of(request) == "open" and code_of(request) in LACKING_CODES
-    return waits and not has_machine
+    if request is None or has_machine:
+        return False
+    return request.state == "open" and request.status_code in LACKING_CODES
 
 
 def has_alternative(
-    request: Resource | None, types: Sequence[str], has_machine: bool = False
+    request: Request | None, types: Sequence[str], has_machine: bool = False
 ) -> bool:
     """Whether EC2 has no machine for a request now, and another of ``types`` may be requested.
 
     A request for a type that is not listed is somebody's choice, and stays.
     """
-    spec = (request or {}).get("LaunchSpecification") or {}
-    listed = spec.get("InstanceType") in types and len(types) > 1
+    listed = request is not None and request.instance_type in types and len(types) > 1
     return listed and is_lacking(request, has_machine)
 
 
-def stopped_by(request: Resource | None, machine: str) -> str:
+def stopped_by(request: Request | None, machine: str) -> str:
     """Who stopped a request's instance, which is in the state ``machine``: owner, ec2, or empty.
 
     Whoever stopped it starts it again; an instance that EC2 has marked is on its way there (EC2
@@ -96,22 +86,19 @@ def stopped_by(request: Resource | None, machine: str) -> str:
     """
     if is_stopped_by_owner(request):
         return "owner"
-    by_ec2 = code_of(request).startswith(("instance-stopped-", "marked-for-stop"))
-    return "ec2" if by_ec2 and machine in STOPPING else ""
+    if request is None or machine not in STOPPING:
+        return ""
+    by_ec2 = request.status_code.startswith(("instance-stopped-", "marked-for-stop"))
+    return "ec2" if by_ec2 else ""
 
 
-def may_stop(request: Resource | None, machine: str) -> bool:
+def may_stop(request: Request | None, machine: str) -> bool:
     """Whether EC2 would stop a request's instance, which is in the state ``machine``."""
-    runs = state_of(request) == "active" and machine == "running"
+    runs = request is not None and request.state == "active" and machine == "running"
     return runs and not stop_hindrance(request)
 
 
-def machine_state(instance: Resource | None) -> str:
-    """EC2's state of an instance; empty for none."""
-    return str(((instance or {}).get("State") or {}).get("Name", ""))
-
-
-def verdict(request: Resource | None, machine: str) -> str:
+def verdict(request: Request | None, machine: str) -> str:
     """The outcome of a request whose instance is in the state ``machine``, in one word.
 
     One of none, dead, refused, stopped-by-user, running and waiting. A request that is marked to
@@ -122,31 +109,31 @@ def verdict(request: Resource | None, machine: str) -> str:
         return "none"
     if not is_live(request):
         return "dead"
-    if code_of(request) in FINAL_CODES:
+    if request.status_code in FINAL_CODES:
         return "refused"
     if is_stopped_by_owner(request):
         # An instance that is still stopping can not be started
         return "stopped-by-user" if machine == "stopped" else "waiting"
-    runs = state_of(request) == "active" and machine == "running"
-    return "running" if runs and not code_of(request).startswith("marked-for-") else "waiting"
+    runs = request.state == "active" and machine == "running"
+    return "running" if runs and not request.status_code.startswith("marked-for-") else "waiting"
 
 
-def stop_hindrance(request: Resource | None) -> str:
+def stop_hindrance(request: Request | None) -> str:
     """Why EC2 would not stop a request's machine: none, open, one-time or by-ec2; else empty."""
-    if not is_live(request):
+    if request is None or not is_live(request):
         return "none"
-    if state_of(request) == "open":
+    if request.state == "open":
         return "open"
-    if (request or {}).get("Type") != "persistent":
+    if request.type != "persistent":
         return "one-time"
     return "by-ec2" if is_stopped_by_ec2(request) else ""
 
 
-def start_hindrance(request: Resource | None) -> str:
+def start_hindrance(request: Request | None) -> str:
     """Why nobody can start a request's machine: none, open or by-ec2; else empty."""
-    if not is_live(request):
+    if request is None or not is_live(request):
         return "none"
-    if state_of(request) == "open":
+    if request.state == "open":
         return "open"
     return "by-ec2" if is_stopped_by_ec2(request) else ""
 
@@ -164,7 +151,7 @@ class Difference:
 
 
 def differences(
-    request: Resource,
+    request: Request,
     types: Sequence[str],
     bid: float,
     interruption: str,
@@ -176,16 +163,11 @@ def differences(
     Any of ``types`` will do, the first is preferred. An image or key pair that is not named is
     no difference: the request has one.
     """
-    spec = request.get("LaunchSpecification") or {}
-    rows = [
-        ("type", spec.get("InstanceType", ""), types),
-        ("bid", float(request.get("SpotPrice") or 0), [float(bid)]),
-        (
-            "interruption",
-            request.get("InstanceInterruptionBehavior", "terminate"),
-            [interruption],
-        ),
-        ("key pair", spec.get("KeyName", ""), [key_name] if key_name else []),
+    rows: list[tuple[str, Any, Sequence[Any]]] = [
+        ("type", request.instance_type, types),
+        ("bid", request.spot_price, [float(bid)]),
+        ("interruption", request.instance_interruption_behavior, [interruption]),
+        ("key pair", request.key_name, [key_name] if key_name else []),
     ]
     differing = [
         Difference(what, now, wanted[0])
@@ -196,12 +178,12 @@ def differences(
     return [*differing, renewed] if renewed else differing
 
 
-def renewal(request: Resource | None, image: str) -> Difference | None:
+def renewal(request: Request | None, image: str) -> Difference | None:
     """The image of a live request and the one that it should launch from; None if it does.
 
     No image is wanted by the empty name, and a request that names none has nothing to renew.
     """
-    now = ((request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    now = request.image_id if request else ""
     return Difference("image", now, image) if now and image and now != image else None
 
 
@@ -250,47 +232,45 @@ def offered_types(
 class Volumes:
     """A cloudtop's volumes: what it has, what is to take its place, and what was replaced."""
 
-    live: list[Any]
-    half: list[Any]
-    replaced: list[Any]
+    live: list[Volume]
+    half: list[Volume]
+    replaced: list[Volume]
 
 
-def volumes_by_role(volumes: Iterable[Resource], name: str, owner: str) -> Volumes:
+def volumes_by_role(volumes: Iterable[Volume], name: str, owner: str) -> Volumes:
     """A cloudtop's volumes by what they are for; root disks and deleted ones are left out.
 
     The asterisk of a filter finds other cloudtops' volumes, so the tags are compared here.
     """
     mine = {"cloudtop:name": name, "cloudtop:owner": owner}
     ours = [
-        each
-        for each in volumes
-        if each["State"] not in DELETED and mine.items() <= tags_of(each).items()
+        each for each in volumes if each.state not in DELETED and mine.items() <= each.tags.items()
     ]
     return Volumes(
-        live=[each for each in ours if "cloudtop:role" not in tags_of(each)],
-        half=[each for each in ours if tags_of(each).get("cloudtop:role") == "restoring"],
-        replaced=[each for each in ours if "cloudtop:replaced-by" in tags_of(each)],
+        live=[each for each in ours if "cloudtop:role" not in each.tags],
+        half=[each for each in ours if each.tags.get("cloudtop:role") == "restoring"],
+        replaced=[each for each in ours if each.tags.get("cloudtop:role") == "replaced"],
     )
 
 
-def half_moved_zone(half: Iterable[Resource]) -> str:
+def half_moved_zone(half: Iterable[Volume]) -> str:
     """The zone of a switch that was cut off before its last tag; empty for none."""
-    moved = [each for each in half if "cloudtop:moved-from" in tags_of(each)]
-    return str(moved[0]["AvailabilityZone"]) if moved else ""
+    moved = [each for each in half if "cloudtop:moved-from" in each.tags]
+    return moved[0].availability_zone if moved else ""
 
 
-def origin_of(volume: Resource | None) -> str:
+def origin_of(volume: Volume | None) -> str:
     """The snapshot that a volume was restored from; empty for none."""
-    return tags_of(volume).get("cloudtop:restored-from", "")
+    return volume.tags.get("cloudtop:restored-from", "") if volume else ""
 
 
-def half_restored_from(half: Iterable[Resource]) -> str:
+def half_restored_from(half: Iterable[Volume]) -> str:
     """The snapshot of a restore that was cut off before its last tag; empty for none."""
-    volumes = [each for each in half if "cloudtop:moved-from" not in tags_of(each)]
+    volumes = [each for each in half if "cloudtop:moved-from" not in each.tags]
     return origin_of(volumes[0]) if volumes else ""
 
 
-def command_of_half(half: Sequence[Resource]) -> str:
+def command_of_half(half: Sequence[Volume]) -> str:
     """The command that brings what was cut off to its end, without ``runner.py``; or empty."""
     if not half:
         return ""
@@ -300,10 +280,10 @@ def command_of_half(half: Sequence[Resource]) -> str:
 
 
 def is_restored(
-    volume: Resource | None,
+    volume: Volume | None,
     snapshot: str,
     has_request: bool,
-    half: Sequence[Resource] = (),
+    half: Sequence[Volume] = (),
     again: bool = False,
 ) -> bool:
     """Whether a restore of that snapshot has been done already and is not meant anew.
@@ -311,9 +291,9 @@ def is_restored(
     The volume was made of it, and no machine has had it since: else time has passed, and
     the same snapshot is wanted once more.
     """
-    free = not (volume or {}).get("Attachments") and not has_request
-    same = origin_of(volume) == snapshot
-    return bool(volume) and same and free and not half and not again
+    if volume is None or volume.attachments or has_request:
+        return False
+    return origin_of(volume) == snapshot and not half and not again
 
 
 # --- Snapshots ------------------------------------------------------------------------
@@ -321,28 +301,27 @@ def is_restored(
 SNAPSHOT_ROLE = "snapshot"
 
 
-def snapshots_of(snapshots: Iterable[Resource], name: str, owner: str) -> list[Any]:
+def snapshots_of(snapshots: Iterable[Snapshot], name: str, owner: str) -> list[Snapshot]:
     """The snapshots of a cloudtop's volume, newest first, failed ones too.
 
     Copies and images of root disks have the same tags and another role.
     """
     mine = {"cloudtop:name": name, "cloudtop:owner": owner, "cloudtop:role": SNAPSHOT_ROLE}
-    ours = [each for each in snapshots if mine.items() <= tags_of(each).items()]
-    return sorted(ours, key=lambda each: (each["StartTime"], each["SnapshotId"]), reverse=True)
+    ours = [each for each in snapshots if mine.items() <= each.tags.items()]
+    return sorted(ours, key=lambda each: (_begun(each), each.snapshot_id), reverse=True)
 
 
-def which_snapshot(snapshots: Iterable[Resource], wanted: str) -> Any | None:
+def _begun(snapshot: Snapshot) -> float:
+    return snapshot.start_time.timestamp() if snapshot.start_time else 0.0
+
+
+def which_snapshot(snapshots: Iterable[Snapshot], wanted: str) -> Snapshot | None:
     """The snapshot of that id, else the newest of that label; failed ones are none.
 
     ``snapshots`` are newest first. One that is under way is found too: it has to be completed
     before it can be restored.
     """
-    whole = [each for each in snapshots if each["State"] != "error"]
-    by_id = [each for each in whole if each["SnapshotId"] == wanted]
-    by_label = [each for each in whole if wanted and label_of(each) == wanted]
+    whole = [each for each in snapshots if each.state != "error"]
+    by_id = [each for each in whole if each.snapshot_id == wanted]
+    by_label = [each for each in whole if wanted and each.label == wanted]
     return next(iter(by_id + by_label), None)
-
-
-def label_of(snapshot: Resource) -> str:
-    """The label of a snapshot; empty for one that AWS took on a schedule."""
-    return tags_of(snapshot).get("cloudtop:label", "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.cloudtop_rules import tags_of
+from ansible.module_utils.cloudtop_resources import tags_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_instances,
     describe_spot_instance_requests,
@@ -47,9 +48,9 @@ def has_tags(resource: dict[str, Any], tags: dict[str, str]) -> bool:
     return bool(tags.items() <= tags_of(resource).items())
 
 
-def generation_of(request: dict[str, Any]) -> int:
-    """The number behind the client token that the request was made with; 0 if it has none."""
-    text = tags_of(request).get("cloudtop:generation", "")
+def generation_of(tags: Mapping[str, str]) -> int:
+    """The number behind the client token that a request with these tags was made with; or 0."""
+    text = tags.get("cloudtop:generation", "")
     return int(text) if text.isdigit() else 0
 
 

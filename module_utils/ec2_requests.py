@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ansible.module_utils import cloudtop_resources as resources
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.ec2_ours import generation_of, instances_of, requests_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import describe_volumes
@@ -19,33 +20,33 @@ POLL_SECONDS = 3
 class Request:
     """A spot request as EC2 shows it, and its instance as ``shown_instance`` shows that."""
 
-    ec2: dict[str, Any]
+    ec2: resources.Request
     instance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        return str(self.ec2["SpotInstanceRequestId"])
+        return str(self.ec2.spot_instance_request_id)
 
     @property
     def state(self) -> str:
-        return str(rules.state_of(self.ec2))
+        return str(self.ec2.state)
 
     @property
     def code(self) -> str:
-        return str(rules.code_of(self.ec2))
+        return str(self.ec2.status_code)
 
     @property
     def message(self) -> str:
         """EC2's own words, without a full stop."""
-        return str((self.ec2.get("Status") or {}).get("Message", "")).removesuffix(".")
+        return str(self.ec2.status_message).removesuffix(".")
 
     @property
     def instance_type(self) -> str:
-        return str((self.ec2.get("LaunchSpecification") or {}).get("InstanceType", ""))
+        return str(self.ec2.instance_type)
 
     @property
     def generation(self) -> int:
-        return int(generation_of(self.ec2))
+        return int(generation_of(self.ec2.tags))
 
     @property
     def is_live(self) -> bool:
@@ -62,22 +63,21 @@ class Request:
 
     def shown(self) -> dict[str, Any]:
         """The request in a module's result."""
-        spec = self.ec2.get("LaunchSpecification") or {}
-        valid_until = self.ec2.get("ValidUntil")
+        valid_until = self.ec2.valid_until
         return {
             "id": self.id,
-            "kind": self.ec2.get("Type", ""),
+            "kind": self.ec2.type,
             "state": self.state,
             "code": self.code,
-            "message": (self.ec2.get("Status") or {}).get("Message", ""),
-            "instance_id": self.ec2.get("InstanceId", ""),
+            "message": self.ec2.status_message,
+            "instance_id": self.ec2.instance_id,
             "generation": self.generation,
-            "bid": float(self.ec2.get("SpotPrice") or 0),
-            "interruption": self.ec2.get("InstanceInterruptionBehavior", "terminate"),
+            "bid": self.ec2.spot_price,
+            "interruption": self.ec2.instance_interruption_behavior,
             "instance_type": self.instance_type,
-            "image": spec.get("ImageId", ""),
-            "key_name": spec.get("KeyName", ""),
-            "security_groups": sorted(group["GroupId"] for group in spec.get("SecurityGroups", [])),
+            "image": self.ec2.image_id,
+            "key_name": self.ec2.key_name,
+            "security_groups": sorted(self.ec2.security_group_ids),
             "valid_until": valid_until.isoformat() if isinstance(valid_until, datetime) else "",
             "instance": self.instance,
             "lacking": self.lacking,
@@ -119,21 +119,22 @@ class Picture:
 
 def look(client: Any, tags: dict[str, str]) -> Picture:
     """All requests with their newest instance, and the instances of no live request."""
-    requests = requests_of(client, tags)
-    live = {each["SpotInstanceRequestId"]: each for each in requests if rules.is_live(each)}
-    instances = instances_of(client, tags, [each["SpotInstanceRequestId"] for each in requests])
+    requests = [resources.Request.from_ec2(each) for each in requests_of(client, tags)]
+    ids = [each.spot_instance_request_id for each in requests]
+    live = {each.spot_instance_request_id: each for each in requests if rules.is_live(each)}
+    instances = instances_of(client, tags, ids)
     orphans, machines = [], {}
     for instance in instances:
         request = live.get(instance.get("SpotInstanceRequestId", ""))
-        if rules.machine_state(instance) in rules.GONE:
+        if instance["State"]["Name"] in rules.GONE:
             continue
         if request is None:
             orphans.append(shown_instance(client, instance))
         # A reaped instance runs two minutes beside the one that replaces it
-        elif request.get("InstanceId", "") in ("", instance["InstanceId"]):
-            machines[request["SpotInstanceRequestId"]] = shown_instance(client, instance)
+        elif request.instance_id in ("", instance["InstanceId"]):
+            machines[request.spot_instance_request_id] = shown_instance(client, instance)
     return Picture(
-        [Request(each, machines.get(each["SpotInstanceRequestId"], {})) for each in requests],
+        [Request(each, machines.get(each.spot_instance_request_id, {})) for each in requests],
         [instance["InstanceId"] for instance in instances],
         orphans,
     )
@@ -141,21 +142,18 @@ def look(client: Any, tags: dict[str, str]) -> Picture:
 
 def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
     """The part of an instance that decisions go by, with its root volume's tags."""
-    root = [
-        mapping["Ebs"]["VolumeId"]
-        for mapping in instance.get("BlockDeviceMappings", [])
-        if mapping["DeviceName"] == instance.get("RootDeviceName")
-    ]
-    volumes = describe_volumes(client, VolumeIds=root) if root else []
+    machine = resources.Machine.from_ec2(instance)
+    root = machine.root_volume_id
+    volumes = describe_volumes(client, VolumeIds=[root]) if root else []
     return {
-        "id": instance["InstanceId"],
-        "type": instance.get("InstanceType", ""),
-        "state": rules.machine_state(instance),
-        "address": instance.get("PublicIpAddress", ""),
-        "zone": instance["Placement"]["AvailabilityZone"],
-        "tags": rules.tags_of(instance),
-        "root_volume": root[0] if root else "",
-        "root_tags": rules.tags_of(volumes[0]) if volumes else {},
+        "id": machine.instance_id,
+        "type": machine.instance_type,
+        "state": machine.state,
+        "address": machine.public_ip_address,
+        "zone": machine.availability_zone,
+        "tags": machine.tags,
+        "root_volume": root,
+        "root_tags": resources.tags_of(volumes[0]) if volumes else {},
     }
 
 

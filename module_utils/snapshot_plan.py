@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
+from ansible.module_utils.cloudtop_resources import Snapshot
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
 # A volume made of the snapshot needs these to be mounted: its file system is no stranger's
@@ -40,7 +41,7 @@ class SnapshotPlan:
 
 def plan(
     cloudtop: Cloudtop,
-    snapshots: Iterable[Mapping[str, Any]],
+    snapshots: Iterable[Snapshot],
     images: Iterable[Mapping[str, Any]],
     label: str,
     keep: int,
@@ -53,7 +54,7 @@ def plan(
     RefusedError for a label that can't be, or without a volume.
     """
     ours = rules.snapshots_of(snapshots, cloudtop.name, cloudtop.owner)
-    whole = [each for each in ours if each["State"] != "error"]
+    whole = [each for each in ours if each.state != "error"]
     volume = cloudtop.volume
     label = label or _begun_label(whole, volume["id"]) or now.strftime(BY_TIME)
     if not _LABEL.fullmatch(label) or label.startswith("snap-"):
@@ -67,13 +68,13 @@ def plan(
             f"The cloudtop {cloudtop.name} has no volume in {cloudtop.region}, so there is nothing"
             " to take a snapshot of; run: python runner.py provision"
         )
-    same = [each for each in whole if rules.label_of(each) == label]
+    same = [each for each in whole if each.label == label]
     # The oldest of that label is the one that was begun first
-    begun = same[-1] if same else {}
+    begun = same[-1] if same else Snapshot("")
     return SnapshotPlan(
         label=label,
-        id=begun.get("SnapshotId", ""),
-        state=begun.get("State", ""),
+        id=begun.snapshot_id,
+        state=begun.state,
         description=f"The volume of the cloudtop {cloudtop.name}, {label}",
         tags={
             **cloudtop.identity,
@@ -85,9 +86,9 @@ def plan(
         },
         old=too_many(ours, images, keep),
         early=[
-            each["SnapshotId"]
+            each.snapshot_id
             for each in whole
-            if each["VolumeId"] == volume["id"] and _EARLY in rules.tags_of(each)
+            if each.volume_id == volume["id"] and _EARLY in each.tags
         ],
     )
 
@@ -97,31 +98,25 @@ def handed_on(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key in HANDED_ON}
 
 
-def too_many(
-    ours: Sequence[Mapping[str, Any]], images: Iterable[Mapping[str, Any]], keep: int
-) -> list[str]:
+def too_many(ours: Sequence[Snapshot], images: Iterable[Mapping[str, Any]], keep: int) -> list[str]:
     """Ids of the snapshots that go: failed ones, and completed ones beyond the ``keep`` newest.
 
     ``ours`` are newest first. A schedule lets its own go, and those that an image is made of
     stay. One that is under way is the newest, or somebody else's to wait for.
     """
-    by_hand = [each for each in ours if _SCHEDULED not in rules.tags_of(each)]
-    failed = [each for each in by_hand if each["State"] == "error"]
-    completed = [each for each in by_hand if each["State"] == "completed"]
+    by_hand = [each for each in ours if _SCHEDULED not in each.tags]
+    failed = [each for each in by_hand if each.state == "error"]
+    completed = [each for each in by_hand if each.state == "completed"]
     old = completed[keep:] if keep > 0 else []
     used = {
         disk.get("Ebs", {}).get("SnapshotId")
         for image in images
         for disk in image.get("BlockDeviceMappings", [])
     }
-    return [each["SnapshotId"] for each in failed + old if each["SnapshotId"] not in used]
+    return [each.snapshot_id for each in failed + old if each.snapshot_id not in used]
 
 
-def _begun_label(whole: Sequence[Mapping[str, Any]], volume: str) -> str:
+def _begun_label(whole: Sequence[Snapshot], volume: str) -> str:
     """The label of a snapshot of the volume that a killed run began without being given one."""
-    labels = [
-        rules.label_of(each)
-        for each in whole
-        if each["State"] == "pending" and each["VolumeId"] == volume
-    ]
+    labels = [each.label for each in whole if each.state == "pending" and each.volume_id == volume]
     return next((each for each in labels if _LABEL_OF_TIME.fullmatch(each)), "")

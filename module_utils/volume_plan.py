@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
+from ansible.module_utils.cloudtop_resources import Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 from ansible.module_utils.snapshot_plan import BY_TIME, handed_on
 
@@ -38,8 +39,8 @@ class World:
     """The state in EC2: the account's volumes and snapshots with the cloudtop's tags, ids of its
     live requests and of its instances, and the zones that offer the type, cheapest first."""
 
-    volumes: Sequence[Mapping[str, Any]]
-    snapshots: Sequence[Mapping[str, Any]] = ()
+    volumes: Sequence[Volume]
+    snapshots: Sequence[Snapshot] = ()
     requests: Sequence[str] = ()
     instances: Sequence[str] = ()
     zones: Sequence[str] = ()
@@ -53,8 +54,8 @@ class Replacement:
     """
 
     done: bool
-    chosen: Mapping[str, Any]
-    before: Mapping[str, Any] | None
+    chosen: Snapshot
+    before: Volume | None
     new: str = ""
     create: dict[str, Any] = field(default_factory=dict)
     # Ids of volumes that are set aside first (see set_aside), and their tags then
@@ -85,13 +86,13 @@ class Move:
     mark: dict[str, str] = field(default_factory=dict)
 
 
-def shown(volume: Mapping[str, Any]) -> dict[str, Any]:
+def shown(volume: Volume) -> dict[str, Any]:
     """A volume as the role persistent_volume shows it, free."""
     return {
-        "id": volume["VolumeId"],
-        "zone": volume["AvailabilityZone"],
-        "size": volume["Size"],
-        "tags": rules.tags_of(volume),
+        "id": volume.volume_id,
+        "zone": volume.availability_zone,
+        "size": volume.size,
+        "tags": volume.tags,
         "instance": "",
     }
 
@@ -100,7 +101,7 @@ def sorted_volumes(cloudtop: Cloudtop, wanted: Wanted, world: World) -> rules.Vo
     """The cloudtop's volumes by role. Raises RefusedError if two could be the one."""
     volumes = rules.volumes_by_role(world.volumes, cloudtop.name, cloudtop.owner)
     if len(volumes.live) > 1 or len(volumes.half) > 1:
-        ids = ", ".join(each["VolumeId"] for each in volumes.live + volumes.half)
+        ids = ", ".join(each.volume_id for each in volumes.live + volumes.half)
         raise RefusedError(
             f"The cloudtop {cloudtop.name} has several volumes ({ids}) and may have one; look at"
             " them in EC2, remove the tag cloudtop:name from the one that is not to be used, then"
@@ -109,7 +110,7 @@ def sorted_volumes(cloudtop: Cloudtop, wanted: Wanted, world: World) -> rules.Vo
     return volumes
 
 
-def refuse_other_half(half: Sequence[Mapping[str, Any]], wanted: Wanted, snapshot: str) -> None:
+def refuse_other_half(half: Sequence[Volume], wanted: Wanted, snapshot: str) -> None:
     """Raise RefusedError if another command has to bring to its end what it began."""
     if not half:
         return
@@ -118,7 +119,7 @@ def refuse_other_half(half: Sequence[Mapping[str, Any]], wanted: Wanted, snapsho
         return
     raise RefusedError(
         f"A {'switch of the zone' if moving else f'restore of {origin}'} is half done:"
-        f" {half[0]['VolumeId']} is its volume; bring it to its end before {wanted.command}; run:"
+        f" {half[0].volume_id} is its volume; bring it to its end before {wanted.command}; run:"
         f" python runner.py {rules.command_of_half(half)}"
     )
 
@@ -131,21 +132,21 @@ def replacement(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Replacement
     """
     chosen = _chosen(cloudtop, wanted, world)
     volumes = sorted_volumes(cloudtop, wanted, world)
-    refuse_other_half(volumes.half, wanted, chosen["SnapshotId"])
+    refuse_other_half(volumes.half, wanted, chosen.snapshot_id)
     live = next(iter(volumes.live), None)
-    aside = set_aside(volumes.half, chosen["SnapshotId"], wanted.to_zone) if live else []
+    aside = set_aside(volumes.half, chosen.snapshot_id, wanted.to_zone) if live else []
     halves = [each for each in volumes.half if each not in aside]
-    holders = [each["InstanceId"] for each in (live or {}).get("Attachments") or []]
+    holders = live.instance_ids if live else []
     if strangers := [each for each in holders if each not in world.instances]:
         raise RefusedError(
-            f"The volume {live['VolumeId'] if live else ''} is attached to {', '.join(strangers)},"
+            f"The volume {live.volume_id if live else ''} is attached to {', '.join(strangers)},"
             f" which is no machine of the cloudtop {cloudtop.name}, and it is never taken from"
             f" another; detach it there, then run: python runner.py {wanted.command}"
         )
-    half = {each["VolumeId"] for each in halves}
-    gave_way = [e for e in volumes.replaced if rules.tags_of(e)["cloudtop:replaced-by"] in half]
+    half = {each.volume_id for each in halves}
+    gave_way = [e for e in volumes.replaced if e.tags.get("cloudtop:replaced-by") in half]
     before = live or next(iter(gave_way), None)
-    if rules.is_restored(live, chosen["SnapshotId"], bool(world.requests), halves, wanted.again):
+    if rules.is_restored(live, chosen.snapshot_id, bool(world.requests), halves, wanted.again):
         return Replacement(True, chosen, before)
     if half:
         return Replacement(False, chosen, before, new=half.pop())
@@ -154,8 +155,8 @@ def replacement(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Replacement
         chosen,
         before,
         create=_create(cloudtop, wanted, world, chosen, before, [*volumes.replaced, *aside]),
-        aside=[each["VolumeId"] for each in aside],
-        aside_tags=replaced_tags(cloudtop, live["VolumeId"]) if live else {},
+        aside=[each.volume_id for each in aside],
+        aside_tags=replaced_tags(cloudtop, live.volume_id) if live else {},
     )
 
 
@@ -181,26 +182,23 @@ def refuse_request(wanted: Wanted, requests: Sequence[str]) -> None:
         )
 
 
-def refuse_used(
-    volume: Mapping[str, Any] | None, volume_id: str, at_rest: str | None, command: str
-) -> None:
+def refuse_used(volume: Volume | None, volume_id: str, at_rest: str | None, command: str) -> None:
     """Raise RefusedError for a volume that was in use since it was marked ``at_rest``.
 
     Another computer may have made a machine of it meanwhile, which takes the mark off; None
     means that it matters no more.
     """
-    if at_rest is not None and rules.tags_of(volume).get("cloudtop:at-rest", "") != at_rest:
+    tags = volume.tags if volume else {}
+    if at_rest is not None and tags.get("cloudtop:at-rest", "") != at_rest:
         raise RefusedError(
             f"The volume {volume_id} was not replaced: a machine was made with it while it was"
             f" being copied; run again: python runner.py {command}"
         )
 
 
-def refuse_held(
-    volume: Mapping[str, Any] | None, volume_id: str, seconds: int, command: str
-) -> None:
+def refuse_held(volume: Volume | None, volume_id: str, seconds: int, command: str) -> None:
     """Raise RefusedError for a volume that a machine still has after so many seconds."""
-    holders = [each["InstanceId"] for each in (volume or {}).get("Attachments") or []]
+    holders = volume.instance_ids if volume else []
     if holders:
         raise RefusedError(
             f"The volume {volume_id} was not replaced: after {seconds} s it was still held by"
@@ -210,24 +208,25 @@ def refuse_held(
 
 
 def refuse_unfit(
-    volume: Mapping[str, Any] | None, volume_id: str, wanted: Wanted, change: Replacement
+    volume: Volume | None, volume_id: str, wanted: Wanted, change: Replacement
 ) -> None:
     """Raise RefusedError unless the new volume can take the old one's place."""
     chosen, before = change.chosen, change.before
-    zone = wanted.to_zone or (before or volume or {}).get("AvailabilityZone", "")
+    there = before or volume
+    zone = wanted.to_zone or (there.availability_zone if there else "")
     if (
         volume is not None
-        and volume["State"] == "available"
-        and volume["Encrypted"]
-        and volume.get("SnapshotId") == chosen["SnapshotId"]
-        and volume["Size"] >= chosen["VolumeSize"]
-        and volume["AvailabilityZone"] == zone
+        and volume.state == "available"
+        and volume.encrypted
+        and volume.snapshot_id == chosen.snapshot_id
+        and volume.size >= chosen.volume_size
+        and volume.availability_zone == zone
     ):
         return
     raise RefusedError(
-        f"The new volume {volume_id} is {volume['State'] if volume else 'not shown by EC2'} and"
-        f" can't take the place of {before['VolumeId'] if before else 'a lost one'}: it has to be"
-        f" available, encrypted, of {chosen['SnapshotId']}, as large and in {zone}; nothing else"
+        f"The new volume {volume_id} is {volume.state if volume else 'not shown by EC2'} and"
+        f" can't take the place of {before.volume_id if before else 'a lost one'}: it has to be"
+        f" available, encrypted, of {chosen.snapshot_id}, as large and in {zone}; nothing else"
         f" was changed; delete it, then run: python runner.py {wanted.command}"
     )
 
@@ -236,13 +235,13 @@ def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Mov
     """The steps that are left of a switch to another zone. Raises RefusedError without a volume."""
     volumes = sorted_volumes(cloudtop, wanted, world)
     live = next(iter(volumes.live), None)
-    if live and not rules.zone_to_move_to(live["AvailabilityZone"], wanted.to_zone):
-        return Move("none", live["VolumeId"])
+    if live and not rules.zone_to_move_to(live.availability_zone, wanted.to_zone):
+        return Move("none", live.volume_id)
     if live:
-        rest = rules.tags_of(live).get("cloudtop:at-rest")
+        rest = live.tags.get("cloudtop:at-rest")
         label = rest or f"before-switch-{now.strftime(BY_TIME)}"
         return Move(
-            "all", live["VolumeId"], rest=label, mark={} if rest else {"cloudtop:at-rest": label}
+            "all", live.volume_id, rest=label, mark={} if rest else {"cloudtop:at-rest": label}
         )
     if volumes.half:
         return Move("tags", snapshot=rules.origin_of(volumes.half[0]))
@@ -253,9 +252,7 @@ def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Mov
     )
 
 
-def set_aside(
-    half: Iterable[Mapping[str, Any]], snapshot: str, zone: str
-) -> list[Mapping[str, Any]]:
+def set_aside(half: Iterable[Volume], snapshot: str, zone: str) -> list[Volume]:
     """The volumes that an earlier switch made, of an older snapshot or in another zone.
 
     They are kept like any other that was replaced.
@@ -264,8 +261,8 @@ def set_aside(
         each
         for each in half
         if zone
-        and "cloudtop:moved-from" in rules.tags_of(each)
-        and (rules.origin_of(each) != snapshot or each["AvailabilityZone"] != zone)
+        and "cloudtop:moved-from" in each.tags
+        and (rules.origin_of(each) != snapshot or each.availability_zone != zone)
     ]
 
 
@@ -281,15 +278,15 @@ def refuse_zone(
         )
 
 
-def _chosen(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Mapping[str, Any]:
+def _chosen(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Snapshot:
     ours = rules.snapshots_of(world.snapshots, cloudtop.name, cloudtop.owner)
     chosen = rules.which_snapshot(ours, wanted.snapshot)
-    if chosen is not None and chosen["State"] == "completed":
-        return dict(chosen)
+    if chosen is not None and chosen.state == "completed":
+        return chosen
     reason = (
         f"The cloudtop {cloudtop.name} has no snapshot {json.dumps(wanted.snapshot)}"
         if chosen is None
-        else f"The snapshot {chosen['SnapshotId']} is {chosen['State']},"
+        else f"The snapshot {chosen.snapshot_id} is {chosen.state},"
         " and only a completed one can be restored"
     )
     raise RefusedError(f"{reason}; run: python runner.py snapshot --list")
@@ -299,36 +296,36 @@ def _create(
     cloudtop: Cloudtop,
     wanted: Wanted,
     world: World,
-    chosen: Mapping[str, Any],
-    before: Mapping[str, Any] | None,
-    replaced: Sequence[Mapping[str, Any]],
+    chosen: Snapshot,
+    before: Volume | None,
+    replaced: Sequence[Volume],
 ) -> dict[str, Any]:
     """The options of ec2_volume_once for the volume of the snapshot.
 
     Under a role of its own nothing takes it for the cloudtop's volume yet.
     """
-    origin, old = chosen["SnapshotId"], rules.tags_of(before)
+    origin, old = chosen.snapshot_id, before.tags if before else {}
     # A volume of that token that was set aside is never taken up again
     aside = [each for each in replaced if rules.origin_of(each) == origin]
-    parts = [cloudtop.owner, cloudtop.name, origin, before["VolumeId"] if before else ""]
+    parts = [cloudtop.owner, cloudtop.name, origin, before.volume_id if before else ""]
     token = "/".join([*parts, wanted.to_zone, str(len(aside))])
     candidate = {
         **cloudtop.identity,
         "cloudtop:role": "restoring",
         "cloudtop:restored-from": origin,
     }
-    zone_before = before["AvailabilityZone"] if before else ""
+    zone_before = before.availability_zone if before else ""
     cheapest = next(iter(world.zones), "")
     return {
         "token": f"cloudtop-{hashlib.sha256(token.encode()).hexdigest()[:24]}",
         "zone": wanted.to_zone or rules.machine_zone(zone_before, wanted.zone) or cheapest,
-        "size": max(chosen["VolumeSize"], before["Size"] if before else 0),
+        "size": max(chosen.volume_size, before.size if before else 0),
         "snapshot": origin,
         "identity": candidate,
         "tags": {
             **handed_on(old),
             # The snapshot's own are those that count
-            **handed_on(rules.tags_of(chosen)),
+            **handed_on(chosen.tags),
             **candidate,
             **({"cloudtop:moved-from": zone_before} if wanted.to_zone else {}),
             "Name": f"cloudtop-{cloudtop.name}",

@@ -35,7 +35,7 @@ SHELL_END = re.compile(r"\s(?:\||&&|;|>)|\)\"|\s#")
 PLACEHOLDERS = {"SECONDS": "1", "N": "1"}
 SETTING = re.compile(r"(?<![\w/])cloudtop_[a-z_]+\b(?!/|\.py)")
 # Names that begin as settings do
-PACKAGES = {"cloudtop_machine", "cloudtop_rules"}
+PACKAGES = {"cloudtop_machine", "cloudtop_resources", "cloudtop_rules"}
 BANNED = re.compile(
     r"\b(?:is|are) told\b|\b(?:is|be) known\b|\bwhat it comes to\b|\bas is wanted\b"
     r"|\bnobody gets\b|(?:^|[.!?:|*]\s+)(?:Of|Where) "

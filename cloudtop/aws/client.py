@@ -21,6 +21,9 @@ from botocore.exceptions import (
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
 
+# boto3 makes a client's methods when it runs, so there is no type that has them
+Client = Any
+
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 _BAD_KEYS = {
@@ -35,7 +38,7 @@ DENIED = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 _NO_REGION = {"InvalidRegion", "OptInRequired"}
 
 
-def client(service: str = "ec2", region: str | None = None) -> Any:
+def client(service: str = "ec2", region: str | None = None) -> Client:
     """A client of the cloud that the environment names, in its region or in another."""
     with plain_errors():
         config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard"})

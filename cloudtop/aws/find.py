@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import (
     ClientError,
@@ -11,26 +11,32 @@ from botocore.exceptions import (
 
 from cloudtop.aws.client import (
     DENIED,
+    Client,
     plain_errors,
 )
 from cloudtop.errors import CloudtopError
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Address, Machine, Request, Snapshot, Volume
+
+__all__ = ["Address", "Machine", "Request", "Resources", "Snapshot", "Volume"]
+
+Filters = list[dict[str, "str | list[str]"]]
 
 
 @dataclass(frozen=True)
 class Resources:
-    """All that EC2 has of one cloudtop, as botocore returns it; None if there is none."""
+    """All that EC2 has of one cloudtop; None if there is none."""
 
-    request: dict[str, Any] | None
-    instance: dict[str, Any] | None
-    volume: dict[str, Any] | None
+    request: Request | None
+    instance: Machine | None
+    volume: Volume | None
     # Its Elastic IP
-    address: dict[str, Any] | None = None
+    address: Address | None = None
     # Volumes that have yet to take the volume's place
-    half: tuple[dict[str, Any], ...] = ()
+    half: tuple[Volume, ...] = ()
 
 
-def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
+def tag_filters(name: str, owner: str) -> Filters:
     """The filters that every resource of this cloudtop passes."""
     return [
         {"Name": "tag:cloudtop:name", "Values": [name]},
@@ -38,65 +44,106 @@ def tag_filters(name: str, owner: str) -> list[dict[str, Any]]:
     ]
 
 
-def find(ec2: Any, name: str, owner: str) -> Resources:
+def find(ec2: Client, name: str, owner: str) -> Resources:
     """The live request, its instance, the volume and the Elastic IP of a cloudtop.
 
     Raises CloudtopError if there are two live requests or two volumes.
     """
+    filters = tag_filters(name, owner)
+    live = [each for each in requests(ec2, filters) if rules.is_live(each)]
+    by_role = rules.volumes_by_role(volumes(ec2, filters), name, owner)
+    _refuse_two([each.spot_instance_request_id for each in live], "live spot requests", name)
+    _refuse_two([each.volume_id for each in by_role.live], "persistent volumes", name)
+    request = next(iter(live), None)
+    return Resources(
+        request=request,
+        instance=instance_of(ec2, request.spot_instance_request_id) if request else None,
+        volume=next(iter(by_role.live), None),
+        address=address_of(ec2, filters),
+        half=tuple(by_role.half),
+    )
+
+
+def requests(ec2: Client, filters: Filters) -> list[Request]:
+    """The spot requests that pass the filters, dead ones too."""
     with plain_errors():
-        filters: Any = tag_filters(name, owner)
-        requests = [
-            request
-            for page in ec2.get_paginator("describe_spot_instance_requests").paginate(
-                Filters=filters
-            )
-            for request in page["SpotInstanceRequests"]
-            if rules.is_live(request)
-        ]
-        volumes = [
-            volume
-            for page in ec2.get_paginator("describe_volumes").paginate(Filters=filters)
-            for volume in page["Volumes"]
-        ]
-    request = _only(requests, "SpotInstanceRequestId", "live spot requests", name)
-    by_role = rules.volumes_by_role(volumes, name, owner)
-    volume = _only(by_role.live, "VolumeId", "persistent volumes", name)
-    instance = instance_of(ec2, request["SpotInstanceRequestId"]) if request else None
-    address = address_of(ec2, filters)
-    return Resources(request, instance, volume, address, tuple(by_role.half))
+        pages = ec2.get_paginator("describe_spot_instance_requests").paginate(Filters=filters)
+        return [Request.from_ec2(each) for page in pages for each in page["SpotInstanceRequests"]]
 
 
-def instance_of(ec2: Any, request_id: str) -> dict[str, Any] | None:
-    """The newest instance of the request that is not going; a relaunch has no tags."""
+def machines(ec2: Client, filters: Filters) -> list[Machine]:
+    """The instances that pass the filters, those that are gone too."""
     with plain_errors():
-        reservations = ec2.describe_instances(
-            Filters=[{"Name": "spot-instance-request-id", "Values": [request_id]}]
-        )["Reservations"]
-    instances: list[Any] = [each for r in reservations for each in r["Instances"]]
-    alive = [each for each in instances if rules.machine_state(each) not in rules.GONE]
-    return max(alive, key=lambda each: each["LaunchTime"], default=None)
+        pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
+        reservations = [each for page in pages for each in page["Reservations"]]
+    return [Machine.from_ec2(each) for part in reservations for each in part["Instances"]]
 
 
-def address_of(ec2: Any, filters: Any) -> dict[str, Any] | None:
+def volumes(ec2: Client, filters: Filters) -> list[Volume]:
+    """The volumes that pass the filters."""
+    with plain_errors():
+        pages = ec2.get_paginator("describe_volumes").paginate(Filters=filters)
+        return [Volume.from_ec2(each) for page in pages for each in page["Volumes"]]
+
+
+def snapshots(ec2: Client, filters: Filters) -> list[Snapshot]:
+    """The account's own snapshots that pass the filters."""
+    with plain_errors():
+        pages = ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+        return [Snapshot.from_ec2(each) for page in pages for each in page["Snapshots"]]
+
+
+def addresses(ec2: Client, filters: Filters) -> list[Address]:
+    """The Elastic IPs that pass the filters."""
+    with plain_errors():
+        return _addresses(ec2, filters)
+
+
+def _addresses(ec2: Client, filters: Filters) -> list[Address]:
+    return [Address.from_ec2(each) for each in ec2.describe_addresses(Filters=filters)["Addresses"]]
+
+
+def of_requests(ids: Sequence[str]) -> Filters:
+    """The filter that instances of these requests pass; a relaunch has no tags."""
+    return [{"Name": "spot-instance-request-id", "Values": list(ids)}]
+
+
+def of_ids(ids: Sequence[str]) -> Filters:
+    """The filter that these instances pass; unlike a list of ids it refuses none that is gone."""
+    return [{"Name": "instance-id", "Values": list(ids)}]
+
+
+def instance_of(ec2: Client, request_id: str) -> Machine | None:
+    """The newest instance of the request that is not going."""
+    known = machines(ec2, of_requests([request_id]))
+    alive = [each for each in known if each.state not in rules.GONE]
+    return max(alive, key=launched, default=None)
+
+
+def launched(machine: Machine) -> float:
+    """Seconds since 1970 of a machine's last start."""
+    return machine.launch_time.timestamp() if machine.launch_time else 0.0
+
+
+def address_of(ec2: Client, filters: Filters) -> Address | None:
     """The Elastic IP with these tags; of two, which there are for moments, the one in use.
 
     Credentials that may not look at addresses have never allocated one.
     """
     with plain_errors():
         try:
-            addresses = ec2.describe_addresses(Filters=filters)["Addresses"]
+            known = _addresses(ec2, filters)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") not in DENIED:
                 raise
-            addresses = []
-    return max(addresses, key=lambda each: "InstanceId" in each, default=None)
+            known = []
+    return max(known, key=lambda each: bool(each.instance_id), default=None)
 
 
-def _only(candidates: list[Any], key: str, what: str, name: str) -> Any | None:
-    if len(candidates) > 1:
-        ids = ", ".join(sorted(each[key] for each in candidates))
+def _refuse_two(ids: list[str], what: str, name: str) -> None:
+    if len(ids) > 1:
         raise CloudtopError(
-            f"The cloudtop {name!r} has {len(candidates)} {what}: {ids}. There may be one.",
+            f"The cloudtop {name!r} has {len(ids)} {what}: {', '.join(sorted(ids))}. There may be"
+            " one.",
             "Look at them in EC2 and remove the one that is not yours to keep",
         )
-    return candidates[0] if candidates else None

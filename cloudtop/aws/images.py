@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cloudtop.aws import find as ec2
-from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Resources
-from module_utils import cloudtop_rules as rules
+from cloudtop.aws.client import Client, plain_errors
+from module_utils.cloudtop_resources import Description, Request, tags_of
 
 
 @dataclass(frozen=True)
@@ -16,6 +15,7 @@ class Image:
     """An AMI: its id and name, when it was made (as EC2 writes it), the GiB of its disks.
 
     ``state`` is EC2's (available, pending, …); ``baked`` is whether it is this cloudtop's own.
+    ``snapshot_ids`` are what its disks are made of.
     """
 
     id: str
@@ -24,45 +24,47 @@ class Image:
     gib: int
     state: str
     baked: bool
+    snapshot_ids: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """As ``status --json`` prints it."""
-        kept = ("id", "name", "created", "state", "baked")
-        return {key: getattr(self, key) for key in kept}
+    @classmethod
+    def from_ec2(cls, description: Description, baked: bool = False) -> Image:
+        """From DescribeImages."""
+        mapped = description.get("BlockDeviceMappings") or []
+        disks = [each["Ebs"] for each in mapped if "Ebs" in each]
+        return cls(
+            id=description["ImageId"],
+            name=description.get("Name", ""),
+            created=description.get("CreationDate", ""),
+            gib=sum(disk.get("VolumeSize", 0) for disk in disks),
+            state=description.get("State", ""),
+            baked=baked,
+            snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
+            tags=tags_of(description),
+        )
 
 
-def _image(description: Any, baked: bool) -> Image:
-    sizes = [
-        each.get("Ebs", {}).get("VolumeSize", 0) for each in description["BlockDeviceMappings"]
-    ]
-    return Image(
-        id=description["ImageId"],
-        name=description.get("Name", ""),
-        created=description.get("CreationDate", ""),
-        gib=sum(sizes),
-        state=description.get("State", ""),
-        baked=baked,
-    )
+def of_account(client: Client) -> list[Image]:
+    """All images of the account."""
+    with plain_errors():
+        pages = client.get_paginator("describe_images").paginate(Owners=["self"])
+        return [Image.from_ec2(each) for page in pages for each in page["Images"]]
 
 
-def baked(client: Any, name: str, owner: str) -> list[Image]:
+def baked(client: Client, name: str, owner: str) -> list[Image]:
     """The cloudtop's own images that can be launched, newest first."""
     with plain_errors():
         answer = client.describe_images(Owners=["self"], Filters=ec2.tag_filters(name, owner))
-    mine = {"cloudtop:name": name, "cloudtop:owner": owner}
-    images = [
-        _image(each, True)
-        for each in answer["Images"]
-        if mine.items() <= rules.tags_of(each).items()
-    ]
-    usable = [each for each in images if each.state == "available"]
+    mine = {"cloudtop:name": name, "cloudtop:owner": owner}.items()
+    own = [Image.from_ec2(each, baked=True) for each in answer["Images"]]
+    usable = [each for each in own if mine <= each.tags.items() and each.state == "available"]
     return sorted(usable, key=lambda each: each.created, reverse=True)
 
 
-def pinned(client: Any, resources: Resources, own: list[Image]) -> Image | None:
+def pinned(client: Client, request: Request | None, own: list[Image]) -> Image | None:
     """The image that the live request launches from; its state is ``gone`` if EC2 has it
     no more, None if there is no request."""
-    ident = ((resources.request or {}).get("LaunchSpecification") or {}).get("ImageId", "")
+    ident = request.image_id if request else ""
     if not ident:
         return None
     for each in own:
@@ -70,7 +72,7 @@ def pinned(client: Any, resources: Resources, own: list[Image]) -> Image | None:
             return each
     with plain_errors():
         listed = client.describe_images(Filters=[{"Name": "image-id", "Values": [ident]}])["Images"]
-    return _image(listed[0], False) if listed else Image(ident, "", "", 0, "gone", False)
+    return Image.from_ec2(listed[0]) if listed else Image(ident, "", "", 0, "gone", False)
 
 
 def next_relaunch(image: Image | None, own: list[Image]) -> str:

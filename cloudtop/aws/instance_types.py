@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import Client, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
 
@@ -37,7 +37,7 @@ class Wish:
         return f"{self.vcpus} vCPUs, {self.memory_gib:g} GiB and {self.disks} disks"
 
 
-def check(client: Any, names: Sequence[str]) -> None:
+def check(client: Client, names: Sequence[str]) -> None:
     """Raises CloudtopError for a name that is no type of the client's region."""
     known: set[str] = set()
     with plain_errors():
@@ -54,7 +54,7 @@ def check(client: Any, names: Sequence[str]) -> None:
             )
 
 
-def similar(client: Any, wanted: str) -> list[str]:
+def similar(client: Client, wanted: str) -> list[str]:
     """Names of types that the wanted one may have meant, the likeliest first."""
     family = wanted.partition(".")[0]
     with plain_errors():
@@ -64,7 +64,7 @@ def similar(client: Any, wanted: str) -> list[str]:
     return difflib.get_close_matches(wanted, [each["InstanceType"] for each in infos], n=3)
 
 
-def architecture(client: Any, settings: Settings) -> str:
+def architecture(client: Client, settings: Settings) -> str:
     """The processor that the image is for, as DescribeInstanceTypes calls it."""
     if not settings.image:
         return "arm64" if "arm64" in settings.image_parameter else "x86_64"
@@ -73,7 +73,7 @@ def architecture(client: Any, settings: Settings) -> str:
     return str(image["Architecture"])
 
 
-def fulfilling(client: Any, wish: Wish, processor: str) -> tuple[list[str], int]:
+def fulfilling(client: Client, wish: Wish, processor: str) -> tuple[list[str], int]:
     """The smallest types of this processor that fulfil it, at most MOST, and how many do.
 
     Only those of the current generation that are sold as spot instances. Raises CloudtopError

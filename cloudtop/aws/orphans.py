@@ -5,13 +5,20 @@ Pure but for ``look``. Prices are those of ``rates``: us-east-1, at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from cloudtop import rates
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws import find as ec2
+from cloudtop.aws import images
+from cloudtop.aws.client import Client
+from cloudtop.aws.images import Image
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Address, Machine, Request, Snapshot, Volume
+
+Tagged = Request | Machine | Volume | Snapshot | Image | Address
+T = TypeVar("T", bound=Tagged)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Leftover:
     month: float
     note: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """As ``orphans --json`` prints it."""
         return {**self.__dict__, "month": round(self.month, 2)}
 
@@ -71,67 +78,56 @@ class World:
     """
 
     owner: str
-    requests: list[Any]
-    instances: list[Any]
-    volumes: list[Any]
-    disks: list[Any]
-    snapshots: list[Any]
-    images: list[Any]
-    addresses: list[Any]
+    requests: list[Request]
+    instances: list[Machine]
+    volumes: list[Volume]
+    disks: list[Volume]
+    snapshots: list[Snapshot]
+    images: list[Image]
+    addresses: list[Address]
 
 
-def look(client: Any, owner: str) -> World:
+def look(client: Client, owner: str) -> World:
     """Ask EC2 for everything that carries the owner's tag or that their requests made."""
-    mine = [{"Name": "tag:cloudtop:owner", "Values": [owner]}]
+    mine: ec2.Filters = [{"Name": "tag:cloudtop:owner", "Values": [owner]}]
 
-    def pages(call: str, key: str, **asked: Any) -> list[Any]:
-        with plain_errors():
-            answers = client.get_paginator(call).paginate(**asked)
-            return [each for page in answers for each in page[key]]
-
-    def ours(listed: list[Any]) -> list[Any]:
+    def ours(listed: Iterable[T]) -> list[T]:
         return [each for each in listed if _is_ours(each, owner)]
 
-    requests = ours(pages("describe_spot_instance_requests", "SpotInstanceRequests", Filters=mine))
-    reservations = pages("describe_instances", "Reservations", Filters=mine)
-    ids = [each["SpotInstanceRequestId"] for each in requests]
-    if ids:
-        by_request = [{"Name": "spot-instance-request-id", "Values": ids}]
-        reservations += pages("describe_instances", "Reservations", Filters=by_request)
+    requests = ours(ec2.requests(client, mine))
+    ids = [each.spot_instance_request_id for each in requests]
+    seen = ec2.machines(client, mine)
+    seen += ec2.machines(client, ec2.of_requests(ids)) if ids else []
     instances = {
-        each["InstanceId"]: each
-        for reservation in reservations
-        for each in reservation["Instances"]
-        if _is_ours(each, owner) or each.get("SpotInstanceRequestId") in ids
+        each.instance_id: each
+        for each in seen
+        if _is_ours(each, owner) or each.spot_instance_request_id in ids
     }
-    attached = [{"Name": "attachment.instance-id", "Values": list(instances)}]
-    with plain_errors():
-        addresses = client.describe_addresses(Filters=mine)["Addresses"]
+    attached: ec2.Filters = [{"Name": "attachment.instance-id", "Values": list(instances)}]
     return World(
         owner=owner,
         requests=requests,
         instances=list(instances.values()),
-        volumes=ours(pages("describe_volumes", "Volumes", Filters=mine)),
-        disks=pages("describe_volumes", "Volumes", Filters=attached) if instances else [],
-        snapshots=ours(pages("describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=mine)),
-        images=pages("describe_images", "Images", Owners=["self"]),
-        addresses=ours(addresses),
+        volumes=ours(ec2.volumes(client, mine)),
+        disks=ec2.volumes(client, attached) if instances else [],
+        snapshots=ours(ec2.snapshots(client, mine)),
+        images=images.of_account(client),
+        addresses=ours(ec2.addresses(client, mine)),
     )
 
 
-def _is_ours(resource: Any, owner: str) -> bool:
+def _is_ours(resource: Tagged, owner: str) -> bool:
     """Whether it carries both tags, letter by letter: an asterisk in a filter finds others."""
-    tags = rules.tags_of(resource)
-    return tags.get("cloudtop:owner") == owner and bool(tags.get("cloudtop:name"))
+    return resource.tags.get("cloudtop:owner") == owner and bool(_name(resource))
 
 
 def sort_out(world: World) -> Left:
     """Tell apart what belongs to a cloudtop that lives or is kept, and what to nobody."""
     live = {_name(each) for each in world.requests if rules.is_live(each)}
-    roles: dict[str, list[Any]] = {}
+    roles: dict[str, list[Volume]] = {}
     for volume in world.volumes:
-        if volume["State"] not in rules.DELETED:
-            roles.setdefault(rules.tags_of(volume).get("cloudtop:role", ""), []).append(volume)
+        if volume.state not in rules.DELETED:
+            roles.setdefault(volume.tags.get("cloudtop:role", ""), []).append(volume)
     settled = {_name(each) for each in roles.get("", [])}
     # Between its two tags a restore has no volume without a role: it is brought to its end first
     unsettled = {_name(each) for each in roles.get("restoring", [])} - settled
@@ -141,74 +137,65 @@ def sort_out(world: World) -> Left:
         for volume in roles.get(role or kind, []):
             if kind in ("replaced", "restoring") and _name(volume) in unsettled:
                 kept.append(_volume("volume", volume, "a restore is half done"))
-            elif volume["State"] in ("available", "error"):
+            elif volume.state in ("available", "error"):
                 orphans.append(_volume(kind, volume))
     orphans += _snapshots(world, live | settled | unsettled)
     orphans += [
-        Leftover("address", each["AllocationId"], _name(each), 0, rates.address_month())
+        Leftover("address", each.allocation_id, _name(each), 0, rates.address_month())
         for each in world.addresses
         # Between two machines it is a living cloudtop's all the same
-        if "AssociationId" not in each and _name(each) not in live
+        if not each.association_id and _name(each) not in live
     ]
     return Left(tuple(orphans), tuple(kept))
 
 
-def _name(resource: Any) -> str:
-    return rules.tags_of(resource).get("cloudtop:name", "")
+def _name(resource: Tagged) -> str:
+    return resource.tags.get("cloudtop:name", "")
 
 
-def _volume(kind: str, volume: Any, note: str = "") -> Leftover:
-    month = rates.worst_month(0, volume["Size"], 0).volume
-    return Leftover(kind, volume["VolumeId"], _name(volume), volume["Size"], month, note)
+def _volume(kind: str, volume: Volume, note: str = "") -> Leftover:
+    month = rates.worst_month(0, volume.size, 0).volume
+    return Leftover(kind, volume.volume_id, _name(volume), volume.size, month, note)
 
 
 def _machines(world: World) -> Iterator[Leftover]:
     """Instances of no live request, with the disks that go with them."""
-    by_id = {each["SpotInstanceRequestId"]: each for each in world.requests}
+    by_id = {each.spot_instance_request_id: each for each in world.requests}
     for each in world.instances:
-        request = by_id.get(each.get("SpotInstanceRequestId", ""), {})
-        state = rules.machine_state(each)
-        if state in rules.GONE or rules.is_live(request):
+        request = by_id.get(each.spot_instance_request_id)
+        if each.state in rules.GONE or rules.is_live(request):
             continue
-        bid = request.get("SpotPrice") or rates.on_demand_price(each["InstanceType"])
+        bid = (request.spot_price if request else 0) or rates.on_demand_price(each.instance_type)
         gib = sum(
-            disk["Size"]
+            disk.size
             for disk in world.disks
-            for held in disk.get("Attachments", [])
-            if held["InstanceId"] == each["InstanceId"] and held.get("DeleteOnTermination")
+            for held in disk.attachments
+            if held.instance_id == each.instance_id and held.delete_on_termination
         )
-        month = rates.worst_month(float(bid or 0), 0, gib)
-        running = month.machine if state in ("pending", "running") else 0.0
-        address = month.address if each.get("PublicIpAddress") else 0.0
-        note = f"{each['InstanceType']}, {state}" + ("" if bid else ", price unknown")
-        name = _name(each) or _name(request)
-        yield Leftover(
-            "machine", each["InstanceId"], name, gib, running + address + month.root, note
-        )
-
-
-def _disks_of(image: Any) -> list[Any]:
-    return [each["Ebs"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
+        month = rates.worst_month(bid or 0, 0, gib)
+        running = month.machine if each.state in ("pending", "running") else 0.0
+        address = month.address if each.public_ip_address else 0.0
+        note = f"{each.instance_type}, {each.state}" + ("" if bid else ", price unknown")
+        name = _name(each) or (_name(request) if request else "")
+        dollars = running + address + month.root
+        yield Leftover("machine", each.instance_id, name, gib, dollars, note)
 
 
 def _images(world: World, names: set[str]) -> Iterator[Leftover]:
     for each in world.images:
         if _is_ours(each, world.owner) and _name(each) not in names:
-            gib = sum(disk.get("VolumeSize", 0) for disk in _disks_of(each))
-            month = rates.snapshots(gib)
-            yield Leftover("image", each["ImageId"], _name(each), gib, month, each.get("Name", ""))
+            month = rates.snapshots(each.gib)
+            yield Leftover("image", each.id, _name(each), each.gib, month, each.name)
 
 
 def _snapshots(world: World, names: set[str]) -> Iterator[Leftover]:
     """Those of images go with their images."""
-    used = {disk.get("SnapshotId") for image in world.images for disk in _disks_of(image)}
+    used = {ident for image in world.images for ident in image.snapshot_ids}
     for each in world.snapshots:
-        tags = rules.tags_of(each)
-        role, gib = tags.get("cloudtop:role"), each["VolumeSize"]
-        if each["SnapshotId"] in used or each["State"] == "pending":
+        role, gib = each.tags.get("cloudtop:role"), each.volume_size
+        if each.snapshot_id in used or each.state == "pending":
             continue
         if role in ("copy", "image") or (role == rules.SNAPSHOT_ROLE and _name(each) not in names):
             kind = "snapshot" if role == rules.SNAPSHOT_ROLE else "part"
             month = rates.snapshots(gib)
-            ident, label = each["SnapshotId"], rules.label_of(each)
-            yield Leftover(kind, ident, _name(each), gib, month, label)
+            yield Leftover(kind, each.snapshot_id, _name(each), gib, month, each.label)

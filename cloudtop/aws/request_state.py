@@ -10,11 +10,8 @@ def standing(resources: Resources) -> str:
     request, instance = resources.request, resources.instance
     if request is None:
         return "there is no live request"
-    status = request.get("Status", {})
-    machine = (
-        f"{instance['InstanceId']} is {instance['State']['Name']}" if instance else "no machine"
-    )
+    machine = f"{instance.instance_id} is {instance.state}" if instance else "no machine"
     return (
-        f"the request {request['SpotInstanceRequestId']} is {request['State']}"
-        f" ({status.get('Code')}); {machine}"
+        f"the request {request.spot_instance_request_id} is {request.state}"
+        f" ({request.status_code}); {machine}"
     )

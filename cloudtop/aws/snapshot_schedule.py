@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
 from cloudtop import paths, rates
-from cloudtop.aws.client import DENIED, plain_errors
+from cloudtop.aws.client import DENIED, Client, plain_errors
 
 # Tag that AWS gives each snapshot of a policy
 POLICY_TAG = "aws:dlm:lifecycle-policy-id"
@@ -36,13 +35,9 @@ class Schedule:
             f"NONE is taken, the policy {self.id} is {self.state}: {self.message}; wanted: {words}"
         )
 
-    def as_json(self, gib: int) -> dict[str, Any]:
-        """As ``status --json`` prints it."""
-        return {
-            **self.__dict__,
-            "sentence": self.sentence(gib),
-            "month_at_most": round(month(self.keep, gib), 2),
-        }
+    def month(self, gib: int) -> float:
+        """Dollars a month at most."""
+        return month(self.keep, gib)
 
 
 def month(keep: int, gib: int) -> float:
@@ -70,7 +65,7 @@ def note_on_end(live: Schedule | None, wanted_hours: int) -> str:
     )
 
 
-def find(client: Any, name: str, owner: str) -> Schedule | None:
+def find(client: Client, name: str, owner: str) -> Schedule | None:
     """The cloudtop's schedule; ``client`` is one of ``dlm``.
 
     Credentials that may not look at policies have never made one.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands.status import gathered
 from cloudtop.machine import login, ssh, summary
 
 
-def run(context: Context, more: Mapping[str, Any] | None = None) -> set[str]:
+def run(context: Context, more: Mapping[str, object] | None = None) -> set[str]:
     """Run the playbooks of this command, then say what is there; returns their hosts."""
     began = time.monotonic()
     changed = run_playbooks(context, context.playbooks, more)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import orphans, snapshot_schedule, snapshots
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources, Snapshot
 from cloudtop.aws.images import Image
 from cloudtop.aws.orphans import Leftover
 from cloudtop.aws.snapshot_schedule import Schedule
-from cloudtop.aws.snapshots import Snapshot
+from cloudtop.aws.snapshots import title
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands.bake import images_of
 from cloudtop.errors import CloudtopError
@@ -52,7 +51,7 @@ def run(context: Context) -> None:
             "Run it again: python runner.py destroy",
         )
     if resources.address:
-        print(f"\nThe Elastic IP {resources.address['PublicIp']} is released.", end="")
+        print(f"\nThe Elastic IP {resources.address.public_ip} is released.", end="")
     taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
     print("\n" + remains(name, left, images_of(context), taken, others(context)))
 
@@ -65,22 +64,21 @@ def announcement(
     taken: Sequence[Snapshot] = (),
     timer: Schedule | None = None,
     *,
-    machines: Sequence[Mapping[str, Any]] = (),
+    machines: Sequence[Machine] = (),
 ) -> str:
     """The resources that a destroy removes and keeps, for the question."""
     volume = resources.volume
+    live = resources.instance.instance_id if resources.instance else ""
     lines = [f"This removes, of the cloudtop {name!r}:"]
     if resources.request:
-        lines.append(f"  the spot request  {resources.request['SpotInstanceRequestId']}")
+        lines.append(f"  the spot request  {resources.request.spot_instance_request_id}")
     lines += [
-        f"  the machine       {each['InstanceId']}, with all on its own disks"
-        + ("" if same(each, resources.instance) else "; its request has ended")
+        f"  the machine       {each.instance_id}, with all on its own disks"
+        + ("" if each.instance_id == live else "; its request has ended")
         for each in machines
     ]
     if resources.address:
-        lines.append(
-            f"  the Elastic IP    {resources.address['PublicIp']} (it cannot be recovered)"
-        )
+        lines.append(f"  the Elastic IP    {resources.address.public_ip} (it cannot be recovered)")
     if timer:
         lines.append(
             f"  the schedule      {timer.id}: no more snapshots every {timer.hours} h;"
@@ -90,21 +88,15 @@ def announcement(
     if delete:
         lines += [f"  the image         {each.id}, {each.name}" for each in baked]
     if volume and delete:
-        size = f"{volume['Size']} GiB, and all data on it"
-        lines.append(f"  THE VOLUME        {volume['VolumeId']}, {size}")
+        size = f"{volume.size} GiB, and all data on it"
+        lines.append(f"  THE VOLUME        {volume.volume_id}, {size}")
     elif volume:
-        lines.append(f"It keeps the volume {volume['VolumeId']}, {volume['Size']} GiB.")
+        lines.append(f"It keeps the volume {volume.volume_id}, {volume.size} GiB.")
     if taken:
-        lines.append(
-            f"It keeps {_count(taken)} of the volume: {', '.join(each.title for each in taken)}."
-        )
+        lines.append(f"It keeps {_count(taken)} of the volume: {', '.join(map(title, taken))}.")
     if baked and not delete:
         lines.append(f"It keeps {', '.join(each.name for each in baked)} for the next provision.")
     return "\n".join(lines)
-
-
-def same(machine: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
-    return other is not None and machine["InstanceId"] == other["InstanceId"]
 
 
 def others(context: Context) -> list[Leftover]:
@@ -127,9 +119,9 @@ def remains(
         return "Nothing of it is left, and nothing costs money any more."
     lines = []
     if left.volume:
-        month = rates.worst_month(0, left.volume["Size"], 0).at_rest
+        month = rates.worst_month(0, left.volume.size, 0).at_rest
         lines.append(
-            f"The volume {left.volume['VolumeId']} is kept and costs ${month:.2f} a month on AWS."
+            f"The volume {left.volume.volume_id} is kept and costs ${month:.2f} a month on AWS."
         )
     if baked:
         month = rates.snapshots(sum(each.gib for each in baked))
@@ -140,7 +132,7 @@ def remains(
     if left.volume or baked:
         lines.append(f"To delete that too: python runner.py destroy --delete-volume {name}")
     if taken:
-        month = sum(each.month for each in taken)
+        month = sum(map(snapshots.month, taken))
         lines.append(
             f"{_count(taken)} of the volume {'are' if len(taken) > 1 else 'is'} kept and cost"
             f"{'' if len(taken) > 1 else 's'} at most ${month:.2f} a month on AWS."

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from cloudtop.aws import client as aws
+from cloudtop.aws import find as ec2
 from cloudtop.aws import orphans
 from cloudtop.aws.orphans import KINDS, Left, Leftover
 from cloudtop.command import Context, lose_work_option, run_playbooks
@@ -82,9 +83,7 @@ def delete(context: Context, doomed: Iterable[Leftover]) -> None:
 def _ending(context: Context, machine: Leftover) -> Iterator[None]:
     """Its work is saved; it may be of another cloudtop than the one that was named."""
     own = replace(context, settings=replace(context.settings, name=machine.name))
-    with aws.plain_errors():
-        answer = aws.client().describe_instances(InstanceIds=[machine.id])
-    instances = [each for r in answer["Reservations"] for each in r["Instances"]]
+    instances = ec2.machines(aws.client(), ec2.of_ids([machine.id]))
     with save_work.ending(own, instances, own.find().volume):
         yield
 

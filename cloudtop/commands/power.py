@@ -20,7 +20,8 @@ def stop(context: Context) -> None:
     on then.
     """
     resources = context.find()
-    request, machine = resources.request, rules.machine_state(resources.instance)
+    request = resources.request
+    machine = resources.instance.state if resources.instance else ""
     if rules.verdict(request, machine) == "stopped-by-user":
         run_playbooks(context, context.playbooks)
         print(
@@ -42,12 +43,12 @@ def start(context: Context) -> None:
     Raises CloudtopError with EC2's reason if it can't be started.
     """
     resources = context.find()
-    runs = rules.machine_state(resources.instance) == "running"
+    runs = resources.instance is not None and resources.instance.state == "running"
     run_playbooks(context, context.playbooks)
     print(f"\n{_machine(resources)} {'runs already' if runs else 'runs again'}.\n")
     report = status.gathered(context)
     print(summary.render(report))
-    if not (report["image"] or {}).get("baked"):
+    if not (report.image and report.image.baked):
         print("\nIt boots no image of its own; if anything lacks: python runner.py provision")
 
 
@@ -63,7 +64,7 @@ def at_rest(context: Context) -> str:
     """The cost of a stopped cloudtop, in dollars a month on AWS, and how it comes back."""
     settings, resources = context.settings, context.find()
     month = rates.worst_month(
-        0, resources.volume["Size"] if resources.volume else 0, settings.root_size
+        0, resources.volume.size if resources.volume else 0, settings.root_size
     )
     address = f", its Elastic IP ${month.address:.2f}" if resources.address else ""
     free = "the machine costs nothing" if address else "the machine and its address cost nothing"
@@ -74,7 +75,7 @@ def at_rest(context: Context) -> str:
 
 
 def _machine(resources: Resources) -> str:
-    return str(resources.instance["InstanceId"]) if resources.instance else "The machine"
+    return resources.instance.instance_id if resources.instance else "The machine"
 
 
 def stop_options(parser: argparse.ArgumentParser) -> None:

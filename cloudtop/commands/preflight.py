@@ -12,7 +12,7 @@ from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws import instance_types, snapshot_schedule
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Resources, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
@@ -107,9 +107,7 @@ def check(settings: Settings, moves: bool = False) -> Plan:
         disks=sum(disk["Count"] for disk in storage),
         disk_gb=storage[0]["SizeInGB"] if storage else 0,
         zone=zone,
-        month=rates.worst_month(
-            settings.bid, settings.volume_size, settings.root_size, settings.snapshots_kept
-        ),
+        month=settings.worst_month(),
         notes=tuple(notes),
         snapshots=snapshot_schedule.sentence(
             settings.snapshot_hours, settings.snapshot_keep, settings.volume_size
@@ -204,18 +202,18 @@ def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
             )
 
 
-def _zone(settings: Settings, volume: Any, by_type: Mapping[str, list[str]]) -> str:
+def _zone(settings: Settings, volume: Volume | None, by_type: Mapping[str, list[str]]) -> str:
     """The zone of the request: the volume's, else the one asked for, else open ('').
 
     One of the types has to be offered there.
     """
     offered = sorted({zone for zones in by_type.values() for zone in zones})
     types = " or ".join(settings.types)
-    lies = volume["AvailabilityZone"] if volume else ""
+    lies = volume.availability_zone if volume else ""
     zone = rules.machine_zone(lies, settings.zone)
     if volume and rules.is_zone_refused(lies, settings.zone):
         raise CloudtopError(
-            f"cloudtop_zone is {settings.zone}, but the persistent volume {volume['VolumeId']}"
+            f"cloudtop_zone is {settings.zone}, but the persistent volume {volume.volume_id}"
             f" lies in {zone}, and a volume and its machine share a zone.",
             f"Try: -e cloudtop_zone={zone}, or take it there: python runner.py switch --zone"
             f" {settings.zone}",

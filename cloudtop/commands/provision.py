@@ -15,10 +15,10 @@ def run(context: Context) -> None:
     """Check, show the plan, ask if it costs money, run the playbooks, sum up."""
     plan = preflight.check(context.settings)
     print(describe(context, plan))
-    if context.settings.monthly_budget and (
-        warning := gathered(context)["money"]["budget"]["warning"]
-    ):
-        print(f"WARNING: {warning}.\n")
+    if context.settings.monthly_budget:
+        money = gathered(context).money
+        if money and money.budget and money.budget.warning:
+            print(f"WARNING: {money.budget.warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
     with bake.renewing(context, plan.resources) as more:

@@ -25,9 +25,8 @@ def run(context: Context) -> None:
         clouds.take_away(cloud, "", ())
     resources = context.find()
     login.need_target(settings, cloud, resources)
-    need_behavior(
-        context, (resources.request or {}).get("InstanceInterruptionBehavior", "terminate")
-    )
+    if resources.request:
+        need_behavior(context, resources.request.instance_interruption_behavior)
     notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
     drill = Drill(
         look=context.find,

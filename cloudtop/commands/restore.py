@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import snapshots
-from cloudtop.aws.find import Resources
-from cloudtop.aws.snapshots import Snapshot
+from cloudtop.aws.find import Machine, Resources, Snapshot
+from cloudtop.aws.snapshots import begun, title
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands import orphans
 from cloudtop.errors import CloudtopError
@@ -32,22 +31,22 @@ def run(context: Context) -> None:
         snapshots.of_cloudtop(aws.client(), settings.name, settings.owner), options.snapshot
     )
     resources = context.find()
-    has_request = resources.request is not None
+    name, has_request = title(chosen), resources.request is not None
     done = rules.is_restored(
-        resources.volume, chosen.id, has_request, resources.half, options.again
+        resources.volume, chosen.snapshot_id, has_request, resources.half, options.again
     )
     if resources.volume and done:
         print(
-            f"The volume {resources.volume['VolumeId']} was made of {chosen.title} ({chosen.id})"
+            f"The volume {resources.volume.volume_id} was made of {name} ({chosen.snapshot_id})"
             " and no machine has it: nothing was changed.\n"
-            f"To have it anew: python runner.py restore {chosen.title} --again\n"
+            f"To have it anew: python runner.py restore {name} --again\n"
             "To have a machine with it: python runner.py provision"
         )
         return
     doomed = save_work.machines(context)
     print(announcement(settings.name, resources, chosen, doomed))
     confirm(options.yes, "Go on?")
-    given = {"cloudtop_restore_from": chosen.id, "cloudtop_restore_again": options.again}
+    given = {"cloudtop_restore_from": chosen.snapshot_id, "cloudtop_restore_again": options.again}
     *first, last = context.playbooks
     save_work.check(context, doomed, resources.volume)
     # The new volume first: while it can't be had, the machine and the old one stay as they are
@@ -61,50 +60,50 @@ def run(context: Context) -> None:
 
 def choose(known: list[Snapshot], wanted: str) -> Snapshot:
     """The snapshot of that label or id. Raises CloudtopError if it can't be restored."""
-    fits = [each for each in known if wanted in (each.id, each.label) and each.state != "error"]
-    if not fits:
-        labels = ", ".join(each.title for each in known) or "none"
+    chosen = rules.which_snapshot(known, wanted)
+    if chosen is None:
+        labels = ", ".join(map(title, known)) or "none"
         raise CloudtopError(
             f"There is no snapshot {wanted!r} of this cloudtop's volume; there is: {labels}.",
             "Try: python runner.py snapshot --list",
         )
-    if fits[0].state != "completed":
+    if chosen.state != "completed":
         raise CloudtopError(
-            f"The snapshot {fits[0].title} is {fits[0].state} at {fits[0].progress}; it has to be"
+            f"The snapshot {title(chosen)} is {chosen.state} at {chosen.progress}; it has to be"
             " completed before it can be restored.",
-            f"Try: python runner.py snapshot {fits[0].label}, which waits for it"
-            if fits[0].label
+            f"Try: python runner.py snapshot {chosen.label}, which waits for it"
+            if chosen.label
             else "Try again when python runner.py snapshot --list shows it as completed",
         )
-    return fits[0]
+    return chosen
 
 
 def announcement(
-    name: str, resources: Resources, chosen: Snapshot, doomed: Sequence[Mapping[str, Any]] = ()
+    name: str, resources: Resources, chosen: Snapshot, doomed: Sequence[Machine] = ()
 ) -> str:
     """The changes and costs of a restore, for the question."""
-    old: Any = resources.volume
-    gib = max(chosen.gib, old["Size"] if old else 0)
+    old = resources.volume
+    gib = max(chosen.volume_size, old.size if old else 0)
     month = rates.worst_month(0, gib, 0).volume
-    ident = "" if chosen.title == chosen.id else f"{chosen.id}, "
+    ident = f"{chosen.snapshot_id}, " if chosen.label else ""
     lines = [
-        f"This makes the cloudtop {name!r} a volume of the snapshot {chosen.title} ({ident}begun"
-        f" {chosen.begun[:16].replace('T', ' ')} UTC):",
+        f"This makes the cloudtop {name!r} a volume of the snapshot {title(chosen)} ({ident}begun"
+        f" {begun(chosen)[:16].replace('T', ' ')} UTC):",
         f"  a new volume of {gib} GiB, ${month:.2f} a month on AWS",
     ]
     if resources.request:
         lines.append(
-            f"  the spot request {resources.request['SpotInstanceRequestId']} is cancelled"
+            f"  the spot request {resources.request.spot_instance_request_id} is cancelled"
         )
     lines += [
-        f"  the machine {each['InstanceId']} is ended, with all on its own disks;"
+        f"  the machine {each.instance_id} is ended, with all on its own disks;"
         " unsaved work goes to the old volume first"
         for each in doomed
     ]
     if old:
-        kept = rates.worst_month(0, old["Size"], 0).volume
+        kept = rates.worst_month(0, old.size, 0).volume
         lines.append(
-            f"It keeps the old volume {old['VolumeId']}, {old['Size']} GiB, for ${kept:.2f} a month"
+            f"It keeps the old volume {old.volume_id}, {old.size} GiB, for ${kept:.2f} a month"
             f" until: python runner.py restore --delete-old {name}"
         )
     return "\n".join(lines)
@@ -112,14 +111,14 @@ def announcement(
 
 def outcome(resources: Resources, chosen: Snapshot) -> str:
     """The volume as it is now. Raises CloudtopError if it is not of the snapshot."""
-    volume: Any = resources.volume or {}
-    if rules.origin_of(volume) != chosen.id:
+    volume, name = resources.volume, title(chosen)
+    if volume is None or rules.origin_of(volume) != chosen.snapshot_id:
         raise CloudtopError(
-            f"EC2 does not show a volume of {chosen.title} in the place of the old one.",
-            f"Run it again: python runner.py restore {chosen.title}",
+            f"EC2 does not show a volume of {name} in the place of the old one.",
+            f"Run it again: python runner.py restore {name}",
         )
     return (
-        f"The volume is now {volume['VolumeId']}, as it was in {chosen.title}."
+        f"The volume is now {volume.volume_id}, as it was in {name}."
         "\nTo have a machine with it: python runner.py provision"
     )
 

@@ -8,14 +8,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Resources
-from cloudtop.aws.snapshots import (
-    Snapshot,
-    as_json,
-    of_cloudtop,
-)
+from cloudtop.aws.find import Resources, Snapshot
+from cloudtop.aws.snapshots import begun, is_scheduled, listed, month, of_cloudtop
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
@@ -39,19 +36,16 @@ def run(context: Context) -> None:
             "EC2 shows no snapshot although one was taken.", "Try: python runner.py snapshot --list"
         )
     if options.json:
-        print(json.dumps(as_json(known), indent=2))
+        print(json.dumps(asdict(listed(known)), indent=2))
     else:
         print(render(settings.name, known))
 
 
 def settle(context: Context, resources: Resources) -> str:
     """Have a running machine write what it holds in memory; says how good the snapshot will be."""
-    holders = [each["InstanceId"] for each in (resources.volume or {}).get("Attachments", [])]
-    if not holders:
+    if not (resources.volume and resources.volume.attachments):
         return "No machine has the volume: it is taken as it lies."
-    target = login.target_of(context.settings, context.cloud, resources.instance)
-    if target is not None:
-        login.pin_from_tag(target, resources.volume)
+    target = login.pinned_target(context.settings, context.cloud, resources)
     command = f"sudo sync --file-system {shlex.quote(context.settings.persistent_mount)}"
     known = target is not None and target.known_hosts.exists()
     if target is None or not known or ssh.ask(target, command, SYNC_SECONDS) is None:
@@ -66,16 +60,16 @@ def render(name: str, known: Sequence[Snapshot]) -> str:
     """The snapshots and what they cost, for people."""
     if not known:
         return f"The cloudtop {name!r} has no snapshot: python runner.py snapshot"
-    shown = [each.label or ("by schedule" if each.scheduled else "-") for each in known]
+    shown = [each.label or ("by schedule" if is_scheduled(each) else "-") for each in known]
     width = max(len("label"), *map(len, shown))
     lines = [f"  {'label':<{width}}  {'id':<22}  {'GiB':>5}  {'begun (UTC)':<16}  $/month at most"]
     for each, label in zip(known, shown, strict=True):
         note = "" if each.state == "completed" else f"  {each.state} {each.progress}"
         lines.append(
-            f"  {label:<{width}}  {each.id:<22}  {each.gib:>5}"
-            f"  {each.begun[:16].replace('T', ' ')}  {each.month:15.2f}{note}"
+            f"  {label:<{width}}  {each.snapshot_id:<22}  {each.volume_size:>5}"
+            f"  {begun(each)[:16].replace('T', ' ')}  {month(each):15.2f}{note}"
         )
-    total = sum(each.month for each in known)
+    total = sum(map(month, known))
     lines.append(f"Together at most ${total:.2f} a month on AWS: EC2 bills what is stored of them.")
     return "\n".join(map(plain, lines))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from typing import Any
+from dataclasses import asdict, replace
 
 from cloudtop import paths
 from cloudtop.aws import client as aws
@@ -13,6 +13,7 @@ from cloudtop.aws import images, snapshot_schedule
 from cloudtop.command import Context
 from cloudtop.commands import bake
 from cloudtop.machine import status, summary
+from cloudtop.machine.status import Status
 from cloudtop.money import bill_facts
 from cloudtop.money.journal_cache import journals
 
@@ -20,23 +21,21 @@ from cloudtop.money.journal_cache import journals
 def run(context: Context) -> None:
     """Print what is there, as text or as JSON."""
     report = gathered(context)
-    print(json.dumps(report, indent=2) if context.options.json else summary.render(report))
+    print(json.dumps(asdict(report), indent=2) if context.options.json else summary.render(report))
 
 
-def gathered(context: Context) -> dict[str, Any]:
+def gathered(context: Context) -> Status:
     """Status of what is there now, the machine's own view with it."""
     resources, own = context.find(), bake.images_of(context)
     client = aws.client()
-    pinned = images.pinned(client, resources, own)
+    pinned = images.pinned(client, resources.request, own)
     timer = snapshot_schedule.find(aws.client("dlm"), context.settings.name, context.settings.owner)
     report = status.gather(context.settings, context.cloud, resources, own, pinned, timer=timer)
     state = paths.state_directory(context.cloud.name, context.settings.name)
-    known = journals(state, resources, (report["machine"] or {}).get("reaps"))
+    known = journals(state, resources, report.journal)
     now = int(time.time())
-    return {
-        **report,
-        "money": bill_facts.money(lambda: client, context.settings, resources, known, now),
-    }
+    money = bill_facts.money(lambda: client, context.settings, resources, known, now)
+    return replace(report, money=money)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
 from cloudtop.errors import CloudtopError
@@ -82,7 +81,7 @@ def run(context: Context) -> None:
 
 
 def zone_of(resources: Resources) -> str:
-    return str((resources.volume or {}).get("AvailabilityZone", ""))
+    return resources.volume.availability_zone if resources.volume else ""
 
 
 def check_architecture(ident: str, instance_type: str) -> None:
@@ -129,30 +128,30 @@ def announcement(
     context: Context,
     resources: Resources,
     changes: list[Difference],
-    doomed: Sequence[Mapping[str, Any]],
+    doomed: Sequence[Machine],
 ) -> str:
     """The changes, what ends and what is kept, for the question."""
     settings, volume = context.settings, resources.volume
     lines = [f"This switches the cloudtop {settings.name!r} of {settings.owner}:"]
     lines += [f"  {each.what:<12} {_shown(each)}" for each in changes]
     if resources.request:
-        lines.append(f"The spot request {resources.request['SpotInstanceRequestId']} is cancelled.")
+        lines.append(f"The spot request {resources.request.spot_instance_request_id} is cancelled.")
     else:
         lines.append(
             f"It has no request: {settings.instance_type} is asked for at ${settings.bid:g}/h."
         )
     lines += [
-        f"The machine {each['InstanceId']} is ended, with all on {settings.ephemeral_mount} and its"
+        f"The machine {each.instance_id} is ended, with all on {settings.ephemeral_mount} and its"
         " root disk; git work trees with work found nowhere else are saved to the volume first."
         for each in doomed
     ]
     if volume and rules.zone_to_move_to(zone_of(resources), settings.zone):
         lines.append(
-            f"The data on the volume {volume['VolumeId']} is copied to a new one in"
+            f"The data on the volume {volume.volume_id} is copied to a new one in"
             f" {settings.zone}. The old one and a snapshot of it are kept."
         )
     elif volume:
-        lines.append(f"The volume {volume['VolumeId']} stays as it is.")
+        lines.append(f"The volume {volume.volume_id} stays as it is.")
     return "\n".join(lines)
 
 

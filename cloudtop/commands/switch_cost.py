@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Resources, Volume
 from cloudtop.commands.preflight import Plan
 from cloudtop.errors import CloudtopError
 from cloudtop.prices import history
@@ -37,9 +36,8 @@ def describe(
 
 def places(settings: Settings, resources: Resources, to_zone: str) -> list[tuple[str, str]]:
     """Type and zone as they are, if there is a request, and as they are wanted."""
-    zone = (resources.volume or {}).get("AvailabilityZone", "")
-    spec = (resources.request or {}).get("LaunchSpecification", {})
-    now = [(spec["InstanceType"], zone)] if "InstanceType" in spec else []
+    zone = resources.volume.availability_zone if resources.volume else ""
+    now = [(resources.request.instance_type, zone)] if resources.request else []
     return [*now, (settings.instance_type, to_zone or zone)]
 
 
@@ -80,23 +78,23 @@ def worst_line(settings: Settings, resources: Resources, plan: Plan) -> str:
     after = f"${plan.month.total:.2f} a month"
     if not resources.request:
         return f"At worst it costs {after}."
-    bid, volume = float(resources.request.get("SpotPrice") or 0), resources.volume or {}
+    volume = resources.volume
     before = rates.worst_month(
-        bid,
-        volume.get("Size", settings.volume_size),
+        resources.request.spot_price,
+        volume.size if volume else settings.volume_size,
         settings.root_size,
         plan.live_schedule.keep if plan.live_schedule else 0,
     )
     return f"At worst it costs {after}; it was ${before.total:.2f}."
 
 
-def kept_lines(settings: Settings, volume: Any) -> list[str]:
+def kept_lines(settings: Settings, volume: Volume) -> list[str]:
     """The cost of the old volume and its snapshot beside the new one."""
-    old = rates.worst_month(0, volume["Size"], 0).volume
+    old = rates.worst_month(0, volume.size, 0).volume
     return [
         f"The old volume costs ${old:.2f} a month until: python runner.py switch --delete-old"
         f" {settings.name}",
-        f"The snapshot costs at most ${rates.snapshots(volume['Size']):.2f} a month while it is"
+        f"The snapshot costs at most ${rates.snapshots(volume.size):.2f} a month while it is"
         " kept: python runner.py snapshot --list",
     ]
 
@@ -108,10 +106,10 @@ def time_lines(resources: Resources, to_zone: str, baked: bool) -> list[str]:
     lines = [f"About {minutes} minutes without a machine on AWS, with {image}."]
     volume = resources.volume
     if to_zone and volume:
-        copy = max(1, round(volume["Size"] * 1024 / SNAPSHOT_RATE / 60))
+        copy = max(1, round(volume.size * 1024 / SNAPSHOT_RATE / 60))
         lines.insert(
             0,
-            f"Copying up to {volume['Size']} GiB: perhaps {copy} minutes on AWS, which promises"
+            f"Copying up to {volume.size} GiB: perhaps {copy} minutes on AWS, which promises"
             + (" no rate; the machine works meanwhile." if resources.instance else " no rate."),
         )
     return lines

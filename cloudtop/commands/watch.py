@@ -6,13 +6,13 @@ import argparse
 from argparse import Namespace
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
 
 from cloudtop.aws.find import Resources
 from cloudtop.command import Context, lose_work_option
 from cloudtop.commands import bake, converge, power, status
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work, watch
+from cloudtop.machine.status import Money
 from cloudtop.money.budget_watch import BudgetWatch
 from module_utils import cloudtop_rules as rules
 
@@ -61,9 +61,10 @@ def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Res
     if not settings.monthly_budget:
         return lambda resources: False
 
-    def look() -> tuple[dict[str, Any], bool]:
+    def look() -> tuple[Money, bool]:
         report = status.gathered(context)
-        return report["money"], isinstance((report["machine"] or {}).get("reaps"), list)
+        assert report.money is not None
+        return report.money, isinstance(report.journal, list)
 
     # The setting has said yes, and nobody may be there to be asked
     options = Namespace(**{**vars(context.options), "yes": True})

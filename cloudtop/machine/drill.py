@@ -72,14 +72,14 @@ class Drill:
 
     def _prepare(self) -> Before:
         resources = self.look()
-        machine = self.ask(resources, "drill_before.sh", secrets.token_hex(4))
-        if resources.request is None or machine is None:
+        answer = self.ask(resources, "drill_before.sh", secrets.token_hex(4))
+        if resources.request is None or resources.instance is None or answer is None:
             raise CloudtopError(
                 "There is no whole machine to take away: it does not answer over ssh, or its array,"
                 " its volume or docker are not there.",
                 "Try: python runner.py provision",
             )
-        return Before(resources, machine)
+        return Before(resources, resources.instance, answer)
 
     def ask(self, resources: Resources, script: str, *words: str) -> dict[str, Any] | None:
         """The output of one of our scripts on the machine, as JSON; None if it can't be asked."""
@@ -112,21 +112,22 @@ class _Watching:
 
     def until_ssh(self) -> Resources:
         """Until the next start of a machine answers on its ssh port."""
-        old = self.before.resources.instance or {}
+        old = self.before.machine
         while True:
             resources = self._look("a machine that answers on its ssh port")
-            request, instance = resources.request or {}, resources.instance
-            if request.get("State") != "active":
+            request, instance = resources.request, resources.instance
+            active = request is not None and request.state == "active"
+            if not active:
                 self._mark("request open")
-            same = instance is not None and instance["InstanceId"] == old["InstanceId"]
-            if not same or (instance and rules.machine_state(instance) in (*rules.GONE, "stopped")):
+            same = instance is not None and instance.instance_id == old.instance_id
+            if not same or (instance and instance.state in (*rules.GONE, "stopped")):
                 self._mark("gone")
             started = instance is not None and (
-                instance["InstanceId"], instance.get("LaunchTime")
-            ) != (old["InstanceId"], old.get("LaunchTime"))  # fmt: skip
-            if instance is not None and started and request.get("State") == "active":
+                instance.instance_id, instance.launch_time
+            ) != (old.instance_id, old.launch_time)  # fmt: skip
+            if instance is not None and started and active:
                 self._mark("relaunched")
-                self.report.next_instance = instance["InstanceId"]
+                self.report.next_instance = instance.instance_id
                 target = self.drill.target(resources)
                 if target and self._answers(target):
                     self._mark("ssh")
@@ -136,7 +137,7 @@ class _Watching:
         """Until the machine says that array, volume and docker are there."""
         while True:
             self._in_time("array, volume, docker and the journal's line of it")
-            ident, since = self.before.machine["id"], str(int(self.began))
+            ident, since = self.before.answer["id"], str(int(self.began))
             answer = self.drill.ask(resources, "drill_after.sh", ident, since, str(WAIT_SECONDS))
             if answer and answer.get("ready"):
                 self._mark("ready")

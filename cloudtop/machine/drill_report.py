@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources
 from cloudtop.foreign import plain
 
 # In the order in which they happen to a machine that is terminated with a notice
@@ -39,20 +39,21 @@ class Report:
     def good(self) -> bool:
         return bool(self.checks) and all(check.good for check in self.checks)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {**asdict(self), "good": self.good}
 
 
 @dataclass(frozen=True)
 class Before:
-    """The machine and EC2's resources before the reap."""
+    """EC2's resources before the reap, the machine among them, and its answer (a JSON object)."""
 
     resources: Resources
-    machine: dict[str, Any]
+    machine: Machine
+    answer: dict[str, Any]
 
     @property
     def instance(self) -> str:
-        return str((self.resources.instance or {})["InstanceId"])
+        return self.machine.instance_id
 
 
 def checks(
@@ -63,19 +64,18 @@ def checks(
     An answer of the machine proves its host key, too: ssh runs with the pinned one.
     """
     old, new = before.resources, resources
-    was = before.machine
+    was = before.answer
 
     def same(name: str, one: object, other: object) -> Check:
         return Check(name, bool(one) and one == other, f"{other}" if one == other else
                      f"{one} before, {other} after")  # fmt: skip
 
-    volume = new.volume or {}
-    attached = [each["InstanceId"] for each in volume.get("Attachments", [])]
-    instance = (new.instance or {}).get("InstanceId")
+    attached = new.volume.instance_ids if new.volume else []
+    instance = new.instance.instance_id if new.instance else None
     return [
-        same("one request", *((each.request or {}).get("SpotInstanceRequestId")
+        same("one request", *(each.request and each.request.spot_instance_request_id
                               for each in (old, new))),
-        same("one volume", *((each.volume or {}).get("VolumeId") for each in (old, new))),
+        same("one volume", *(each.volume and each.volume.volume_id for each in (old, new))),
         Check("one attachment", attached == [instance], ", ".join(attached) or "none"),
         same("bytes on the volume", was["bytes"], after.get("bytes")),
         same("ssh host key", was["host_key"], after.get("host_key")),

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from cloudtop import paths
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources, Volume
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.settings.clouds import Cloud
@@ -33,29 +33,36 @@ def login(name: str) -> str:
     return "python runner.py ssh" + ("" if name == DEFAULT_NAME else f" --name {name}")
 
 
-def target_of(settings: Settings, cloud: Cloud, instance: Any) -> ssh.Target | None:
+def target_of(settings: Settings, cloud: Cloud, instance: Machine | None) -> ssh.Target | None:
     """The machine as ssh reaches it; None while it has no address."""
-    if not instance or instance["State"]["Name"] != "running":
-        return None
-    address = instance.get("PublicIpAddress")
-    if not address:
+    if instance is None or instance.state != "running" or not instance.public_ip_address:
         return None
     state = paths.state_directory(cloud.name, settings.name)
+    address = instance.public_ip_address
     return ssh.Target(settings.name, address, cloud.ssh_port, settings.ssh_key, state)
+
+
+def pinned_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.Target | None:
+    """The machine as ssh reaches it, its key pinned if any place has it; None without an address.
+
+    On a computer that has never seen the cloudtop, the key comes from the volume's tag.
+    """
+    target = target_of(settings, cloud, resources.instance)
+    if target is not None:
+        pin_from_tag(target, resources.volume)
+    return target
 
 
 def need_target(settings: Settings, cloud: Cloud, resources: Resources) -> ssh.Target:
     """The machine to log in to, its pinned key at hand.
 
-    On a computer that has never seen the cloudtop, the key comes from the volume's tag.
     Raises CloudtopError if there is no machine, with what EC2 says of it.
     """
-    target = target_of(settings, cloud, resources.instance)
+    target = pinned_target(settings, cloud, resources)
     if target is None:
         stopped = rules.is_stopped_by_owner(resources.request)
         hint = START if stopped else "python runner.py provision"
         raise CloudtopError(_why_no_machine(settings, resources), f"Try: {hint}")
-    pin_from_tag(target, resources.volume)
     return target
 
 
@@ -64,21 +71,20 @@ def without_volume(resources: Resources) -> str:
 
     Its own host key is another than the volume's, so OpenSSH refuses it.
     """
-    instance, volume = resources.instance or {}, resources.volume
-    holders = [each["InstanceId"] for each in (volume or {}).get("Attachments", [])]
-    if volume is None or instance.get("InstanceId") in holders:
+    instance, volume = resources.instance, resources.volume
+    if instance is None or volume is None or instance.instance_id in volume.instance_ids:
         return ""
     return (
-        f"The volume {volume['VolumeId']}, which keeps the ssh host key, is not at"
-        f" {instance.get('InstanceId')} (yet). If ssh refuses its key, wait a minute, or run:"
+        f"The volume {volume.volume_id}, which keeps the ssh host key, is not at"
+        f" {instance.instance_id} (yet). If ssh refuses its key, wait a minute, or run:"
         " python runner.py provision, which checks the key with EC2's console and says what is"
         " wrong.\n"
     )
 
 
-def pin_from_tag(target: ssh.Target, volume: Any) -> None:
+def pin_from_tag(target: ssh.Target, volume: Volume | None) -> None:
     """Pin the host key that the volume's tag holds, on a computer that has none pinned."""
-    key = rules.tags_of(volume).get(HOST_KEY_TAG, "")
+    key = volume.tags.get(HOST_KEY_TAG, "") if volume else ""
     if HOST_KEY.fullmatch(key) and not target.known_hosts.exists():
         target.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         target.known_hosts.write_text(f"{target.alias} {key}\n")
@@ -88,11 +94,10 @@ def _why_no_machine(settings: Settings, resources: Resources) -> str:
     request = resources.request
     if request is None:
         return f"There is no cloudtop {settings.name!r} of {settings.owner} in {settings.region}."
-    status = request.get("Status", {})
     return (
         f"The cloudtop {settings.name!r} has no running machine: its request"
-        f" {request['SpotInstanceRequestId']} is {request['State']}"
-        f" ({status.get('Code')}: {status.get('Message')})."
+        f" {request.spot_instance_request_id} is {request.state}"
+        f" ({request.status_code}: {request.status_message})."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 # Ends of EC2's status codes of a spot request that say why a machine went
 REASONS = {
@@ -16,7 +15,7 @@ REASONS = {
 }
 
 
-def last(journal: Any) -> str:
+def last(journal: object) -> str:
     """The last reap in a line; empty if there was none, or if the journal is unreadable.
 
     The entries are written by a machine, so nothing of their form is relied on.
@@ -51,7 +50,7 @@ def span(seconds: int) -> str:
     return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
 
 
-def saved_trees(saved: Any) -> int:
+def saved_trees(saved: object) -> int:
     """How many work trees a notice's ``saved`` tells of: their list, or their number."""
     trees = saved.get("trees") if isinstance(saved, dict) else None
     if isinstance(trees, int):
@@ -59,14 +58,14 @@ def saved_trees(saved: Any) -> int:
     return len(trees) if isinstance(trees, list) else 0
 
 
-def _moment(text: Any) -> str:
+def _moment(text: object) -> str:
     try:
         return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return "at an unknown time"
 
 
-def _reason(code: Any) -> str:
+def _reason(code: object) -> str:
     text = str(code or "unknown")
     known = [words for end, words in REASONS.items() if text.endswith(end)]
     return known[0] if known else ("" if text == "unknown" else text)

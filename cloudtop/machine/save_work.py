@@ -14,6 +14,7 @@ from typing import Any
 
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
+from cloudtop.aws.find import Machine, Volume
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import login, ssh
@@ -179,34 +180,25 @@ def _place(item: Mapping[str, Any]) -> Place:
     )
 
 
-def machines(context: Context) -> list[dict[str, Any]]:
+def machines(context: Context) -> list[Machine]:
     """The machines that the removal of a cloudtop's request ends: all that are its own.
 
     Beside the live request's there may be one whose request has ended.
     """
     client, name, owner = aws.client(), context.settings.name, context.settings.owner
-    tags: Any = ec2.tag_filters(name, owner)
-    with aws.plain_errors():
-        requests = client.describe_spot_instance_requests(Filters=tags)["SpotInstanceRequests"]
-        ids = [each["SpotInstanceRequestId"] for each in requests]
-        answers = [client.describe_instances(Filters=tags)]
-        if ids:
-            by_request: Any = [{"Name": "spot-instance-request-id", "Values": ids}]
-            answers.append(client.describe_instances(Filters=by_request))
-    known = {
-        each["InstanceId"]: each
-        for answer in answers
-        for reservation in answer["Reservations"]
-        for each in reservation["Instances"]
-    }
-    return [each for each in known.values() if rules.machine_state(each) not in rules.GONE]
+    tags = ec2.tag_filters(name, owner)
+    ids = [each.spot_instance_request_id for each in ec2.requests(client, tags)]
+    seen = ec2.machines(client, tags)
+    seen += ec2.machines(client, ec2.of_requests(ids)) if ids else []
+    known = {each.instance_id: each for each in seen}
+    return [each for each in known.values() if each.state not in rules.GONE]
 
 
 @contextmanager
 def ending(
     context: Context,
-    doomed: Sequence[Mapping[str, Any] | None],
-    volume: Any,
+    doomed: Sequence[Machine | None],
+    volume: Volume | None,
     action: str = "terminate",
 ) -> Iterator[None]:
     """Have machines save their work and unmount the volume; what they are ended by comes inside.
@@ -221,16 +213,16 @@ def ending(
         yield
 
 
-def check(context: Context, doomed: Sequence[Mapping[str, Any] | None], volume: Any) -> None:
+def check(context: Context, doomed: Sequence[Machine | None], volume: Volume | None) -> None:
     """Refuse as ``ending`` would if a machine can't save anything, before something costs money."""
     for farewell in _farewells(context, doomed, volume, "terminate"):
         farewell.check()
 
 
 def _farewells(
-    context: Context, doomed: Sequence[Mapping[str, Any] | None], volume: Any, action: str
+    context: Context, doomed: Sequence[Machine | None], volume: Volume | None, action: str
 ) -> list[_Farewell]:
-    running = [each for each in doomed if each and each["State"]["Name"] == "running"]
+    running = [each for each in doomed if each and each.state == "running"]
     return [_Farewell(context, each, volume, action) for each in running]
 
 
@@ -239,13 +231,13 @@ class _Farewell:
     """One machine's part of it."""
 
     context: Context
-    instance: Mapping[str, Any]
-    volume: Any
+    instance: Machine
+    volume: Volume | None
     action: str
 
     @property
     def machine(self) -> str:
-        return str(self.instance["InstanceId"])
+        return self.instance.instance_id
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -343,12 +335,10 @@ class _Farewell:
     def _runs(self) -> bool:
         """Whether the machine is still there; so, too, if EC2 can't be asked."""
         try:
-            with aws.plain_errors():
-                answer = aws.client().describe_instances(InstanceIds=[self.machine])
+            seen = ec2.machines(aws.client(), ec2.of_ids([self.machine]))
         except CloudtopError:
             return True
-        states = [each["State"]["Name"] for r in answer["Reservations"] for each in r["Instances"]]
-        return "running" in states
+        return any(each.state == "running" for each in seen)
 
     def _take_back(self) -> str:
         """Have the machine mount the volume and start docker again; says what became of it."""

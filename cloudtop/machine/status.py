@@ -1,8 +1,13 @@
-"""The status of a cloudtop, from EC2 and from the machine itself."""
+"""The status of a cloudtop, from EC2 and from the machine itself.
+
+Its values are the JSON of ``status --json``: fields are its keys, which are stable, and a part that
+is not there is null. Sizes are GiB, money is dollars, times are ISO 8601 in UTC.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +16,150 @@ from cloudtop.aws import images
 from cloudtop.aws.find import Resources
 from cloudtop.aws.images import Image
 from cloudtop.aws.snapshot_schedule import Schedule
-from cloudtop.machine.login import (
-    ask_machine,
-    login,
-    pin_from_tag,
-    pinned_differs,
-    target_of,
-)
+from cloudtop.machine.login import ask_machine, login, pinned_differs, pinned_target
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+
+
+@dataclass(frozen=True)
+class RequestStatus:
+    """The request; ``status`` and ``message`` are EC2's code and words."""
+
+    id: str
+    state: str
+    status: str | None
+    message: str | None
+    type: str | None
+    bid: float
+    interruption: str
+    image: str | None
+    created: str | None
+    valid_until: str | None
+
+
+@dataclass(frozen=True)
+class InstanceStatus:
+    """The machine as EC2 shows it."""
+
+    id: str
+    type: str
+    state: str
+    zone: str
+    address: str | None
+    launched: str | None
+
+
+@dataclass(frozen=True)
+class VolumeStatus:
+    """The volume."""
+
+    id: str
+    state: str
+    size: int
+    zone: str
+    attached_to: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScheduleStatus:
+    """The live schedule of snapshots, in numbers and in a sentence for people."""
+
+    id: str
+    hours: int
+    keep: int
+    state: str
+    message: str
+    sentence: str
+    month_at_most: float
+
+
+@dataclass(frozen=True)
+class ImageStatus:
+    """An image; ``baked`` is whether it is the cloudtop's own."""
+
+    id: str
+    name: str
+    created: str
+    state: str
+    baked: bool
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Dollars by item, in whole cents; the total is rounded once, so the items may miss it by a
+    cent."""
+
+    machine: float
+    address: float
+    root: float
+    volume: float
+    snapshots: float
+    replaced: float
+    total: float
+
+
+@dataclass(frozen=True)
+class BudgetStatus:
+    """How much of the budget is gone; ``level`` is fine, near or spent."""
+
+    dollars: float
+    percent: float
+    level: str
+    action: str
+    warning: str
+
+
+@dataclass(frozen=True)
+class Money:
+    """The bill of the month; ``at_most`` and ``notes`` are sentences on what is not certain.
+
+    ``price``, ``bid`` and ``below_bid`` are dollars an hour.
+    """
+
+    month: str
+    month_hours: float
+    hours_run: float
+    hours_at_most: bool
+    price: float | None
+    bid: float | None
+    below_bid: float | None
+    so_far: Sums
+    projection: Sums
+    worst: Sums
+    at_most: tuple[str, ...]
+    notes: tuple[str, ...]
+    budget: BudgetStatus | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole status.
+
+    ``image`` is what the request launches from, ``images`` are the cloudtop's own, newest first;
+    ``machine`` is what the machine says, by the names of its programs.
+    """
+
+    name: str
+    owner: str
+    cloud: str
+    region: str
+    request: RequestStatus | None
+    instance: InstanceStatus | None
+    volume: VolumeStatus | None
+    schedule: ScheduleStatus | None
+    image: ImageStatus | None
+    images: tuple[ImageStatus, ...]
+    next_relaunch: str
+    machine: Mapping[str, Any] | None
+    host_key_differs: bool
+    money: Money | None
+    worst_month: float
+    login: str
+
+    @property
+    def journal(self) -> object:
+        """The machine's journal of reaps, as it says; None if it says nothing."""
+        return self.machine.get("reaps") if self.machine else None
 
 
 def gather(
@@ -30,69 +170,98 @@ def gather(
     pinned: Image | None = None,
     ask: bool = True,
     timer: Schedule | None = None,
-) -> dict[str, Any]:
-    """The whole status, as ``status --json`` prints it.
+) -> Status:
+    """The status, but for ``money``, which bill_facts adds.
 
-    Keys are stable; a part that is not there is null. Sizes are GiB, money is dollars.
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
     request launches from; ``ask`` logs in to the machine for its own view; ``timer`` is the live
-    schedule of snapshots. ``money`` is added by bill_facts.
+    schedule of snapshots.
     """
-    request, instance, volume = resources.request, resources.instance, resources.volume
-    bid = float(request["SpotPrice"]) if request and request.get("SpotPrice") else settings.bid
-    size = volume["Size"] if volume else settings.volume_size
+    request, volume = resources.request, resources.volume
+    bid = (request.spot_price if request else 0) or settings.bid
+    size = volume.size if volume else settings.volume_size
     kept = timer.keep if timer else settings.snapshots_kept
-    month = rates.worst_month(bid, size, settings.root_size, kept)
-    target = target_of(settings, cloud, instance) if ask else None
-    machine = None
-    if target:
-        pin_from_tag(target, volume)
-        machine = ask_machine(target)
-    return {
-        "name": settings.name,
-        "owner": settings.owner,
-        "cloud": cloud.name,
-        "region": settings.region,
-        "request": request
-        and {
-            "id": request["SpotInstanceRequestId"],
-            "state": request["State"],
-            "status": request.get("Status", {}).get("Code"),
-            "message": request.get("Status", {}).get("Message"),
-            "type": request.get("LaunchSpecification", {}).get("InstanceType"),
-            "bid": bid,
-            "interruption": request.get("InstanceInterruptionBehavior", "terminate"),
-            "image": request.get("LaunchSpecification", {}).get("ImageId"),
-            "created": _time(request.get("CreateTime")),
-            "valid_until": _time(request.get("ValidUntil")),
-        },
-        "instance": instance
-        and {
-            "id": instance["InstanceId"],
-            "type": instance["InstanceType"],
-            "state": instance["State"]["Name"],
-            "zone": instance["Placement"]["AvailabilityZone"],
-            "address": instance.get("PublicIpAddress"),
-            "launched": _time(instance.get("LaunchTime")),
-        },
-        "volume": volume
-        and {
-            "id": volume["VolumeId"],
-            "state": volume["State"],
-            "size": volume["Size"],
-            "zone": volume["AvailabilityZone"],
-            "attached_to": [each["InstanceId"] for each in volume.get("Attachments", [])],
-        },
-        "schedule": timer and timer.as_json(size),
-        "image": pinned and pinned.as_json(),
-        "images": [each.as_json() for each in baked],
-        "next_relaunch": images.next_relaunch(pinned, list(baked)),
-        "machine": machine,
-        "host_key_differs": bool(target and machine is None and pinned_differs(target)),
-        "money": None,
-        "worst_month": round(month.total, 2),
-        "login": login(settings.name),
-    }
+    target = pinned_target(settings, cloud, resources) if ask else None
+    machine = ask_machine(target) if target else None
+    return Status(
+        name=settings.name,
+        owner=settings.owner,
+        cloud=cloud.name,
+        region=settings.region,
+        request=_request(resources, bid),
+        instance=_instance(resources),
+        volume=_volume(resources),
+        schedule=_schedule(timer, size) if timer else None,
+        image=_image(pinned) if pinned else None,
+        images=tuple(map(_image, baked)),
+        next_relaunch=images.next_relaunch(pinned, list(baked)),
+        machine=machine,
+        host_key_differs=bool(target and machine is None and pinned_differs(target)),
+        money=None,
+        worst_month=round(rates.worst_month(bid, size, settings.root_size, kept).total, 2),
+        login=login(settings.name),
+    )
+
+
+def _request(resources: Resources, bid: float) -> RequestStatus | None:
+    request = resources.request
+    if request is None:
+        return None
+    return RequestStatus(
+        id=request.spot_instance_request_id,
+        state=request.state,
+        status=request.status_code or None,
+        message=request.status_message or None,
+        type=request.instance_type or None,
+        bid=bid,
+        interruption=request.instance_interruption_behavior,
+        image=request.image_id or None,
+        created=_time(request.create_time),
+        valid_until=_time(request.valid_until),
+    )
+
+
+def _instance(resources: Resources) -> InstanceStatus | None:
+    instance = resources.instance
+    if instance is None:
+        return None
+    return InstanceStatus(
+        id=instance.instance_id,
+        type=instance.instance_type,
+        state=instance.state,
+        zone=instance.availability_zone,
+        address=instance.public_ip_address or None,
+        launched=_time(instance.launch_time),
+    )
+
+
+def _volume(resources: Resources) -> VolumeStatus | None:
+    volume = resources.volume
+    if volume is None:
+        return None
+    return VolumeStatus(
+        id=volume.volume_id,
+        state=volume.state,
+        size=volume.size,
+        zone=volume.availability_zone,
+        attached_to=tuple(volume.instance_ids),
+    )
+
+
+def _schedule(timer: Schedule, gib: int) -> ScheduleStatus:
+    return ScheduleStatus(
+        id=timer.id,
+        hours=timer.hours,
+        keep=timer.keep,
+        state=timer.state,
+        message=timer.message,
+        sentence=timer.sentence(gib),
+        month_at_most=round(timer.month(gib), 2),
+    )
+
+
+def _image(image: Image) -> ImageStatus:
+    return ImageStatus(image.id, image.name, image.created, image.state, image.baked)
 
 
 def _time(moment: datetime | None) -> str | None:

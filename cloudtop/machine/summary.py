@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cloudtop import rates
 from cloudtop.foreign import plain
 from cloudtop.machine import reap_journal
 from cloudtop.machine.login import START
+from cloudtop.machine.status import BudgetStatus, Money, RequestStatus, Status, VolumeStatus
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Request
 
 NO_ANSWER = [("machine", "could not be asked: python runner.py ssh")]
 OTHER_KEY = [
@@ -21,64 +21,63 @@ OTHER_KEY = [
 Rows = list[tuple[str, str]]
 
 
-def render(status: dict[str, Any]) -> str:
+def render(status: Status) -> str:
     """The summary that ends ``provision`` and that ``status`` prints."""
-    machine, instance = status["machine"] or {}, status["instance"]
+    machine = status.machine or {}
     rows = [
-        ("cloudtop", f"{status['name']} of {status['owner']}, {status['cloud']} cloud"),
-        *_request(status["request"], status["next_relaunch"]),
+        ("cloudtop", f"{status.name} of {status.owner}, {status.cloud} cloud"),
+        *_request(status.request, status.next_relaunch),
         *_instance(status),
         *_part("address", machine.get("elastic-ip")),
         *_part("array", machine.get("ephemeral-raid")),
-        *_volume(status["volume"]),
+        *_volume(status.volume),
         *_part("", machine.get("persistent-mount")),
-        *([("snapshots", status["schedule"]["sentence"])] if status["schedule"] else []),
+        *([("snapshots", status.schedule.sentence)] if status.schedule else []),
         *_part("idle", machine.get("idle")),
     ]
-    if reap := reap_journal.last(machine.get("reaps")):
+    if reap := reap_journal.last(status.journal):
         rows.append(("last away", reap))
-    month = f"${status['worst_month']:.2f}, an average one ({rates.HOURS_PER_MONTH} h)"
-    rows += [*money(status["money"] or {}), ("worst month", f"{month}, every hour at the bid")]
-    if instance and instance["state"] != "stopped":
-        rows.append(("log in", status["login"]))
+    month = f"${status.worst_month:.2f}, an average one ({rates.HOURS_PER_MONTH} h)"
+    rows += money(status.money) if status.money else []
+    rows.append(("worst month", f"{month}, every hour at the bid"))
+    if status.instance and status.instance.state != "stopped":
+        rows.append(("log in", status.login))
     return "\n".join(f"  {key:<12} {plain(value)}" for key, value in rows)
 
 
-def _request(request: dict[str, Any] | None, next_relaunch: str | None) -> Rows:
+def _request(request: RequestStatus | None, next_relaunch: str) -> Rows:
     if not request:
         return [("request", "none: python runner.py provision makes one")]
-    state = f"{request['state']} ({request['status']})"
-    rows = [("request", f"{request['id']}, bid ${request['bid']:.2f}/h, {state}")]
-    if request["valid_until"]:
-        rows.append(("valid until", request["valid_until"]))
+    state = f"{request.state} ({request.status})"
+    rows = [("request", f"{request.id}, bid ${request.bid:.2f}/h, {state}")]
+    if request.valid_until:
+        rows.append(("valid until", request.valid_until))
     if next_relaunch:
         rows.append(("next boot", next_relaunch))
     return rows
 
 
-def _instance(status: dict[str, Any]) -> Rows:
+def _instance(status: Status) -> Rows:
     """The machine as EC2 shows it, and why it is not in use."""
-    instance, request = status["instance"], status["request"] or {}
+    instance = status.instance
     if not instance:
         return []
-    where = f" at {instance['address']}" if instance["address"] else ""
-    state = f"{instance['state']} in {instance['zone']}{where}"
-    rows = [("instance", f"{instance['type']} {instance['id']}, {state}")]
-    if instance["state"] != "running":
-        why = _not_running(request, instance["state"])
+    where = f" at {instance.address}" if instance.address else ""
+    state = f"{instance.state} in {instance.zone}{where}"
+    rows = [("instance", f"{instance.type} {instance.id}, {state}")]
+    if instance.state != "running":
+        why = _not_running(status.request, instance.state)
         return [*rows, ("stopped", why)] if why else rows
-    if status["machine"] is None:
-        rows += OTHER_KEY if status["host_key_differs"] else NO_ANSWER
+    if status.machine is None:
+        rows += OTHER_KEY if status.host_key_differs else NO_ANSWER
     return rows
 
 
-def _volume(volume: dict[str, Any] | None) -> Rows:
-    if not volume:
-        return []
-    return [("volume", f"{volume['id']}, {volume['size']} GiB, {volume['state']}")]
+def _volume(volume: VolumeStatus | None) -> Rows:
+    return [("volume", f"{volume.id}, {volume.size} GiB, {volume.state}")] if volume else []
 
 
-def _part(title: str, part: Any) -> Rows:
+def _part(title: str, part: object) -> Rows:
     """The message of a program on the machine, after the size of what it mounted.
 
     It is a machine's, so nothing of its form is relied on.
@@ -91,49 +90,44 @@ def _part(title: str, part: Any) -> Rows:
     return [(title, shown + str(about.get("message", "says nothing")))]
 
 
-def _not_running(request: dict[str, Any], machine: str) -> str:
+def _not_running(request: RequestStatus | None, machine: str) -> str:
     """Who can start a stopped machine again; EC2 alone does if EC2 has stopped it."""
-    asked = {"State": request.get("state"), "Status": {"Code": request.get("status")}}
+    asked = Request(request.id, request.state, request.status or "") if request else None
     return {
         "owner": f"by you, or as it was idle; to have it back: {START}",
         "ec2": "by EC2, which alone starts it again, as soon as it can for this bid",
     }.get(rules.stopped_by(asked, machine), "")
 
 
-def money(bill: dict[str, Any]) -> list[tuple[str, str]]:
-    """The rows of the part ``money``; none if there is none."""
-    if not bill:
-        return []
+def money(bill: Money) -> Rows:
+    """The rows of the part ``money``."""
     rows = []
-    if bill["bid"] is not None:
-        rows.append(("price", _price(bill)))
-    spent, most = bill["so_far"], "at most " if bill["at_most"] else ""
-    hours = f" ({bill['hours_run']:.1f} h)"
-    names = {"machine": "machine", "address": "address", "root": "root disk", "volume": "volume"}
-    parts = [
-        f"{name} ${spent[key]:.2f}{hours if key == 'machine' else ''}"
-        for key, name in {**names, "snapshots": "snapshots", "replaced": "old volumes"}.items()
-        if spent[key]
-    ]
-    rows.append(
-        (
-            "this month",
-            f"{most}${spent['total']:.2f} so far{': ' if parts else ''}{', '.join(parts)}",
-        )
-    )
-    rows += [("", f"at most: {why}") for why in bill["at_most"]]
-    rows += [("", note) for note in bill["notes"]]
-    projected, worst = bill["projection"]["total"], bill["worst"]["total"]
+    if bill.bid is not None:
+        rows.append(("price", _price(bill.price, bill.bid)))
+    spent, most = bill.so_far, "at most " if bill.at_most else ""
+    items = {
+        f"machine ${spent.machine:.2f} ({bill.hours_run:.1f} h)": spent.machine,
+        f"address ${spent.address:.2f}": spent.address,
+        f"root disk ${spent.root:.2f}": spent.root,
+        f"volume ${spent.volume:.2f}": spent.volume,
+        f"snapshots ${spent.snapshots:.2f}": spent.snapshots,
+        f"old volumes ${spent.replaced:.2f}": spent.replaced,
+    }
+    parts = [words for words, dollars in items.items() if dollars]
+    sum_up = f"{most}${spent.total:.2f} so far{': ' if parts else ''}{', '.join(parts)}"
+    rows.append(("this month", sum_up))
+    rows += [("", f"at most: {why}") for why in bill.at_most]
+    rows += [("", note) for note in bill.notes]
+    projected, worst = bill.projection.total, bill.worst.total
     rows.append(("projected", f"{most}${projected:.2f} by the month's end, if all stays as it is"))
-    if bill["bid"] is not None:
+    if bill.bid is not None:
         rows.append(("at worst", f"${worst:.2f} by then, if it runs from now on at the bid"))
-    if bill["budget"]:
-        rows.append(("budget", _budget(bill["budget"])))
+    if bill.budget:
+        rows.append(("budget", _budget(bill.budget)))
     return rows
 
 
-def _price(bill: dict[str, Any]) -> str:
-    price, bid = bill["price"], bill["bid"]
+def _price(price: float | None, bid: float) -> str:
     if price is None:
         return f"unknown now, bid {dollars(bid)}/h"
     if price > bid:
@@ -142,10 +136,10 @@ def _price(bill: dict[str, Any]) -> str:
     return f"{dollars(price)}/h now, bid {dollars(bid)} ({below})"
 
 
-def _budget(budget: dict[str, Any]) -> str:
-    if not budget["warning"]:
-        return f"${budget['dollars']:.2f} a month, {budget['percent']:g}% of it is gone"
-    return f"WARNING: {budget['warning']}"
+def _budget(budget: BudgetStatus) -> str:
+    if not budget.warning:
+        return f"${budget.dollars:.2f} a month, {budget.percent:g}% of it is gone"
+    return f"WARNING: {budget.warning}"
 
 
 def dollars(amount: float) -> str:

@@ -8,9 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources
 from cloudtop.aws.request_state import standing
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
@@ -27,11 +26,11 @@ class Launch:
     launched: str
 
     @classmethod
-    def of(cls, instance: Any) -> Launch | None:
+    def of(cls, instance: Machine | None) -> Launch | None:
         """The start that an instance runs by; None while it does not run."""
-        if not instance or instance["State"]["Name"] != "running":
+        if instance is None or instance.state != "running":
             return None
-        return cls(instance["InstanceId"], str(instance.get("LaunchTime")))
+        return cls(instance.instance_id, str(instance.launch_time))
 
 
 # The launch of a run while no machine is there that it could make whole

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Self
 
 from cloudtop import rates
+from cloudtop.machine.status import BudgetStatus, Money, Sums
 from cloudtop.money.earlier_machines import Run
 from cloudtop.money.uptime import Month, Span, Uptime, clipped
 from cloudtop.prices import history
@@ -90,10 +91,10 @@ class Lines:
         names = [each.name for each in fields(self)]
         return Lines(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
-    def as_json(self) -> dict[str, float]:
+    def cents(self) -> Sums:
         """In whole cents; the total is rounded once, so the lines may miss it by a cent."""
         cents = {each.name: round(getattr(self, each.name), 2) for each in fields(self)}
-        return {**cents, "total": round(self.total, 2)}
+        return Sums(**cents, total=round(self.total, 2))
 
 
 @dataclass(frozen=True)
@@ -201,19 +202,23 @@ def _doubts(facts: Facts) -> Sequence[str]:
     return doubts
 
 
-def as_json(facts: Facts, sums: Bill) -> dict[str, Any]:
-    """As ``status --json`` prints it, but for the budget."""
+def shown(
+    facts: Facts, sums: Bill, notes: Sequence[str], budget: BudgetStatus | None = None
+) -> Money:
+    """The bill as status shows it; ``notes`` say which facts are missing."""
     price, bid = facts.price, facts.bid
-    return {
-        "month": facts.month.name,
-        "month_hours": facts.month.hours,
-        "hours_run": round(facts.seconds / 3600, 2),
-        "hours_at_most": bool(facts.uptime.doubts),
-        "price": price,
-        "bid": bid,
-        "below_bid": None if price is None or bid is None else round(bid - price, 6),
-        "so_far": sums.so_far.as_json(),
-        "projection": sums.projection.as_json(),
-        "worst": sums.worst.as_json(),
-        "at_most": list(sums.at_most),
-    }
+    return Money(
+        month=facts.month.name,
+        month_hours=facts.month.hours,
+        hours_run=round(facts.seconds / 3600, 2),
+        hours_at_most=bool(facts.uptime.doubts),
+        price=price,
+        bid=bid,
+        below_bid=None if price is None or bid is None else round(bid - price, 6),
+        so_far=sums.so_far.cents(),
+        projection=sums.projection.cents(),
+        worst=sums.worst.cents(),
+        at_most=sums.at_most,
+        notes=tuple(notes),
+        budget=budget,
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from datetime import datetime
 
 from cloudtop import rates
 from cloudtop.aws import find as ec2
-from cloudtop.aws.client import plain_errors
-from cloudtop.aws.find import Resources
+from cloudtop.aws.client import Client
+from cloudtop.aws.find import Resources, Volume
 from cloudtop.errors import CloudtopError
+from cloudtop.machine.status import Money
 from cloudtop.money import bill, budget, earlier_machines
 from cloudtop.money.bill import Disk, Facts
 from cloudtop.money.earlier_machines import Run
@@ -26,29 +27,24 @@ SLACK = 60
 
 
 def money(
-    client_factory: Callable[[], Any],
+    client_factory: Callable[[], Client],
     settings: Settings,
     resources: Resources,
     journals: Journals,
     now: int,
-) -> dict[str, Any]:
-    """The part ``money`` of ``status --json``; its keys are stable, money is dollars.
+) -> Money:
+    """The month's bill as status shows it.
 
-    ``journals`` has the machine's times away; ``now`` is in seconds since 1970. ``notes`` say
-    which facts are missing.
+    ``journals`` has the machine's times away; ``now`` is in seconds since 1970.
     """
     facts, notes = gather(client_factory, settings, resources, journals, now)
     sums = bill.bill(facts)
     standing = budget.standing(settings, sums.so_far.total, bool(sums.at_most))
-    return {
-        **bill.as_json(facts, sums),
-        "notes": notes,
-        "budget": standing and standing.as_json(),
-    }
+    return bill.shown(facts, sums, notes, standing.shown() if standing else None)
 
 
 def gather(
-    client_factory: Callable[[], Any],
+    client_factory: Callable[[], Client],
     settings: Settings,
     resources: Resources,
     journals: Journals,
@@ -57,7 +53,9 @@ def gather(
     """The facts of a bill, and sentences on those that are missing."""
     client, month = client_factory(), month_of(now)
     request, instance, volume = resources.request, resources.instance, resources.volume
-    created, machine = _seconds(request, "CreateTime"), _machine(instance, now)
+    created = _seconds(request.create_time) if request else None
+    changed = _seconds(request.status_update_time) if request else None
+    machine = _machine(instance, now)
     notes = _clock_notes(now, created, machine)
     ran = earlier_machines.runs(now, created, journals.earlier)
     prices, snapshots = None, []
@@ -74,9 +72,9 @@ def gather(
         replaced = _replaced(client, settings)
     except CloudtopError as error:
         notes.append(f"replaced volumes are missing: {error.message}")
-    volume_created = _seconds(volume, "CreateTime")
+    volume_created = _seconds(volume.create_time) if volume else None
     notes += earlier_machines.notes(now, created, volume_created, journals.earlier, ran)
-    if not created and "cloudtop:formatted" in rules.tags_of(volume):
+    if not created and volume and "cloudtop:formatted" in volume.tags:
         notes.append(
             "machine hours are missing: their journal is on the volume, and no machine can read it"
             " now"
@@ -84,10 +82,10 @@ def gather(
     return Facts(
         month=month,
         now=now,
-        uptime=uptime(now, created, machine, _changed(request), journals.present),
+        uptime=uptime(now, created, machine, changed, journals.present),
         runs=bool(machine and machine.runs),
         stopped=bool(machine and not machine.runs),
-        bid=float(request.get("SpotPrice") or settings.bid) if request else None,
+        bid=(request.spot_price or settings.bid) if request else None,
         prices=prices,
         root=_root(client, settings, instance) if request else None,
         volume=_disk(volume) if volume else None,
@@ -99,24 +97,18 @@ def gather(
     ), notes
 
 
-def _seconds(resource: Any, key: str) -> int | None:
-    moment = (resource or {}).get(key)
+def _seconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp()) if moment else None
 
 
-def _changed(request: Any) -> int | None:
-    """When the status of the request last changed."""
-    return _seconds((request or {}).get("Status"), "UpdateTime")
-
-
-def _machine(instance: Any, now: int) -> Machine | None:
+def _machine(instance: ec2.Machine | None, now: int) -> Machine | None:
     if not instance:
         return None
-    launched = _seconds(instance, "LaunchTime")
+    launched = _seconds(instance.launch_time)
     return Machine(
-        id=instance["InstanceId"],
+        id=instance.instance_id,
         launched=now if launched is None else launched,
-        runs=rules.machine_state(instance) not in rules.STOPPING,
+        runs=instance.state not in rules.STOPPING,
     )
 
 
@@ -126,19 +118,17 @@ def _clock_notes(now: int, created: int | None, machine: Machine | None) -> list
     return ["this computer's clock is behind EC2's, so machine hours are counted wrongly"]
 
 
-def _prices(client: Any, resources: Resources, start: int, now: int) -> Prices:
+def _prices(client: Client, resources: Resources, start: int, now: int) -> Prices:
     """The prices of the machine's type and zone. Raises CloudtopError if there are none."""
-    instance, asked = resources.instance, (resources.request or {}).get("LaunchSpecification", {})
-    source = instance or asked
-    kind = source.get("InstanceType", "")
-    zone = source.get("Placement", {}).get("AvailabilityZone", "")
+    source = resources.instance or resources.request
+    kind, zone = (source.instance_type, source.availability_zone) if source else ("", "")
     series = history.fetch(lambda: client, [kind], [zone], start, now).get((kind, zone))
     if series is None:
         raise CloudtopError(f"EC2 has no price history of {kind} in {zone}.")
     return series
 
 
-def _earlier_prices(client: Any, ran: Sequence[Run], start: int, now: int) -> Table:
+def _earlier_prices(client: Client, ran: Sequence[Run], start: int, now: int) -> Table:
     """The prices of what ran before, as far as EC2 has them; a volume told the names."""
     if not ran:
         return {}
@@ -149,48 +139,36 @@ def _earlier_prices(client: Any, ran: Sequence[Run], start: int, now: int) -> Ta
         return {}
 
 
-def _snapshots(client: Any, settings: Settings) -> list[Disk]:
+def _snapshots(client: Client, settings: Settings) -> list[Disk]:
     """The cloudtop's own, those of its images with them: both have its tags."""
-    with plain_errors():
-        pages = client.get_paginator("describe_snapshots").paginate(
-            OwnerIds=["self"], Filters=ec2.tag_filters(settings.name, settings.owner)
-        )
-        listed = [each for page in pages for each in page["Snapshots"]]
     return [
-        Disk(each["VolumeSize"], rates.SNAPSHOT_PER_GIB_MONTH, _seconds(each, "StartTime") or 0)
-        for each in listed
+        Disk(each.volume_size, rates.SNAPSHOT_PER_GIB_MONTH, _seconds(each.start_time) or 0)
+        for each in ec2.snapshots(client, ec2.tag_filters(settings.name, settings.owner))
     ]
 
 
-def _replaced(client: Any, settings: Settings) -> list[Disk]:
+def _replaced(client: Client, settings: Settings) -> list[Disk]:
     """Volumes that were put aside, and those that have yet to take a volume's place."""
-    aside = {"Name": "tag:cloudtop:role", "Values": ["replaced", "restoring"]}
-    with plain_errors():
-        pages = client.get_paginator("describe_volumes").paginate(
-            Filters=[*ec2.tag_filters(settings.name, settings.owner), aside]
-        )
-        return [_disk(each) for page in pages for each in page["Volumes"]]
+    name, owner = settings.name, settings.owner
+    volumes = ec2.volumes(client, ec2.tag_filters(name, owner))
+    by_role = rules.volumes_by_role(volumes, name, owner)
+    return [_disk(each) for each in by_role.replaced + by_role.half]
 
 
-def _root(client: Any, settings: Settings, instance: Any) -> Disk:
+def _root(client: Client, settings: Settings, instance: ec2.Machine | None) -> Disk:
     """The machine's own root disk, or as the settings have it while EC2 shows none."""
     as_set = Disk(settings.root_size, rates.GP3_PER_GIB_MONTH)
-    mapped = {
-        each["DeviceName"]: each.get("Ebs", {}).get("VolumeId")
-        for each in (instance or {}).get("BlockDeviceMappings", [])
-    }
-    ident = mapped.get((instance or {}).get("RootDeviceName"))
-    if not ident:
+    if not instance or not instance.root_volume_id:
         return as_set
+    by_id: ec2.Filters = [{"Name": "volume-id", "Values": [instance.root_volume_id]}]
     try:
-        with plain_errors():
-            (volume,) = client.describe_volumes(VolumeIds=[ident])["Volumes"]
+        # There is none if it went with its machine just now
+        disks = [_disk(each) for each in ec2.volumes(client, by_id)]
     except CloudtopError:
-        # It went with its machine just now
         return as_set
-    return _disk(volume)
+    return disks[0] if disks else as_set
 
 
-def _disk(volume: Any) -> Disk:
-    rate = RATES.get(volume.get("VolumeType", ""), rates.GP3_PER_GIB_MONTH)
-    return Disk(volume["Size"], rate, _seconds(volume, "CreateTime") or 0)
+def _disk(volume: Volume) -> Disk:
+    rate = RATES.get(volume.volume_type, rates.GP3_PER_GIB_MONTH)
+    return Disk(volume.size, rate, _seconds(volume.create_time) or 0)

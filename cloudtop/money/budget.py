@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from cloudtop import rates
+from cloudtop.aws.find import Request
 from cloudtop.errors import CloudtopError
+from cloudtop.machine.status import BudgetStatus
 from cloudtop.settings.settings import Settings
 
 # Per cent of the budget at which a warning begins, and at which it is spent
@@ -48,15 +49,15 @@ class Standing:
         )
         return f"the budget is spent: {sum_up}" if self.level == "spent" else sum_up
 
-    def as_json(self) -> dict[str, Any]:
-        """As ``status --json`` prints it."""
-        return {
-            "dollars": self.budget,
-            "percent": round(self.percent, 1),
-            "level": self.level,
-            "action": self.action,
-            "warning": self.warning,
-        }
+    def shown(self) -> BudgetStatus:
+        """As status shows it."""
+        return BudgetStatus(
+            dollars=self.budget,
+            percent=round(self.percent, 1),
+            level=self.level,
+            action=self.action,
+            warning=self.warning,
+        )
 
 
 def standing(settings: Settings, spent: float, at_most: bool) -> Standing | None:
@@ -76,9 +77,7 @@ def highest_bid(budget: float, volume_gib: int, root_gib: int, kept: int = 0) ->
 def refuse(settings: Settings) -> None:
     """Refuse a bid whose worst month is above the budget. Raises CloudtopError with what fits."""
     budget, bid = settings.monthly_budget, settings.bid
-    worst = rates.worst_month(
-        bid, settings.volume_size, settings.root_size, settings.snapshots_kept
-    )
+    worst = settings.worst_month()
     if not budget or round(worst.total, 2) <= budget:
         return
     message = (
@@ -99,12 +98,10 @@ def refuse(settings: Settings) -> None:
     )
 
 
-def note_on_request(settings: Settings, request: Any) -> str:
+def note_on_request(settings: Settings, request: Request | None) -> str:
     """A warning of a live request's own bid, which no later setting changes."""
-    bid = float((request or {}).get("SpotPrice") or 0)
-    worst = rates.worst_month(
-        bid, settings.volume_size, settings.root_size, settings.snapshots_kept
-    ).total
+    bid = request.spot_price if request else 0.0
+    worst = replace(settings, bid=bid).worst_month().total
     if not settings.monthly_budget or round(worst, 2) <= settings.monthly_budget:
         return ""
     return (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine.save_work import NotSaved
+from cloudtop.machine.status import Money
 from cloudtop.machine.watch import Launch
 
 # Seconds between two looks: at a dollar an hour, ten minutes are 17 cents
@@ -22,13 +22,13 @@ NOT_SAVED_PAUSE = 3600.0
 class BudgetWatch:
     """Looks every EVERY seconds while a machine runs, and at once when another one does.
 
-    ``look`` tells the cloudtop's money, as ``status --json`` has it, and whether the machine told
+    ``look`` tells the cloudtop's money, as status shows it, and whether the machine told
     its times away; ``stop`` stops the machine and is None if a warning suffices;
     ``tell`` gets each sentence, also that of a CloudtopError of ``look`` or ``stop``, which are
     tried again later.
     """
 
-    look: Callable[[], tuple[dict[str, Any], bool]]
+    look: Callable[[], tuple[Money, bool]]
     stop: Callable[[], None] | None
     tell: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
@@ -53,13 +53,14 @@ class BudgetWatch:
         except CloudtopError as error:
             self._say(f"the budget could not be looked at: {error.message}", "unknown")
             return False
-        standing = money["budget"] or {"level": "fine", "warning": ""}
-        spent = standing["level"] == "spent"
-        if spent and self.stop and money["hours_at_most"] and not asked:
+        warning = money.budget.warning if money.budget else ""
+        level = money.budget.level if money.budget else "fine"
+        spent = level == "spent"
+        if spent and self.stop and money.hours_at_most and not asked:
             why = "not stopped yet, as it may have run less: the machine can't be asked now"
-            self._say(f"{standing['warning']}; {why}", "unsure")
+            self._say(f"{warning}; {why}", "unsure")
             return False
-        self._say(standing["warning"], standing["level"])
+        self._say(warning, level)
         if spent and self.stop:
             self._end(launch, self.stop)
             return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudtop.money.uptime import ENTRIES, Span, clipped, moment, month_of, returns
+from cloudtop.money.uptime import Span, clipped, is_full, moment, month_of, returns
 
 # Seconds from making a volume to launching its first machine, at most
 FIRST_LAUNCH = 900
@@ -35,7 +35,7 @@ class Run:
         return self.running[1] - self.running[0]
 
 
-def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
+def runs(now: int, created: int | None, journal: object) -> tuple[Run, ...]:
     """The runs of this month before ``created``, newest first, as far as the journal has them all.
 
     ``created`` is when the present request was made; ``journal`` is what the machine told of it,
@@ -44,7 +44,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
     if created is None:
         return ()
     begin, end = month_of(now).start, min(created, now)
-    by_launch: dict[Any, Run] = {}
+    by_launch: dict[tuple[str, int], Run] = {}
     for entry in reversed(returns(journal) or []):
         run = _run(entry)
         if run is None:
@@ -58,7 +58,7 @@ def runs(now: int, created: int | None, journal: Any) -> tuple[Run, ...]:
 
 
 def notes(
-    now: int, created: int | None, volume_created: int | None, journal: Any, ran: Sequence[Run]
+    now: int, created: int | None, volume_created: int | None, journal: object, ran: Sequence[Run]
 ) -> Iterator[str]:
     """Why more may have run this month than is counted."""
     begin = month_of(now).start
@@ -70,7 +70,7 @@ def notes(
         _run(each) is None and (moment(each.get("time")) or known) > begin for each in backs
     )
     # A copy of a volume is younger than what the journal on it tells
-    cut = len(journal or []) >= ENTRIES and known > begin
+    cut = is_full(journal) and known > begin
     if unread or cut or max(volume_created + FIRST_LAUNCH, begin) < known:
         yield (
             f"the machine is counted since {datetime.fromtimestamp(known, UTC):%Y-%m-%d %H:%M}"

@@ -20,11 +20,11 @@ class Journals(NamedTuple):
     """``present`` is the whole journal; ``earlier`` has at least what was before the present
     request. Each is None if there is none."""
 
-    present: Any
-    earlier: Any
+    present: object
+    earlier: object
 
 
-def journals(directory: Path, resources: Resources, answer: Any) -> Journals:
+def journals(directory: Path, resources: Resources, answer: object) -> Journals:
     """The journals. ``answer`` is the machine's answer, which is kept if it is one.
 
     Each launch adds to the journal at once, so that it is whole for as long as the same launch
@@ -40,16 +40,16 @@ def journals(directory: Path, resources: Resources, answer: Any) -> Journals:
     return Journals(kept["journal"] if same else None, kept["journal"])
 
 
-def _state(resources: Resources) -> dict[str, Any]:
+def _state(resources: Resources) -> dict[str, object]:
     """Whose journal it is: the request's, as of this launch."""
-    request, instance = resources.request or {}, resources.instance
+    request, instance = resources.request, resources.instance
     return {
-        "request": request.get("SpotInstanceRequestId"),
-        "launch": instance and [instance["InstanceId"], str(instance.get("LaunchTime"))],
+        "request": request and request.spot_instance_request_id,
+        "launch": instance and [instance.instance_id, str(instance.launch_time)],
     }
 
 
-def _keep(directory: Path, content: dict[str, Any]) -> None:
+def _keep(directory: Path, content: dict[str, object]) -> None:
     """Whole or not at all; that it can't be kept is no reason to tell nothing."""
     new = directory / f"{FILE}.new"
     with contextlib.suppress(OSError):

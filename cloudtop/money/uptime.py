@@ -80,7 +80,7 @@ def month_of(now: int) -> Month:
 
 
 def uptime(
-    now: int, created: int | None, machine: Machine | None, changed: int | None, journal: Any
+    now: int, created: int | None, machine: Machine | None, changed: int | None, journal: object
 ) -> Uptime:
     """When the machine of a request ran, from the month's start up to now.
 
@@ -107,7 +107,7 @@ def uptime(
     )
 
 
-def _first(begin: int, machine: Machine, journal: Any) -> bool:
+def _first(begin: int, machine: Machine, journal: object) -> bool:
     """Whether no machine ran between ``begin`` and this one's launch.
 
     An empty journal says so. In one with a notice and no return, the return is yet to come: it
@@ -117,7 +117,7 @@ def _first(begin: int, machine: Machine, journal: Any) -> bool:
 
 
 def _doubts(
-    begin: int, created: int, machine: Machine | None, journal: Any, aways: Sequence[Away]
+    begin: int, created: int, machine: Machine | None, journal: object, aways: Sequence[Away]
 ) -> Iterable[str]:
     """Why the machine may have run less than is counted."""
     backs = returns(journal)
@@ -133,13 +133,18 @@ def _doubts(
         within = [gone for gone, back in (away.span for away in aways) if back > begin]
         if within and min(within) <= begin:
             return
-        if len(journal) >= ENTRIES:
+        if is_full(journal):
             yield f"the journal of times away has the newest {ENTRIES} entries, and there were more"
         elif begin == created:
             yield "the request may have waited for its first machine"
 
 
-def returns(journal: Any) -> list[dict[str, Any]] | None:
+def is_full(journal: object) -> bool:
+    """Whether a journal has let its oldest entries go."""
+    return isinstance(journal, list) and len(journal) >= ENTRIES
+
+
+def returns(journal: object) -> list[dict[str, Any]] | None:
     """The journal's returns, to the same volume or to a copy of it; None if there is no journal.
 
     A machine wrote them, so nothing else of their form is relied on.
@@ -165,7 +170,7 @@ def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
     return Away((gone, back), entry.get("previous") == entry.get("instance"))
 
 
-def moment(text: Any) -> int | None:
+def moment(text: object) -> int | None:
     """Seconds since 1970 of a time in ISO 8601; None if it is none."""
     try:
         return int(datetime.fromisoformat(str(text)).timestamp())

@@ -26,12 +26,8 @@ def lost(failed: Unreachable, look: Callable[[], Resources], go_on: str) -> Clou
             f"{failed.host} does not answer, and EC2 could not be asked why: {unasked.message}",
             f"{failed.hint}\n{unasked.hint}".rstrip(),
         )
-    instance = resources.instance or {}
-    runs = (
-        instance.get("InstanceId") == failed.host
-        and instance.get("State", {}).get("Name") == "running"
-    )
-    if runs:
+    instance = resources.instance
+    if instance and (instance.instance_id, instance.state) == (failed.host, "running"):
         sentence = f"{failed.host} does not answer, though EC2 calls it running: {failed.message}"
     else:
         sentence = f"{failed.host} does not run any more: {standing(resources)}."

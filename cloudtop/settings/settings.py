@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cloudtop import paths
+from cloudtop import paths, rates
 from cloudtop.errors import CloudtopError
+from cloudtop.rates import WorstMonth
 from cloudtop.settings import rules, yaml_text
 
 
@@ -54,6 +55,10 @@ class Settings:
     def snapshots_kept(self) -> int:
         """How many snapshots a schedule keeps; 0 if there is none."""
         return self.snapshot_keep if self.snapshot_hours else 0
+
+    def worst_month(self) -> WorstMonth:
+        """The worst month of a cloudtop with these settings, in dollars."""
+        return rates.worst_month(self.bid, self.volume_size, self.root_size, self.snapshots_kept)
 
 
 # Fields that are settings, and the one setting of another name

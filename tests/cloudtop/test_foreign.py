@@ -8,6 +8,8 @@ import json
 import re
 import sys
 import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,8 @@ from botocore.exceptions import ClientError
 
 import runner
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Resources, Snapshot
 from cloudtop.aws.orphans import Left, Leftover
-from cloudtop.aws.snapshots import Snapshot
 from cloudtop.commands.orphans import render as render_orphans
 from cloudtop.commands.snapshot import render as render_snapshots
 from cloudtop.errors import CloudtopError
@@ -138,8 +139,7 @@ def test_a_status_has_the_rows_that_it_has(text: str) -> None:
             "reaps": [{"event": "back", "why": words, "last_seen": words}],
         }
         known = status.gather(_settings(), clouds.load("rehearsal"), Resources(None, None, None))
-        report = {**known, "owner": words, "machine": machine, "money": None}
-        return summary.render(report).splitlines()
+        return summary.render(replace(known, owner=words, machine=machine)).splitlines()
 
     shown = rows(text)
     assert len(shown) == len(rows("harmless"))
@@ -149,7 +149,7 @@ def test_a_status_has_the_rows_that_it_has(text: str) -> None:
 @pytest.mark.parametrize("part", [[], "x", 7, {"bytes": []}, {"message": {"a": 1}}])
 def test_a_status_file_of_another_form_is_no_traceback(part: object) -> None:
     known = status.gather(_settings(), clouds.load("rehearsal"), Resources(None, None, None))
-    summary.render({**known, "machine": {"ephemeral-raid": part, "idle": part}, "money": None})
+    summary.render(replace(known, machine={"ephemeral-raid": part, "idle": part}))
 
 
 def test_a_deep_status_file_is_no_traceback(
@@ -172,12 +172,17 @@ def test_a_machine_may_answer_what_is_no_text(
     assert ssh.ask(target, "true") == r"a\xffb"
 
 
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 @every
 def test_lists_have_a_line_a_row(text: str) -> None:
     def lists(words: str) -> list[str]:
         left = Leftover("snapshot", "snap-1", words, 1, 1.0, words)
         kept = Leftover("volume", "vol-1", words, 1, 1.0, words)
-        snapshot = Snapshot("snap-1", words, "vol-1", 1, words, words, "2026-01-01T00:00:00", False)
+        snapshot = Snapshot(
+            "snap-1", "vol-1", 1, words, words, MADE, tags={"cloudtop:label": words}
+        )
         report = Report(1, "i-1", checks=[Check("dotfiles", False, words)])
         return [
             render_orphans(words, Left((left,), (kept,))),

@@ -16,7 +16,7 @@ import pytest
 import runner
 from cloudtop import paths
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.command import Command, Context, confirm, parser
 from cloudtop.commands import destroy
 from cloudtop.errors import CloudtopError
@@ -146,11 +146,7 @@ def resources(**parts: Any) -> Resources:
 
 
 def test_ssh_without_machine_says_what_ec2_says(tmp_path: Path) -> None:
-    request = {
-        "SpotInstanceRequestId": "sir-1",
-        "State": "open",
-        "Status": {"Code": "price-too-low", "Message": "Your price is too low."},
-    }
+    request = Request("sir-1", "open", "price-too-low", "Your price is too low.")
     with pytest.raises(CloudtopError, match=r"sir-1 is open \(price-too-low: Your price") as no:
         login.need_target(settings.load(), clouds.load("rehearsal"), resources(request=request))
     assert no.value.hint == "Try: python runner.py provision"
@@ -164,8 +160,8 @@ def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
         settings.load(),
         clouds.load("rehearsal"),
         resources(
-            instance={"State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"},
-            volume={"Tags": [{"Key": login.HOST_KEY_TAG, "Value": "ssh-ed25519 AAAA"}]},
+            instance=Machine("i-1", state="running", public_ip_address="127.77.0.5"),
+            volume=Volume("vol-1", tags={login.HOST_KEY_TAG: "ssh-ed25519 AAAA"}),
         ),
     )
     assert target.known_hosts.read_text() == "cloudtop-cloudtop ssh-ed25519 AAAA\n"
@@ -179,16 +175,16 @@ def test_a_tag_that_is_no_key_is_pinned_nowhere(
     target = login.target_of(
         settings.load(),
         clouds.load("rehearsal"),
-        {"State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"},
+        Machine("i-1", state="running", public_ip_address="127.77.0.5"),
     )
     assert target is not None
-    login.pin_from_tag(target, {"Tags": [{"Key": login.HOST_KEY_TAG, "Value": tag}]})
+    login.pin_from_tag(target, Volume("vol-1", tags={login.HOST_KEY_TAG: tag}))
     assert not target.known_hosts.exists()
 
 
 def test_status_of_nothing_says_how_to_make_it() -> None:
     report = status.gather(settings.load(), clouds.load("rehearsal"), resources())
-    assert report["request"] is None
+    assert report.request is None
     assert "provision makes one" in summary.render(report)
 
 

@@ -4,59 +4,62 @@ from __future__ import annotations
 
 import ast
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Attachment, Request, Snapshot, Volume
 from tests.machine_programs.load import ROOT
 
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def request(state: str = "active", code: str = "fulfilled", **more: Any) -> dict[str, Any]:
-    spec = {"InstanceType": "i3.4xlarge", "ImageId": "ami-1", "KeyName": "box"}
-    return {
-        "SpotInstanceRequestId": "sir-1",
-        "State": state,
-        "Status": {"Code": code},
-        "Type": "persistent",
-        "SpotPrice": "0.200000",
-        "LaunchSpecification": spec,
-        **more,
-    }
+def request(state: str = "active", code: str = "fulfilled", **more: Any) -> Request:
+    live = Request(
+        "sir-1",
+        state,
+        code,
+        type="persistent",
+        spot_price=0.2,
+        instance_type="i3.4xlarge",
+        image_id="ami-1",
+        key_name="box",
+    )
+    return replace(live, **more)
 
 
-def volume(ident: str = "vol-1", state: str = "available", **tags: str) -> dict[str, Any]:
+def own_tags(**tags: str) -> dict[str, str]:
     own = {"name": "box", "owner": "alice", **tags}
-    return {
-        "VolumeId": ident,
-        "State": state,
-        "AvailabilityZone": "us-east-1a",
-        "Tags": [
-            {"Key": f"cloudtop:{key.replace('_', '-')}", "Value": value}
-            for key, value in own.items()
-        ],
-    }
+    return {f"cloudtop:{key.replace('_', '-')}": value for key, value in own.items()}
 
 
-def snapshot(ident: str, label: str = "", state: str = "completed", age: int = 0) -> dict[str, Any]:
+def volume(ident: str = "vol-1", state: str = "available", **tags: str) -> Volume:
+    return Volume(ident, state, availability_zone="us-east-1a", tags=own_tags(**tags))
+
+
+def snapshot(ident: str, label: str = "", state: str = "completed", age: int = 0) -> Snapshot:
     labels = {"label": label} if label else {}
-    return {
-        "SnapshotId": ident,
-        "State": state,
-        "StartTime": LATER - timedelta(days=age),
-        "Tags": volume(role="snapshot", **labels)["Tags"],
-    }
+    return Snapshot(
+        ident,
+        state=state,
+        start_time=LATER - timedelta(days=age),
+        tags=own_tags(role="snapshot", **labels),
+    )
 
 
-def test_the_command_line_can_import_them_without_ansible() -> None:
-    tree = ast.parse((ROOT / "module_utils/cloudtop_rules.py").read_text())
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [("cloudtop_resources", set[str]()), ("cloudtop_rules", {"cloudtop_resources"})],
+)
+def test_the_command_line_can_import_them_without_ansible(name: str, allowed: set[str]) -> None:
+    tree = ast.parse((ROOT / f"module_utils/{name}.py").read_text())
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+        assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | allowed
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_the_command_line_can_import_them_without_ansible() -> None:
 def test_who_may_stop_and_start_a_machine(
     state: str, code: str, kind: str, stop: str, start: str
 ) -> None:
-    given = request(state, code, Type=kind) if state else None
+    given = request(state, code, type=kind) if state else None
     assert rules.stop_hindrance(given) == stop
     assert rules.start_hindrance(given) == start
 
@@ -104,7 +107,7 @@ LISTED = ("i3.4xlarge", "i3.8xlarge")
     ],
 )
 def test_when_another_type_may_be_requested(
-    live: dict[str, Any] | None, types: tuple[str, ...], has_machine: bool, another: bool
+    live: Request | None, types: tuple[str, ...], has_machine: bool, another: bool
 ) -> None:
     assert rules.has_alternative(live, types, has_machine) is another
     assert another <= rules.is_lacking(live, has_machine)
@@ -140,7 +143,7 @@ def test_who_stopped_a_machine_and_what_becomes_of_its_request(
     assert rules.may_stop(live, machine) is may_stop
     assert rules.verdict(live, machine) == verdict
     # EC2 stops machines of persistent requests only
-    assert rules.may_stop({**live, "Type": "one-time"} if live else None, machine) is False
+    assert rules.may_stop(replace(live, type="one-time") if live else None, machine) is False
 
 
 @pytest.mark.parametrize(
@@ -176,12 +179,10 @@ def test_what_differs(wanted: dict[str, Any], differing: list[tuple[str, Any, An
         (request(), "", None),
         (request(), "ami-1", None),
         (request(), "ami-2", rules.Difference("image", "ami-1", "ami-2")),
-        (request(LaunchSpecification={}), "ami-2", None),
+        (request(image_id=""), "ami-2", None),
     ],
 )
-def test_which_image_is_to_be_renewed(
-    live: dict[str, Any] | None, image: str, differing: Any
-) -> None:
+def test_which_image_is_to_be_renewed(live: Request | None, image: str, differing: Any) -> None:
     assert rules.renewal(live, image) == differing
 
 
@@ -241,7 +242,7 @@ def test_volumes_are_told_apart_by_their_role() -> None:
         volume("vol-root", role="root"),
         volume("vol-gone", "deleting"),
         volume("vol-hers", owner="bob"),
-        {**volume("vol-bare"), "Tags": []},
+        replace(volume("vol-bare"), tags={}),
     ]
     sorted_out = rules.volumes_by_role([live, half, replaced, *others], "box", "alice")
     assert sorted_out == rules.Volumes([live], [half], [replaced])
@@ -284,8 +285,8 @@ def test_what_is_half_done(
 def test_when_a_restore_is_done(
     origin: str, attached: bool, more: dict[str, Any], done: bool
 ) -> None:
-    given = volume(**({"restored_from": origin} if origin else {}))
-    given["Attachments"] = [{"InstanceId": "i-1"}] if attached else []
+    tags = {"restored_from": origin} if origin else {}
+    given = replace(volume(**tags), attachments=(Attachment("i-1"),) if attached else ())
     assert rules.is_restored(given, "snap-1", **{"has_request": False, **more}) is done
 
 
@@ -315,10 +316,10 @@ def test_which_snapshot_is_meant(wanted: str, ident: str | None) -> None:
         snapshot("snap-3", "good", age=2),
         snapshot("snap-4", "bad", "error"),
         snapshot("snap-5", age=4),
-        {**snapshot("snap-6", "good"), "Tags": volume(role="copy", label="good")["Tags"]},
-        {**snapshot("snap-7", "good"), "Tags": volume(owner="bob", role="snapshot")["Tags"]},
+        replace(snapshot("snap-6", "good"), tags=own_tags(role="copy", label="good")),
+        replace(snapshot("snap-7", "good"), tags=own_tags(owner="bob", role="snapshot")),
     ]
     ours = rules.snapshots_of(known, "box", "alice")
-    assert [each["SnapshotId"] for each in ours] == [f"snap-{n}" for n in (4, 2, 3, 1, 5)]
+    assert [each.snapshot_id for each in ours] == [f"snap-{n}" for n in (4, 2, 3, 1, 5)]
     meant = rules.which_snapshot(ours, wanted)
-    assert (meant and meant["SnapshotId"]) == ident
+    assert (meant and meant.snapshot_id) == ident

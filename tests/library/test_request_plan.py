@@ -13,6 +13,7 @@ plans = module("ansible.module_utils.request_plan")
 refusals = module("ansible.module_utils.request_refusals")
 requests = module("ansible.module_utils.ec2_requests")
 ours = module("ansible.module_utils.ec2_ours")
+resources = module("ansible.module_utils.cloudtop_resources")
 
 FIRST, SECOND, THIRD = "i3.4xlarge", "i3.8xlarge", "i3.16xlarge"
 VOLUME = {"id": "vol-1", "zone": "us-east-1a", "tags": {}, "instance": ""}
@@ -52,7 +53,7 @@ def request(
         "LaunchSpecification": {"InstanceType": kind, "ImageId": "ami-1", "KeyName": "box"},
         "Tags": [{"Key": "cloudtop:generation", "Value": str(generation)}],
     }
-    return requests.Request(ec2, machine or {})
+    return requests.Request(resources.Request.from_ec2(ec2), machine or {})
 
 
 RUNNING = request(machine=MACHINE)

@@ -11,6 +11,7 @@ from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.snapshot_plan")
 ours = module("ansible.module_utils.ec2_ours")
+resources = module("ansible.module_utils.cloudtop_resources")
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VOLUME = {"id": "vol-1", "tags": {"cloudtop:formatted": "ext4", "cloudtop:at-rest": "x"}}
@@ -19,21 +20,21 @@ BOX = ours.Cloudtop("box", "alice", "us-east-1", VOLUME)
 
 def snapshot(
     number: int, label: str = "", state: str = "completed", volume: str = "vol-1", **tags: str
-) -> dict[str, Any]:
+) -> Any:
     """One whose number is the day on which it was begun."""
     more = {"cloudtop:label": label} if label else {}
     own = {**BOX.identity, "cloudtop:role": "snapshot", **more}
     own |= {key.replace("__", ":").replace("_", "-"): value for key, value in tags.items()}
-    return {
-        "SnapshotId": f"snap-{number}",
-        "State": state,
-        "VolumeId": volume,
-        "StartTime": datetime(2026, 1, number, tzinfo=UTC),
-        "Tags": [{"Key": key, "Value": value} for key, value in own.items()],
-    }
+    return resources.Snapshot(
+        snapshot_id=f"snap-{number}",
+        state=state,
+        volume_id=volume,
+        start_time=datetime(2026, 1, number, tzinfo=UTC),
+        tags=own,
+    )
 
 
-def plan(*snapshots: dict[str, Any], label: str = "", keep: int = 7, **more: Any) -> Any:
+def plan(*snapshots: Any, label: str = "", keep: int = 7, **more: Any) -> Any:
     return plans.plan(BOX, snapshots, more.pop("images", []), label, keep, NOW, **more)
 
 
@@ -61,7 +62,7 @@ BY_TIME = "20260101-000000"
     ],
 )
 def test_which_snapshot_has_the_label(
-    snapshots: list[dict[str, Any]], label: str, named: str, ident: str
+    snapshots: list[Any], label: str, named: str, ident: str
 ) -> None:
     planned = plan(*snapshots, label=label)
     assert (planned.label, planned.id) == (named, ident)
@@ -120,7 +121,7 @@ SCHEDULED = {"aws__dlm__lifecycle_policy_id": "policy-1"}
     ],
 )
 def test_which_ones_go(
-    snapshots: list[dict[str, Any]], keep: int, images: list[dict[str, Any]], old: list[str]
+    snapshots: list[Any], keep: int, images: list[dict[str, Any]], old: list[str]
 ) -> None:
     assert plan(*snapshots, label="s3", keep=keep, images=images).old == old
 

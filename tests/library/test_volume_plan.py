@@ -12,6 +12,7 @@ from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.volume_plan")
 ours = module("ansible.module_utils.ec2_ours")
+resources = module("ansible.module_utils.cloudtop_resources")
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BOX = ours.Cloudtop("box", "alice", "us-east-1", dict(plans.NOBODY))
@@ -20,33 +21,31 @@ RESTORE = plans.Wanted("good")
 SWITCH = plans.Wanted("good", to_zone=B)
 
 
-def volume(ident: str, zone: str = A, holder: str = "", **tags: str) -> dict[str, Any]:
-    own = {**BOX.identity, **{f"cloudtop:{k.replace('_', '-')}": v for k, v in tags.items()}}
-    return {
-        "VolumeId": ident,
-        "State": "in-use" if holder else "available",
-        "AvailabilityZone": zone,
-        "Size": 50,
-        "Encrypted": True,
-        "SnapshotId": tags.get("restored_from", ""),
-        "Attachments": [{"InstanceId": holder}] if holder else [],
-        "Tags": [{"Key": key, "Value": value} for key, value in own.items()],
-    }
+def volume(ident: str, zone: str = A, holder: str = "", **tags: str) -> Any:
+    return resources.Volume(
+        volume_id=ident,
+        state="in-use" if holder else "available",
+        availability_zone=zone,
+        size=50,
+        encrypted=True,
+        snapshot_id=tags.get("restored_from", ""),
+        attachments=(resources.Attachment(holder),) if holder else (),
+        tags={**BOX.identity, **{f"cloudtop:{k.replace('_', '-')}": v for k, v in tags.items()}},
+    )
 
 
-def snapshot(ident: str = "snap-1", state: str = "completed") -> dict[str, Any]:
+def snapshot(ident: str = "snap-1", state: str = "completed") -> Any:
     own = {"role": "snapshot", "label": "good", "formatted": "xfs"}
-    tags = volume("", **own)["Tags"]
-    return {
-        "SnapshotId": ident,
-        "State": state,
-        "StartTime": NOW,
-        "VolumeSize": 40,
-        "Tags": tags,
-    }
+    return resources.Snapshot(
+        snapshot_id=ident,
+        state=state,
+        start_time=NOW,
+        volume_size=40,
+        tags=volume("", **own).tags,
+    )
 
 
-def world(*volumes: dict[str, Any], **more: Any) -> Any:
+def world(*volumes: Any, **more: Any) -> Any:
     return plans.World(list(volumes), **{"snapshots": [snapshot()], "zones": [C], **more})
 
 
@@ -83,10 +82,10 @@ RESTORED = volume("vol-live", restored_from="snap-1")
     ],
 )
 def test_which_volume_takes_whose_place(
-    volumes: list[dict[str, Any]], wanted: Any, more: dict[str, Any], outcome: tuple[Any, ...]
+    volumes: list[Any], wanted: Any, more: dict[str, Any], outcome: tuple[Any, ...]
 ) -> None:
     change = plans.replacement(BOX, wanted, world(*volumes, **more))
-    before = change.before["VolumeId"] if change.before else ""
+    before = change.before.volume_id if change.before else ""
     assert (change.done, change.new, before, bool(change.create)) == outcome
     assert change.old["id"] == ("" if change.done else before)
 
@@ -102,7 +101,12 @@ def test_which_volume_takes_whose_place(
             "is pending, and only a completed one",
         ),
         ([LIVE, volume("vol-2")], RESTORE, {}, "several volumes (vol-live, vol-2)"),
-        ([HALF, {**HALF, "VolumeId": "vol-2"}], RESTORE, {}, "several volumes (vol-half, vol-2)"),
+        (
+            [HALF, replace(HALF, volume_id="vol-2")],
+            RESTORE,
+            {},
+            "several volumes (vol-half, vol-2)",
+        ),
         # The command that began a change brings it to its end
         ([LIVE, MOVED], RESTORE, {}, f"python runner.py switch --zone {B}"),
         ([LIVE, HALF], SWITCH, {}, "A restore of snap-1 is half done"),
@@ -116,7 +120,7 @@ def test_which_volume_takes_whose_place(
     ],
 )
 def test_what_is_refused_before_anything_is_made(
-    volumes: list[dict[str, Any]], wanted: Any, more: dict[str, Any], words: str
+    volumes: list[Any], wanted: Any, more: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ours.RefusedError) as refused:
         plans.replacement(BOX, wanted, world(*volumes, **more))
@@ -134,7 +138,7 @@ def test_what_is_refused_before_anything_is_made(
         ([LIVE], SWITCH, B),
     ],
 )
-def test_where_the_new_volume_is(volumes: list[dict[str, Any]], wanted: Any, zone: str) -> None:
+def test_where_the_new_volume_is(volumes: list[Any], wanted: Any, zone: str) -> None:
     assert plans.replacement(BOX, wanted, world(*volumes)).create["zone"] == zone
 
 
@@ -153,7 +157,7 @@ def test_the_new_volume_has_all_that_the_old_one_is_known_by() -> None:
     }
 
 
-def token(wanted: Any, *volumes: dict[str, Any]) -> str:
+def token(wanted: Any, *volumes: Any) -> str:
     return str(plans.replacement(BOX, wanted, world(*volumes)).create["token"])
 
 
@@ -184,9 +188,7 @@ ELSEWHERE = volume("vol-half", C, role="restoring", restored_from="snap-1", move
         ([GAVE_WAY, OLDER], []),
     ],
 )
-def test_what_an_earlier_switch_made_is_set_aside(
-    volumes: list[dict[str, Any]], aside: list[str]
-) -> None:
+def test_what_an_earlier_switch_made_is_set_aside(volumes: list[Any], aside: list[str]) -> None:
     change = plans.replacement(BOX, SWITCH, world(*volumes))
     assert change.aside == aside
     if aside:
@@ -204,18 +206,18 @@ def test_killed_after_one_was_set_aside_the_token_is_the_same() -> None:
     [
         ({}, ""),
         (None, "is not shown by EC2"),
-        ({"State": "creating"}, "is creating"),
-        ({"Encrypted": False}, "it has to be available, encrypted"),
-        ({"SnapshotId": "snap-2"}, "of snap-1"),
-        ({"Size": 39}, "as large"),
-        ({"AvailabilityZone": C}, f"in {A}"),
+        ({"state": "creating"}, "is creating"),
+        ({"encrypted": False}, "it has to be available, encrypted"),
+        ({"snapshot_id": "snap-2"}, "of snap-1"),
+        ({"size": 39}, "as large"),
+        ({"availability_zone": C}, f"in {A}"),
     ],
 )
 def test_a_volume_that_does_not_fit_takes_no_place(
     differs: dict[str, Any] | None, words: str
 ) -> None:
     change = plans.replacement(BOX, RESTORE, world(LIVE, HALF))
-    new = None if differs is None else {**HALF, **differs}
+    new = None if differs is None else replace(HALF, **differs)
     if not words:
         plans.refuse_unfit(new, "vol-half", RESTORE, change)
         return
@@ -243,7 +245,7 @@ def test_a_volume_that_does_not_fit_takes_no_place(
         ([GAVE_WAY, MOVED], plans.Move("tags", snapshot="snap-1")),
     ],
 )
-def test_what_is_left_of_a_switch(volumes: list[dict[str, Any]], move: Any) -> None:
+def test_what_is_left_of_a_switch(volumes: list[Any], move: Any) -> None:
     assert plans.move(BOX, SWITCH, world(*volumes), NOW) == move
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def test_ours_is_found_by_its_tags_and_announced_among_what_goes(ec2: Any) -> No
     ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "other"))
     resources = find(ec2, "box", "alice")
     assert resources.address
-    assert resources.address["AllocationId"] == address["AllocationId"]
+    assert resources.address.allocation_id == address["AllocationId"]
     assert find(ec2, "box", "bob").address is None
     lines = destroy.announcement("box", resources, [], False).splitlines()
     assert lines[1] == f"  the Elastic IP    {address['PublicIp']} (it cannot be recovered)"
@@ -59,8 +60,9 @@ def test_any_other_refusal_is_said() -> None:
 def test_status_shows_what_the_machine_says_of_it() -> None:
     report = status.gather(settings.load(), clouds.load("rehearsal"), NOTHING)
     message = "203.0.113.7 (eipalloc-1) is this machine's."
-    report["machine"] = {"elastic-ip": {"state": "associated", "message": message}}
-    assert f"  address      {message}" in summary.render(report).splitlines()
+    machine = {"elastic-ip": {"state": "associated", "message": message}}
+    shown = summary.render(replace(report, machine=machine))
+    assert f"  address      {message}" in shown.splitlines()
 
 
 def test_the_setting_is_true_or_false() -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from cloudtop.aws import orphans
+from cloudtop.aws.images import Image
 from cloudtop.aws.orphans import Left, Leftover, World
 from cloudtop.commands import orphans as orphans_delete
+from module_utils.cloudtop_resources import (
+    Address,
+    Attachment,
+    Machine,
+    Request,
+    Snapshot,
+    Volume,
+)
 
 
-def tagged(name: str, owner: str = "alice", **more: str) -> dict[str, Any]:
+def tags(name: str, owner: str = "alice", **more: str) -> dict[str, str]:
     pairs = {"name": name, "owner": owner, **more}
-    return {"Tags": [{"Key": f"cloudtop:{key}", "Value": value} for key, value in pairs.items()]}
+    return {f"cloudtop:{key}": value for key, value in pairs.items()}
 
 
 def world(**parts: list[Any]) -> World:
@@ -22,21 +30,19 @@ def world(**parts: list[Any]) -> World:
     return World("alice", **{kind: parts.get(kind, []) for kind in kinds})
 
 
-def volume(ident: str, name: str, state: str = "available", **more: str) -> dict[str, Any]:
-    return {"VolumeId": ident, "Size": 50, "State": state, **tagged(name, **more)}
+def volume(ident: str, name: str, state: str = "available", **more: str) -> Volume:
+    return Volume(ident, state, 50, tags=tags(name, **more))
 
 
-def snapshot(ident: str, name: str, role: str, state: str = "completed") -> dict[str, Any]:
-    return {"SnapshotId": ident, "VolumeSize": 30, "State": state, **tagged(name, role=role)}
+def snapshot(ident: str, name: str, role: str, state: str = "completed") -> Snapshot:
+    return Snapshot(ident, volume_size=30, state=state, tags=tags(name, role=role))
 
 
-def image(ident: str, of: str, name: str, owner: str = "alice") -> dict[str, Any]:
+def image(ident: str, of: str, name: str, owner: str = "alice") -> Image:
     disk = {"Ebs": {"SnapshotId": of, "VolumeSize": 16}}
-    return {
-        "ImageId": ident,
-        "BlockDeviceMappings": [disk, {"NoDevice": ""}],
-        **tagged(name, owner),
-    }
+    pairs = [{"Key": key, "Value": value} for key, value in tags(name, owner).items()]
+    mapped = [disk, {"NoDevice": ""}]
+    return Image.from_ec2({"ImageId": ident, "BlockDeviceMappings": mapped, "Tags": pairs})
 
 
 def ids(leftovers: tuple[Leftover, ...]) -> list[tuple[str, str]]:
@@ -44,7 +50,7 @@ def ids(leftovers: tuple[Leftover, ...]) -> list[tuple[str, str]]:
 
 
 def test_a_volume_without_a_request_is_kept_and_one_with_a_request_is_not_told_of() -> None:
-    request = {"SpotInstanceRequestId": "sir-1", "State": "disabled", **tagged("live")}
+    request = Request("sir-1", "disabled", tags=tags("live"))
     left = orphans.sort_out(
         world(requests=[request], volumes=[volume("vol-1", "live"), volume("vol-2", "kept")])
     )
@@ -99,34 +105,27 @@ def test_snapshots_and_images_belong_to_a_cloudtop_with_a_volume() -> None:
     assert [each.month for each in left.orphans] == pytest.approx([0.8, 1.5, 1.5, 1.5])
 
 
-def machine(ident: str, state: str, request: str = "", **more: Any) -> dict[str, Any]:
-    return {
-        "InstanceId": ident,
-        "InstanceType": "i3.4xlarge",
-        "State": {"Name": state},
-        "LaunchTime": datetime(2026, 1, 1, tzinfo=UTC),
-        **({"SpotInstanceRequestId": request} if request else {}),
-        **more,
-    }
+def machine(ident: str, state: str, request: str = "", **more: Any) -> Machine:
+    return Machine(ident, "i3.4xlarge", state, spot_instance_request_id=request, **more)
 
 
 def test_a_machine_costs_what_runs_its_address_and_the_disks_that_go_with_it() -> None:
-    dead = {"SpotInstanceRequestId": "sir-1", "State": "cancelled", "SpotPrice": "0.20"}
-    live = {"SpotInstanceRequestId": "sir-2", "State": "active", **tagged("live")}
+    dead = Request("sir-1", "cancelled", spot_price=0.20, tags=tags("box"))
+    live = Request("sir-2", "active", tags=tags("live"))
     disks = [
-        {"Size": 16, "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": True}]},
-        {"Size": 50, "Attachments": [{"InstanceId": "i-1", "DeleteOnTermination": False}]},
-        {"Size": 16, "Attachments": [{"InstanceId": "i-3", "DeleteOnTermination": True}]},
+        Volume("vol-1", size=16, attachments=(Attachment("i-1", delete_on_termination=True),)),
+        Volume("vol-2", size=50, attachments=(Attachment("i-1"),)),
+        Volume("vol-3", size=16, attachments=(Attachment("i-3", delete_on_termination=True),)),
     ]
     left = orphans.sort_out(
         world(
-            requests=[{**dead, **tagged("box")}, live],
+            requests=[dead, live],
             instances=[
-                machine("i-1", "running", "sir-1", PublicIpAddress="192.0.2.1"),
+                machine("i-1", "running", "sir-1", public_ip_address="192.0.2.1"),
                 machine("i-2", "running", "sir-2"),
-                machine("i-3", "stopped", **tagged("box")),
+                machine("i-3", "stopped", tags=tags("box")),
                 machine("i-4", "terminated", "sir-1"),
-                machine("i-5", "running", **tagged("box")),
+                machine("i-5", "running", tags=tags("box")),
             ],
             disks=disks,
         )
@@ -138,14 +137,14 @@ def test_a_machine_costs_what_runs_its_address_and_the_disks_that_go_with_it() -
 
 
 def test_an_address_between_two_machines_of_a_living_cloudtop_is_none() -> None:
-    request = {"SpotInstanceRequestId": "sir-1", "State": "open", **tagged("live")}
-    address = {"AllocationId": "eipalloc-1", **tagged("live")}
+    request = Request("sir-1", "open", tags=tags("live"))
+    address = Address("eipalloc-1", tags=tags("live"))
     assert orphans.sort_out(world(requests=[request], addresses=[address])).orphans == ()
 
 
 def test_an_address_of_no_machine_is_told_of_and_never_deleted() -> None:
-    free = {"AllocationId": "eipalloc-1", **tagged("box")}
-    used = {"AllocationId": "eipalloc-2", "AssociationId": "eipassoc-1", **tagged("box")}
+    free = Address("eipalloc-1", tags=tags("box"))
+    used = Address("eipalloc-2", association_id="eipassoc-1", tags=tags("box"))
     left = orphans.sort_out(world(addresses=[free, used]))
     assert [(each.id, round(each.month, 2)) for each in left.orphans] == [("eipalloc-1", 3.65)]
     assert "aws ec2 release-address" in orphans_delete.render("alice", left)

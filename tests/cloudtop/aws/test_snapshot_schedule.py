@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,12 @@ from botocore.exceptions import ClientError
 
 from cloudtop import paths, rates
 from cloudtop.aws import snapshot_schedule, snapshots
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Resources, Snapshot, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
-from cloudtop.aws.snapshots import Snapshot
 from cloudtop.commands import destroy, restore, snapshot
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import status, summary
+from cloudtop.machine.status import ScheduleStatus
 from cloudtop.money import budget
 from cloudtop.settings import clouds, settings
 
@@ -35,8 +37,7 @@ def test_a_schedule_costs_all_that_it_keeps_at_most() -> None:
     assert snapshot_schedule.sentence(1, 2, 10).startswith(
         "every hour, the newest 2 kept: at most $1.00"
     )
-    answer = EVERY_SIX.as_json(50)
-    assert (answer["hours"], answer["keep"], answer["month_at_most"]) == (6, 7, 17.5)
+    assert EVERY_SIX.month(50) == 17.5
 
 
 def test_one_that_does_not_work_says_so() -> None:
@@ -95,14 +96,17 @@ def test_the_worst_month_and_the_budget_have_it_in() -> None:
 
 
 def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() -> None:
-    volume = {"VolumeId": "vol-1", "Size": 50, "State": "in-use", "AvailabilityZone": "us-east-1a"}
+    volume = Volume("vol-1", "in-use", 50, "us-east-1a")
     resources = Resources(None, None, volume)
     report = status.gather(
         settings.load(), clouds.load("rehearsal"), resources, ask=False, timer=EVERY_SIX
     )
-    assert report["worst_month"] == 172.43
-    report["machine"] = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
-    rows = summary.render(report).splitlines()
+    assert report.worst_month == 172.43
+    assert report.schedule == ScheduleStatus(
+        "policy-1", 6, 7, "ENABLED", "ENABLED", EVERY_SIX.sentence(50), 17.5
+    )
+    machine = {"persistent-mount": {"bytes": 50 << 30, "message": "ext4"}}
+    rows = summary.render(replace(report, machine=machine)).splitlines()
     at = next(i for i, row in enumerate(rows) if "vol-1" in row)
     # The machine's message about the volume stays with it
     assert rows[at + 1].split() == ["50.0", "GiB:", "ext4"]
@@ -119,14 +123,15 @@ def test_provision_says_that_the_settings_end_it_and_how_to_keep_it() -> None:
 
 
 def automatic(ident: str = "snap-9") -> Snapshot:
-    begun = "2026-03-04T05:06:07+00:00"
-    return Snapshot(ident, "", "vol-1", 50, "completed", "100%", begun, True, scheduled=True)
+    begun = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    by_aws = {snapshot_schedule.POLICY_TAG: "policy-1"}
+    return Snapshot(ident, "vol-1", 50, "completed", "100%", begun, True, by_aws)
 
 
 def test_one_without_a_label_is_called_by_its_id() -> None:
     row = snapshot.render("box", [automatic()]).splitlines()[1]
     assert row.split()[:3] == ["by", "schedule", "snap-9"]
-    assert snapshots.as_json([automatic()])["snapshots"][0]["scheduled"] is True
+    assert snapshots.listed([automatic()]).snapshots[0].scheduled is True
     chosen = restore.choose([automatic()], "snap-9")
     text = restore.announcement("box", Resources(None, None, None), chosen)
     assert "snapshot snap-9 (begun 2026-03-04 05:06 UTC)" in text
@@ -135,7 +140,7 @@ def test_one_without_a_label_is_called_by_its_id() -> None:
 
 
 def test_destroy_says_that_it_ends_and_what_stays() -> None:
-    resources = Resources(None, None, {"VolumeId": "vol-1", "Size": 50})
+    resources = Resources(None, None, Volume("vol-1", size=50))
     text = destroy.announcement("box", resources, [], False, [automatic()], EVERY_SIX)
     assert "policy-1: no more snapshots every 6 h; the next provision sets it again" in text
     assert "It keeps 1 snapshot of the volume: snap-9." in text

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Address, Machine, Request, Resources, Volume
 from cloudtop.command import Context
 from cloudtop.commands import power
 from cloudtop.errors import CloudtopError
@@ -37,25 +37,9 @@ def context(resources: Resources, **options: Any) -> Call:
 
 def resources(state: str, request: str, code: str, kind: str = "persistent") -> Resources:
     return Resources(
-        request={
-            "SpotInstanceRequestId": "sir-1",
-            "State": request,
-            "Status": {"Code": code, "Message": "As it is."},
-            "Type": kind,
-            "LaunchSpecification": {"ImageId": "ami-1"},
-        },
-        instance={
-            "InstanceId": "i-1",
-            "InstanceType": "i3.4xlarge",
-            "State": {"Name": state},
-            "Placement": {"AvailabilityZone": "us-east-1a"},
-        },
-        volume={
-            "VolumeId": "vol-1",
-            "Size": 50,
-            "State": "in-use",
-            "AvailabilityZone": "us-east-1a",
-        },
+        request=Request("sir-1", request, code, "As it is.", type=kind, image_id="ami-1"),
+        instance=Machine("i-1", "i3.4xlarge", state, "us-east-1a"),
+        volume=Volume("vol-1", "in-use", 50, "us-east-1a"),
     )
 
 
@@ -101,7 +85,7 @@ def test_a_stopped_one_is_told_to_be(ran: list[str], capsys: pytest.CaptureFixtu
 
 
 def test_an_elastic_ip_goes_on_costing(ran: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    power.stop(context(replace(STOPPED, address={"PublicIp": "203.0.113.7"})))
+    power.stop(context(replace(STOPPED, address=Address("eipalloc-1", "203.0.113.7"))))
     text = capsys.readouterr().out
     # 730 hours at 0.005, as costs.worst_month has it
     assert "volume still costs $4.00, its Elastic IP $3.65 and the root disk $1.28" in text
@@ -131,5 +115,5 @@ def test_status_of_a_stopped_one_says_how_it_comes_back() -> None:
 
 def test_status_shows_how_long_nobody_has_worked() -> None:
     report = status.gather(settings.load(), clouds.load("rehearsal"), RUNNING)
-    report["machine"] = {"idle": {"state": "idle", "message": "idle 12 min of 30"}}
-    assert "idle         idle 12 min of 30" in summary.render(report)
+    machine = {"idle": {"state": "idle", "message": "idle 12 min of 30"}}
+    assert "idle         idle 12 min of 30" in summary.render(replace(report, machine=machine))

@@ -87,7 +87,7 @@ def test_settings_that_end_the_schedule_of_snapshots_are_noted(
 def test_existing_volume_decides_the_zone(tmp_path: Path, volume: str) -> None:
     plan = preflight.check(wanted(tmp_path, name="kept"))
     assert plan.zone == ZONE
-    assert plan.resources.volume and plan.resources.volume["VolumeId"] == volume
+    assert plan.resources.volume and plan.resources.volume.volume_id == volume
 
 
 def test_refuses_another_zone_than_the_volumes(tmp_path: Path, volume: str) -> None:

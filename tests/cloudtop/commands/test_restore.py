@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources, Snapshot, Volume
 from cloudtop.aws.orphans import Leftover
-from cloudtop.aws.snapshots import Snapshot
 from cloudtop.command import Context
 from cloudtop.commands import destroy, orphans, restore
 from cloudtop.errors import CloudtopError
@@ -17,22 +16,21 @@ from cloudtop.settings import clouds, settings
 
 
 def snap(label: str, state: str = "completed") -> Snapshot:
-    begun = "2026-03-04T05:06:07+00:00"
-    return Snapshot(f"snap-{label}", label, "vol-1", 50, state, "40%", begun, True)
+    begun, tags = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), {"cloudtop:label": label}
+    return Snapshot(f"snap-{label}", "vol-1", 50, state, "40%", begun, True, tags)
 
 
-def volume(restored_from: str = "") -> dict[str, Any]:
-    tags = [{"Key": "cloudtop:restored-from", "Value": restored_from}]
-    return {"VolumeId": "vol-1", "Size": 80, "Tags": tags}
+def volume(restored_from: str = "") -> Volume:
+    return Volume("vol-1", size=80, tags={"cloudtop:restored-from": restored_from})
 
 
-REQUEST = {"SpotInstanceRequestId": "sir-1"}
-MACHINE = {"InstanceId": "i-1"}
+REQUEST = Request("sir-1")
+MACHINE = Machine("i-1")
 
 
 def test_a_snapshot_is_found_by_label_and_by_id() -> None:
     known = [snap("b"), snap("a")]
-    assert restore.choose(known, "a").id == "snap-a"
+    assert restore.choose(known, "a").snapshot_id == "snap-a"
     assert restore.choose(known, "snap-b").label == "b"
 
 

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from cloudtop.aws import snapshots
-from cloudtop.aws.find import Resources
-from cloudtop.aws.snapshots import Snapshot
+from cloudtop.aws.find import Resources, Snapshot, Volume
 from cloudtop.command import Context
 from cloudtop.commands import snapshot
 from cloudtop.machine import login, ssh
 from cloudtop.settings import clouds, settings
+from module_utils.cloudtop_resources import Attachment
 
 
 def one(label: str, gib: int, state: str = "completed", progress: str = "100%") -> Snapshot:
-    begun = "2026-03-04T05:06:07+00:00"
-    return Snapshot(f"snap-{label}", label, "vol-1", gib, state, progress, begun, True)
+    begun = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    tags = {"cloudtop:label": label}
+    return Snapshot(f"snap-{label}", "vol-1", gib, state, progress, begun, True, tags)
 
 
 def test_each_costs_five_cents_a_gib_and_month_at_most() -> None:
-    answer = snapshots.as_json([one("b", 50), one("a", 30)])
+    answer = asdict(snapshots.listed([one("b", 50), one("a", 30)]))
     # 50 * 0.05 and 30 * 0.05
     assert [each["month_at_most"] for each in answer["snapshots"]] == [2.5, 1.5]
     assert answer["month_at_most"] == 4.0
-    assert answer["snapshots"][0]["begun"] == "2026-03-04T05:06:07+00:00"
+    # For programs: the keys stay
+    assert answer["snapshots"][0] == {
+        "id": "snap-b",
+        "label": "b",
+        "volume": "vol-1",
+        "gib": 50,
+        "state": "completed",
+        "progress": "100%",
+        "begun": "2026-03-04T05:06:07+00:00",
+        "encrypted": True,
+        "scheduled": False,
+        "month_at_most": 2.5,
+    }
 
 
 def test_list_shows_label_id_size_date_and_dollars() -> None:
@@ -80,7 +94,7 @@ def test_only_this_cloudtops_own_snapshots_count_newest_first() -> None:
         ]
     )
     own = snapshots.of_cloudtop(client, "box", "alice")
-    assert [each.id for each in own] == ["snap-new", "snap-old"]
+    assert [each.snapshot_id for each in own] == ["snap-new", "snap-old"]
 
 
 def settled(
@@ -92,12 +106,11 @@ def settled(
             def exists() -> bool:
                 return known
 
-    monkeypatch.setattr(login, "target_of", lambda *_: Target if attached else None)
-    monkeypatch.setattr(login, "pin_from_tag", lambda *_: None)
+    monkeypatch.setattr(login, "pinned_target", lambda *_: Target if attached else None)
     monkeypatch.setattr(ssh, "ask", lambda *_: answer)
     context = Context(Namespace(), settings.load(), clouds.load("rehearsal"), ())
-    attachments = [{"InstanceId": "i-1"}] if attached else []
-    return snapshot.settle(context, Resources(None, None, {"Attachments": attachments}))
+    volume = Volume("vol-1", attachments=(Attachment("i-1"),) if attached else ())
+    return snapshot.settle(context, Resources(None, None, volume))
 
 
 def test_says_whether_the_machine_wrote_down_what_it_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import runner
 from cloudtop import rates
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.command import Context, parser
 from cloudtop.commands import preflight, switch, switch_cost
@@ -24,14 +23,9 @@ from tests import cloud
 from tests.cloudtop.commands.test_preflight import tagged
 
 pytestmark = pytest.mark.usefixtures("entered")
-REQUEST: dict[str, Any] = {
-    "SpotInstanceRequestId": "sir-1",
-    "SpotPrice": "0.200000",
-    "InstanceInterruptionBehavior": "terminate",
-    "LaunchSpecification": {"InstanceType": "i3.4xlarge", "ImageId": "ami-1"},
-}
-VOLUME: dict[str, Any] = {"VolumeId": "vol-1", "Size": 50, "AvailabilityZone": "us-east-1a"}
-MACHINE = {"InstanceId": "i-1"}
+REQUEST = Request("sir-1", spot_price=0.2, instance_type="i3.4xlarge", image_id="ami-1")
+VOLUME = Volume("vol-1", size=50, availability_zone="us-east-1a")
+MACHINE = Machine("i-1")
 RESOURCES = Resources(REQUEST, MACHINE, VOLUME)
 
 

@@ -53,8 +53,8 @@ def ran(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.extend(playbooks)
         resources = context.find()
         assert resources.instance
-        lab.ec2.stop_instances(InstanceIds=[resources.instance["InstanceId"]])
-        lab.becomes(resources.instance["InstanceId"], "stopped")
+        lab.ec2.stop_instances(InstanceIds=[resources.instance.instance_id])
+        lab.becomes(resources.instance.instance_id, "stopped")
         return {}
 
     monkeypatch.setattr(power, "run_playbooks", run)

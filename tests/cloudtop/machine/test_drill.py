@@ -16,18 +16,16 @@ from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import drill, drill_report, ssh
 from cloudtop.settings import clouds
+from module_utils.cloudtop_resources import Attachment, Machine, Request, Volume
 from tests.cloud import client, fake_cloud, own
 
 
 def resources(instance: str, **other: Any) -> Resources:
     values = {"request": "sir-1", "volume": "vol-1", "attached": [instance], **other}
     return Resources(
-        request={"SpotInstanceRequestId": values["request"], "State": "active"},
-        instance={"InstanceId": instance, "State": {"Name": "running"}},
-        volume={
-            "VolumeId": values["volume"],
-            "Attachments": [{"InstanceId": each} for each in values["attached"]],
-        },
+        request=Request(values["request"], "active"),
+        instance=Machine(instance, state="running"),
+        volume=Volume(values["volume"], attachments=tuple(map(Attachment, values["attached"]))),
     )
 
 
@@ -41,7 +39,7 @@ WAS = {
 }
 BACK = {"event": "back", "previous": "i-1", "instance": "i-2", "away_seconds": 40}
 IS = {**WAS, "ready": True, "old_array": "", "docker": "/mnt/ephemeral/docker", "back": BACK}
-BEFORE = drill_report.Before(resources("i-1"), WAS)
+BEFORE = drill_report.Before(resources("i-1"), Machine("i-1", state="running"), WAS)
 
 
 def missing(after: dict[str, Any], seen: Resources) -> list[str]:
@@ -138,17 +136,15 @@ class Box:
         self.comes_back = self.boots = True
 
     def look(self) -> Resources:
-        (request,) = self.ec2.describe_spot_instance_requests(
-            SpotInstanceRequestIds=[self.request]
-        )["SpotInstanceRequests"]
-        (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
+        (request,) = ec2.requests(self.ec2, ec2.of_requests([self.request]))
+        (volume,) = ec2.volumes(self.ec2, [{"Name": "volume-id", "Values": [self.volume]}])
         return Resources(request, ec2.instance_of(self.ec2, self.request), volume)
 
     def target(self, seen: Resources) -> ssh.Target | None:
-        instance = seen.instance or {}
-        address = instance.get("PublicIpAddress")
-        if not address or instance["State"]["Name"] != "running":
+        instance = seen.instance
+        if not instance or not instance.public_ip_address or instance.state != "running":
             return None
+        address = instance.public_ip_address
         if address not in self.servers:
             self.servers[address] = server = Sshd((address, 0), SaysSsh)
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -161,10 +157,14 @@ class Box:
 
     def boot(self, seen: Resources) -> None:
         """The machine's own doing: take the volume once it is free."""
-        instance = (seen.instance or {}).get("InstanceId")
+        instance = instance_id(seen)
         (volume,) = self.ec2.describe_volumes(VolumeIds=[self.volume])["Volumes"]
         if self.boots and instance and volume["State"] == "available":
             self.ec2.attach_volume(VolumeId=self.volume, InstanceId=instance, Device="/dev/xvdj")
+
+
+def instance_id(seen: Resources) -> str:
+    return seen.instance.instance_id if seen.instance else ""
 
 
 class Sshd(socketserver.ThreadingTCPServer):
@@ -187,7 +187,7 @@ class BoxDrill(drill.Drill):
         holders = [
             each["InstanceId"] for each in volume["Attachments"] if each["State"] == "attached"
         ]
-        if holders != [(resources.instance or {}).get("InstanceId")]:
+        if holders != [instance_id(resources)]:
             return {"ready": False} if script == "drill_after.sh" else None
         back = {**BACK, "instance": holders[0]}
         return {**IS, "back": back, "times": {"array": 1.0, "volume": time.time()}}
@@ -206,7 +206,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def drill_of(box: Box, **options: Any) -> BoxDrill:
     rehearsal = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
     rehearsal.box = box
-    while not (box.look().volume or {})["Attachments"]:
+    while not (volume := box.look().volume) or not volume.attachments:
         box.boot(box.look())
         time.sleep(0.1)
     while rehearsal.ask(box.look(), "drill_before.sh") is None:
@@ -240,9 +240,9 @@ def test_machine_that_does_not_come_back_is_a_failed_check(box: Box) -> None:
 
 def test_machine_that_is_not_whole_is_not_taken_away(box: Box) -> None:
     running = drill_of(box)
-    instance = (box.look().instance or {})["InstanceId"]
+    instance = instance_id(box.look())
     box.boots = False
     box.ec2.detach_volume(VolumeId=box.volume, InstanceId=instance)
     with pytest.raises(CloudtopError, match="no whole machine"):
         running.run()
-    assert (box.look().instance or {})["InstanceId"] == instance
+    assert instance_id(box.look()) == instance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,5 +72,5 @@ def test_status_asks_the_machine_for_its_journal_and_shows_it(
     assert machine == {"reaps": [{"event": "back", "away_seconds": 60}]}
     nothing = ec2.Resources(request=None, instance=None, volume=None)
     seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
-    shown = summary.render({**seen, "machine": machine})
+    shown = summary.render(replace(seen, machine=machine))
     assert "  last away    at an unknown time, back after 1 min\n" in shown

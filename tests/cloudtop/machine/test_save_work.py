@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cloudtop import paths
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.command import Context
 from cloudtop.commands import bake, converge, watch
 from cloudtop.errors import CloudtopError
@@ -25,8 +25,8 @@ from tests.machine_programs.departing import Departing, until
 from tests.machine_programs.reaped import STOPPED
 from tests.machine_programs.saved import Tree
 
-INSTANCE = {"InstanceId": "i-0abc", "State": {"Name": "running"}, "PublicIpAddress": "127.77.0.5"}
-VOLUME = {"Tags": [{"Key": "cloudtop:host-key", "Value": "ssh-ed25519 AAAA"}]}
+INSTANCE = Machine("i-0abc", state="running", public_ip_address="127.77.0.5")
+VOLUME = Volume("vol-1", tags={"cloudtop:host-key": "ssh-ed25519 AAAA"})
 ROOT = paths.ROOT
 DOCKER_AGAIN = "systemctl start docker.socket docker.service"
 
@@ -160,12 +160,12 @@ def test_a_volume_that_was_not_mounted_is_not_nothing_to_save(machine: Departing
 @pytest.mark.parametrize(
     ("instance", "volume", "words"),
     [
-        ({**INSTANCE, "PublicIpAddress": ""}, VOLUME, "i-0abc has no public address"),
-        (INSTANCE, {}, "i-0abc was never converged"),
+        (replace(INSTANCE, public_ip_address=""), VOLUME, "i-0abc has no public address"),
+        (INSTANCE, None, "i-0abc was never converged"),
     ],
 )
 def test_a_machine_that_cannot_be_logged_in_to_is_not_ended(
-    machine: Departing, instance: Any, volume: Any, words: str
+    machine: Departing, instance: Machine, volume: Volume | None, words: str
 ) -> None:
     given = context()
     with (
@@ -178,7 +178,7 @@ def test_a_machine_that_cannot_be_logged_in_to_is_not_ended(
 
 
 def test_one_that_does_not_run_has_nothing_to_save(machine: Departing) -> None:
-    stopped = {**INSTANCE, "State": {"Name": "stopped"}}
+    stopped = replace(INSTANCE, state="stopped")
     with save_work.ending(context(), [stopped, None], VOLUME):
         assert machine.steps == []
 
@@ -319,7 +319,7 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
 ) -> None:
     """The setting cloudtop_renew says yes to the change, and not to losing work."""
     machine.hook("dump", "exit 3")
-    request = {"LaunchSpecification": {"ImageId": "ami-1"}}
+    request = Request("sir-1", image_id="ami-1")
     resources = Resources(request, INSTANCE, VOLUME)
     wanted = replace(
         context(yes=yes), settings=settings.load(["cloudtop_renew=true", "cloudtop_image=ami-2"])

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import watch as machine_watch
 from module_utils import cloudtop_rules as rules
 
 
-def resources(state: str, code: str, instance: str = "", launched: str = "1") -> Resources:
-    request = {
-        "SpotInstanceRequestId": "sir-1",
-        "State": state,
-        "Status": {"Code": code},
-        "LaunchSpecification": {"InstanceType": "a"},
-    }
-    machine: dict[str, Any] | None = None
-    if instance:
-        machine = {
-            "InstanceId": instance,
-            "State": {"Name": "running"},
-            "LaunchTime": launched,
-        }
+def resources(state: str, code: str, instance: str = "", launched: int = 1) -> Resources:
+    request = Request("sir-1", state, code, instance_type="a")
+    at = datetime(2026, 1, launched, tzinfo=UTC)
+    machine = Machine(instance, state="running", launch_time=at) if instance else None
     return Resources(request=request, instance=machine, volume=None)
 
 
 FIRST = resources("active", "fulfilled", "i-1")
 AWAY = resources("open", "capacity-not-available")
 SECOND = resources("active", "fulfilled", "i-2")
-RESTARTED = resources("active", "fulfilled", "i-1", launched="2")
+RESTARTED = resources("active", "fulfilled", "i-1", launched=2)
 
 
 class Scene:
@@ -53,7 +43,7 @@ class Scene:
         picture = next(self.pictures)
         if isinstance(picture, CloudtopError):
             raise picture
-        self.shown = picture.instance["InstanceId"] if picture.instance else ""
+        self.shown = picture.instance.instance_id if picture.instance else ""
         return picture
 
     def make_whole(self) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
 
-from cloudtop.money.bill import Disk, Facts, Lines, as_json, bill
+from cloudtop.money.bill import Disk, Facts, Lines, bill, shown
 from cloudtop.money.uptime import Uptime, month_of
 from spotprices.files import Prices
 
@@ -170,7 +171,7 @@ def test_doubts_of_the_uptime_are_the_bills() -> None:
 
 
 def test_as_json_has_cents_and_stable_keys() -> None:
-    answer = as_json(RUNNING, bill(RUNNING))
+    answer = json.loads(json.dumps(asdict(shown(RUNNING, bill(RUNNING), ["a note"]))))
     assert answer == {
         "month": "2026-11",
         "month_hours": 720,
@@ -193,4 +194,6 @@ def test_as_json_has_cents_and_stable_keys() -> None:
             "replaced": 0, "total": 133.68,
         },
         "at_most": [],
+        "notes": ["a note"],
+        "budget": None,
     }  # fmt: skip

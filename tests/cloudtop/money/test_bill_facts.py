@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,11 @@ class Scene:
 
     def money(self, journal: Any = None, ahead: int = 0) -> dict[str, Any]:
         known = Journals(journal, journal)
-        return bill_facts.money(
+        bill = bill_facts.money(
             lambda: self.lab.ec2, self.settings, self.find(), known, self.now + ahead
         )
+        # As a program reads it
+        return dict(json.loads(json.dumps(asdict(bill))))
 
 
 @pytest.fixture

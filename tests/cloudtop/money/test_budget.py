@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cloudtop import paths, rates
+from cloudtop.aws.find import Request
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
 from cloudtop.settings import settings
@@ -70,11 +71,11 @@ def test_highest_bid_fits_and_the_next_step_does_not(dollars: float) -> None:
 
 
 def test_live_request_with_a_dearer_bid_is_told_of() -> None:
-    note = budget.note_on_request(wanted(100), {"SpotPrice": "0.300000"})
+    note = budget.note_on_request(wanted(100), Request("sir-1", spot_price=0.3))
     # 219.00 + 8.93
     assert "$0.3 an hour: its worst month is $227.93, above the budget of $100.00" in note
-    assert budget.note_on_request(wanted(100), {"SpotPrice": "0.120000"}) == ""
-    assert budget.note_on_request(wanted(0), {"SpotPrice": "0.300000"}) == ""
+    assert budget.note_on_request(wanted(100), Request("sir-1", spot_price=0.12)) == ""
+    assert budget.note_on_request(wanted(0), Request("sir-1", spot_price=0.3)) == ""
     assert budget.note_on_request(wanted(100), None) == ""
 
 

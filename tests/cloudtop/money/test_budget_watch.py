@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import watch
+from cloudtop.machine.status import BudgetStatus, Money, Sums
 from cloudtop.money.budget_watch import EVERY, BudgetWatch
 
 
-def resources(instance: str = "i-1", state: str = "running", launched: str = "1") -> Resources:
-    request = {"SpotInstanceRequestId": "sir-1", "State": "active", "Status": {"Code": "fulfilled"}}
-    machine = {"InstanceId": instance, "State": {"Name": state}, "LaunchTime": launched}
+def resources(instance: str = "i-1", state: str = "running", launched: int = 1) -> Resources:
+    request = Request("sir-1", "active", "fulfilled")
+    at = datetime(2026, 1, launched, tzinfo=UTC)
+    machine = Machine(instance, state=state, launch_time=at)
     return Resources(request=request, instance=machine, volume=None)
 
 
-def money(level: str, at_most: bool = False) -> dict[str, Any]:
-    return {"budget": {"level": level, "warning": "" if level == "fine" else f"it is {level}"}} | {
-        "hours_at_most": at_most
-    }
+def money(level: str, at_most: bool = False) -> Money:
+    warning = "" if level == "fine" else f"it is {level}"
+    budget = BudgetStatus(50.0, 0.0, level, "stop", warning)
+    nothing = Sums(0, 0, 0, 0, 0, 0, 0)
+    sums = (nothing, nothing, nothing)
+    return Money("2026-11", 720, 0, at_most, None, None, None, *sums, (), (), budget)
 
 
 class Scene:
     """The money at each look, and the stops."""
 
-    def __init__(self, *looks: tuple[dict[str, Any], bool] | CloudtopError, stops: bool = True):
+    def __init__(self, *looks: tuple[Money, bool] | CloudtopError, stops: bool = True):
         self.looks = list(looks)
         self.asked = self.stopped = 0
         self.failures = 0
@@ -37,7 +41,7 @@ class Scene:
             self.look, self.stop if stops else None, self.sentences.append, lambda: self.now
         )
 
-    def look(self) -> tuple[dict[str, Any], bool]:
+    def look(self) -> tuple[Money, bool]:
         self.asked += 1
         shown = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(shown, CloudtopError):
@@ -111,7 +115,7 @@ def test_stop_that_failed_is_tried_again() -> None:
 def test_started_again_with_a_higher_budget_it_goes_on() -> None:
     scene = Scene(SPENT, NEAR)
     assert scene.holds()
-    assert not scene.holds(resources(launched="2"))
+    assert not scene.holds(resources(launched=2))
     assert scene.stopped == 1
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources
 from cloudtop.money.journal_cache import FILE, Journals, journals
 
 JOURNAL = [{"event": "back", "instance": "i-2"}]
@@ -15,11 +16,12 @@ NOTHING = Journals(None, None)
 
 
 def resources(
-    request: str | None = "sir-1", instance: str | None = "i-2", launched: str = "9"
+    request: str | None = "sir-1", instance: str | None = "i-2", launched: int = 9
 ) -> Resources:
+    at = datetime(2026, 1, launched, tzinfo=UTC)
     return Resources(
-        request={"SpotInstanceRequestId": request} if request else None,
-        instance={"InstanceId": instance, "LaunchTime": launched} if instance else None,
+        request=Request(request) if request else None,
+        instance=Machine(instance, launch_time=at) if instance else None,
         volume=None,
     )
 
@@ -37,7 +39,7 @@ def test_the_same_launch_has_the_whole_journal(kept: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "now", [resources(launched="10"), resources(instance="i-3"), resources(instance=None)]
+    "now", [resources(launched=10), resources(instance="i-3"), resources(instance=None)]
 )
 def test_another_launch_has_what_was_before_the_request(kept: Path, now: Resources) -> None:
     assert journals(kept, now, None) == Journals(None, JOURNAL)

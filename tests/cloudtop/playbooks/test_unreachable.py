@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cloudtop import paths
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands import bake
 from cloudtop.errors import CloudtopError
@@ -20,13 +19,14 @@ from cloudtop.playbooks.progress import Progress
 from cloudtop.playbooks.run import Unreachable
 from cloudtop.playbooks.unreachable import GO_ON, lost
 from cloudtop.settings import clouds, settings
+from module_utils.cloudtop_resources import Attachment
 
 SILENT = Unreachable("Failed to connect to the host via ssh:", "The whole log: it", "i-1")
 
 
 def resources(instance: str, state: str = "running", code: str = "fulfilled") -> Resources:
-    request: Any = {"SpotInstanceRequestId": "sir-1", "State": "active", "Status": {"Code": code}}
-    machine: Any = {"InstanceId": instance, "State": {"Name": state}}
+    request = Request("sir-1", "active", code)
+    machine = Machine(instance, state=state)
     return Resources(request=request, instance=machine if instance else None, volume=None)
 
 
@@ -126,8 +126,7 @@ def test_a_task_that_fails_is_no_silent_machine(tmp_path: Path, silent: Context)
     ("holders", "noted"), [([], True), (["i-2"], True), (["i-1"], False), (["i-2", "i-1"], False)]
 )
 def test_a_machine_without_its_volume_is_noted(holders: list[str], noted: bool) -> None:
-    attachments = [{"InstanceId": holder, "State": "attached"} for holder in holders]
-    volume: Any = {"VolumeId": "vol-1", "Attachments": attachments}
+    volume = Volume("vol-1", attachments=tuple(map(Attachment, holders)))
     seen = resources("i-1")
     note = login.without_volume(Resources(seen.request, seen.instance, volume))
     assert ("vol-1" in note and "is not at i-1" in note) == noted
