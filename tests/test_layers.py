@@ -63,7 +63,7 @@ LAYERS: dict[str, Rows] = {
         ("cloud", "describe", "launch"),
         ("market",),
         ("records",),
-        ("filters", "instance_types"),
+        ("filters", "instance_types", "parameters"),
         ("errors",),
     ),
 }

@@ -15,7 +15,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.ec2.cloud import Cloud
-from localcloud.ec2.errors import missing, refusal
+from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.records.elastic_ip import ElasticIp
 from localcloud.ec2.records.image import Image
 from localcloud.ec2.records.instance import Instance
@@ -83,8 +83,12 @@ class Base(EC2Backend):
         self.trash.append(ident)
         self.touch()
 
-    def set_tags(self, ident: str, tags: Mapping[str, str]) -> None:
+    def create_tags(self, resource_ids: list[str], tags: dict[str, str]) -> bool:
         require_taggable(tags)
+        return super().create_tags(resource_ids, tags)
+
+    def set_tags(self, ident: str, tags: Mapping[str, str]) -> None:
+        """Tags that :func:`tags_for` has checked already."""
         if tags:
             self.create_tags([ident], dict(tags))
 
@@ -145,24 +149,50 @@ def _fingerprint(params: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def require_taggable(tags: Mapping[str, str]) -> None:
+# EC2 User Guide, Using_Tags, "Tag restrictions"
+MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
+
+
+def require_taggable(tags: Mapping[str, str | None]) -> None:
     if any(key.lower().startswith("aws:") for key in tags):
         raise refusal(
             "InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use"
         )
+    for key, value in tags.items():
+        if not 1 <= len(key) <= LONGEST_KEY:
+            raise invalid(
+                f"Tag key exceeds the maximum length of {LONGEST_KEY} characters: '{key}'"
+                if key
+                else "Tag key cannot be empty"
+            )
+        if len(value or "") > LONGEST_VALUE:
+            raise invalid(f"Tag value exceeds the maximum length of {LONGEST_VALUE} characters")
+    if len(tags) > MOST_TAGS:
+        raise refusal(
+            "TagLimitExceeded", f"The maximum number of tags, {MOST_TAGS}, has been reached."
+        )
 
 
 def tags_for(params: Mapping[str, Any], *, allowed: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Tags of a call by resource type; raises EC2's error for a type it cannot tag."""
+    """Tags of a call by resource type.
+
+    Everything about them is checked here, before the call makes anything. Raises EC2's error
+    for a type that the call cannot tag, for none, and for those that EC2 does not take.
+    """
     tags: dict[str, dict[str, str]] = {kind: {} for kind in allowed}
     for given in params.get("TagSpecifications", []):
         kind = given.get("ResourceType")
         if kind is None:
             raise missing("TagSpecification.ResourceType")
         if kind not in tags:
-            raise refusal(
-                "InvalidParameterValue",
-                f"'{kind}' is not a valid taggable resource type for this operation.",
-            )
-        tags[kind].update({tag["Key"]: tag.get("Value", "") for tag in given.get("Tags", [])})
+            raise invalid(f"'{kind}' is not a valid taggable resource type for this operation.")
+        if not given.get("Tags"):
+            raise invalid("Tag specification must have at least one tag")
+        for tag in given["Tags"]:
+            key = tag.get("Key") or ""
+            if key in tags[kind]:
+                raise invalid(f"Duplicate tag key '{key}' specified.")
+            tags[kind][key] = tag.get("Value") or ""
+    for wanted in tags.values():
+        require_taggable(wanted)
     return tags

@@ -9,12 +9,13 @@ from typing import Any
 from moto.ec2.utils import random_ami_id
 
 from localcloud.ec2.backend.attachments import Attachments
-from localcloud.ec2.backend.base import require_taggable, tags_for
+from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.image_mapping import added, captured, require_unchanged
 from localcloud.ec2.backend.images import Images
 from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.launch.block_devices import Mapped, bad_mapping, named
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.baked_image import BakedImage
 from localcloud.ec2.records.image import Traits
 from localcloud.ec2.records.volume import VolumeAttachment
@@ -32,7 +33,6 @@ class CreateImage(Attachments, Snapshots, Images):
         """RegisterImage, from the snapshot of a root volume."""
         self._require_name(params.get("Name"))
         tags = tags_for(params, allowed=("image",))["image"]
-        require_taggable(tags)
         for name in FOREIGN:
             if params.get(name):
                 raise not_rehearsed(f"{name} in RegisterImage")
@@ -67,9 +67,7 @@ class CreateImage(Attachments, Snapshots, Images):
         instance = self.instance(params.get("InstanceId") or _no("InstanceId"))
         self._require_name(params.get("Name"))
         tags = tags_for(params, allowed=("image", "snapshot"))
-        for name in ("SnapshotLocation", "BootModeOverride"):
-            if params.get(name):
-                raise not_rehearsed(f"{name} in CreateImage")
+        refuse_unknown("CreateImage", params)
         if instance.state not in ("running", "stopping", "stopped"):
             raise invalid(
                 f"Invalid value '{instance.id}' for instanceId. Instance is not in state 'running'"
@@ -89,8 +87,6 @@ class CreateImage(Attachments, Snapshots, Images):
         attached = {one.device: one for one in self.attached_to(instance)}
         for name, one in attached.items():
             require_unchanged(name, one.volume, given.get(name, {}).get("Ebs", {}))
-        for wanted in tags.values():
-            require_taggable(wanted)
         more = added(self, {name: one for name, one in given.items() if name not in attached})
         ami_id, reboot = random_ami_id(), not params.get("NoReboot")
         mappings = [

@@ -11,9 +11,10 @@ from typing import Any
 from moto.ec2.utils import random_eip_association_id
 
 from localcloud.ec2.backend.base import Base, tags_for
-from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.launch.addresses import public_address
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.elastic_ip import ElasticIp
 from localcloud.ec2.records.instance import Instance
 
@@ -53,9 +54,7 @@ class ElasticIps(Base):
 
     def allocate(self, params: Mapping[str, Any]) -> ElasticIp:
         """AllocateAddress, from Amazon's pool and for a VPC."""
-        for name in ("Address", "CustomerOwnedIpv4Pool", "IpamPoolId"):
-            if params.get(name):
-                raise not_rehearsed(f"{name} in AllocateAddress")
+        refuse_unknown("AllocateAddress", params)
         domain, pool = params.get("Domain") or "vpc", params.get("PublicIpv4Pool") or "amazon"
         if domain != "vpc":
             raise invalid_value("domain", domain, "It has to be vpc.")

@@ -16,6 +16,7 @@ from localcloud.ec2.backend.images import Images
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.launch.addresses import private_address, public_address
 from localcloud.ec2.launch.planner import Planner
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.instance import BY_USER, Instance
 from localcloud.ec2.records.launch_plan import LaunchPlan
 from localcloud.ec2.records.volume import VolumeAttachment
@@ -37,11 +38,10 @@ class Instances(ElasticIps, Attachments, Images):
         for ident in self.made_before("RunInstances", token, params):
             if ident in self.reservations:
                 return self.reservations[ident]
-        for name in ("LaunchTemplate", "HibernationOptions"):
-            if params.get(name, {}).get("Configured", name == "LaunchTemplate" and name in params):
-                raise not_rehearsed(f"{name} in RunInstances")
         if params.get("InstanceMarketOptions"):
             raise not_rehearsed("spot through RunInstances; use RequestSpotInstances")
+        refuse_unknown("RunInstances", params)
+        _require_options(params)
         low, high = params.get("MinCount", 1), params.get("MaxCount", 1)
         if not 1 <= low <= high <= 50:
             raise invalid_value("maxCount", high, "It has to be from minCount to 50.")
@@ -204,6 +204,22 @@ class Instances(ElasticIps, Attachments, Images):
     def _old(self, instance: Instance) -> bool:
         ended = instance.ended
         return ended is not None and (self.now() - ended).total_seconds() > SHOWN_SECONDS
+
+
+def _require_options(params: Mapping[str, Any]) -> None:
+    """The choices that RunInstances has beside its launch (API reference, RunInstances)."""
+    metadata = params.get("MetadataOptions", {})
+    behavior = params.get("InstanceInitiatedShutdownBehavior")
+    for name, value, valid in (
+        ("InstanceInitiatedShutdownBehavior", behavior, ("stop", "terminate")),
+        ("MetadataOptions.HttpTokens", metadata.get("HttpTokens"), ("optional", "required")),
+        ("MetadataOptions.HttpEndpoint", metadata.get("HttpEndpoint"), ("enabled", "disabled")),
+    ):
+        if value and value not in valid:
+            raise invalid_value(name, value, f"Valid: {', '.join(valid)}.")
+    hops = metadata.get("HttpPutResponseHopLimit")
+    if hops is not None and not 1 <= hops <= 64:
+        raise invalid_value("MetadataOptions.HttpPutResponseHopLimit", hops, "From 1 to 64.")
 
 
 def _wrong_state(instance: Instance, verb: str) -> Exception:

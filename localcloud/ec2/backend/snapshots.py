@@ -9,6 +9,7 @@ from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.volumes import Volumes, default_iops, require_sane
 from localcloud.ec2.errors import invalid, refusal
 from localcloud.ec2.filters import by_ids, select
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.snapshot import Snapshot
 from localcloud.ec2.records.volume import Volume, VolumeModification
 
@@ -36,6 +37,7 @@ CHANGE_FILTERS = {
 
 class Snapshots(Volumes):
     def make_snapshot(self, params: Mapping[str, Any]) -> Snapshot:
+        refuse_unknown("CreateSnapshot", params)
         volume = self.volume(params.get("VolumeId", ""))
         tags = tags_for(params, allowed=("snapshot",))["snapshot"]
         if volume.status not in ("available", "in-use"):

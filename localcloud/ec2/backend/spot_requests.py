@@ -12,6 +12,7 @@ from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance_types import facts
 from localcloud.ec2.launch.planner import Planner
 from localcloud.ec2.market.market import Market, standard
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.instance import Instance
 from localcloud.ec2.records.spot_request import FILTERS, SpotRequest
 
@@ -33,6 +34,7 @@ class SpotRequests(Instances):
         known = [self.spot_instance_requests[i] for i in ids if i in self.spot_instance_requests]
         if known:
             return known
+        refuse_unknown("RequestSpotInstances", params)
         spec = params.get("LaunchSpecification")
         if not spec:
             raise missing("LaunchSpecification")

@@ -8,6 +8,7 @@ from typing import Any
 from localcloud.ec2.backend.base import Base, tags_for
 from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.filters import by_ids, select
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.volume import Volume
 
 # GiB, lowest and highest (EC2 User Guide, ebs-volume-types)
@@ -138,6 +139,7 @@ class Volumes(Base):
         for ident in self.made_before("CreateVolume", token, params):
             if ident in self.volumes:
                 return self.volumes[ident]
+        refuse_unknown("CreateVolume", params)
         tags = tags_for(params, allowed=("volume",))["volume"]
         volume = self.new_volume(params, params.get("AvailabilityZone") or _no_zone())
         self.set_tags(volume.id, tags)

@@ -113,7 +113,7 @@ class Planner:
             user_data=require_user_data(spec.get("UserData")),
             devices=self._devices(image),
             public_address=bool(public),
-            private_ip=self.nic.get("PrivateIpAddress") or spec.get("PrivateIpAddress"),
+            private_ip=self._private_ip(),
             ebs_optimized=bool(spec.get("EbsOptimized")),
             monitoring=bool(spec.get("Monitoring", {}).get("Enabled")),
         )
@@ -130,6 +130,14 @@ class Planner:
         for ebs in devices.values():
             self.backend.volume_facts(ebs)
         return devices
+
+    def _private_ip(self) -> str | None:
+        several = self.nic.get("PrivateIpAddresses", [])
+        if len(several) > 1 or not all(one.get("Primary") for one in several):
+            raise not_rehearsed("secondary private addresses")
+        primary = several[0].get("PrivateIpAddress") if several else None
+        address: str | None = primary or self.nic.get("PrivateIpAddress")
+        return address or self.spec.get("PrivateIpAddress")
 
     def _no_image(self) -> str:
         raise missing("ImageId")
