@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.instance_types import instance_store
 from localcloud.ec2.records.instance import BY_HOST, Instance
 from localcloud.machines.interface import MachineSpec
-from localcloud.reconcile.reconciler import Job
+from localcloud.reconcile.reconciler import Job, Look
 
 # Seconds that a guest gets to go down by itself
 STOP_DEADLINE = 60.0
 
 
-def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
+def jobs(cloud: Cloud, backend: Backend) -> Iterator[Look]:
     for instance in backend.every_instance():
-        if instance.state == "pending" and not _taken(backend, instance):
-            yield power_on(cloud, backend, instance)
-        elif instance.state == "stopping":
-            yield power_off(cloud, backend, instance, backend.went_off)
-        elif instance.state == "shutting-down" and instance.power_cut:
-            yield cut_power(cloud, backend, instance)
-        elif instance.state == "shutting-down":
-            yield power_off(cloud, backend, instance, backend.gone)
-        elif instance.state == "running" and instance.reboot_asked:
-            yield reboot(cloud, backend, instance)
-        elif instance.state == "running" and instance.loopback != instance.forwarded:
-            yield from forward(cloud, backend, instance)
+        yield Look(instance.id, partial(of_instance, cloud, backend, instance))
     for ident in backend.trash:
-        yield clear(cloud, backend, ident)
+        yield Look(ident, partial(clear, cloud, backend, ident))
+
+
+def of_instance(cloud: Cloud, backend: Backend, instance: Instance) -> Iterator[Job]:
+    if instance.state == "pending" and not _taken(backend, instance):
+        yield power_on(cloud, backend, instance)
+    elif instance.state == "stopping":
+        yield power_off(cloud, backend, instance, backend.went_off)
+    elif instance.state == "shutting-down" and instance.power_cut:
+        yield cut_power(cloud, backend, instance)
+    elif instance.state == "shutting-down":
+        yield power_off(cloud, backend, instance, backend.gone)
+    elif instance.state == "running" and instance.reboot_asked:
+        yield reboot(cloud, backend, instance)
+    elif instance.state == "running" and instance.loopback != instance.forwarded:
+        yield from forward(cloud, backend, instance)
 
 
 def machine_spec(cloud: Cloud, backend: Backend, instance: Instance) -> MachineSpec:
@@ -159,7 +164,7 @@ def _taken(backend: Backend, instance: Instance) -> bool:
     )
 
 
-def clear(cloud: Cloud, backend: Backend, ident: str) -> Job:
+def clear(cloud: Cloud, backend: Backend, ident: str) -> Iterator[Job]:
     remove = {
         "vol": cloud.host.delete_volume,
         "snap": cloud.host.delete_snapshot,
@@ -170,7 +175,7 @@ def clear(cloud: Cloud, backend: Backend, ident: str) -> Job:
         backend.trash.remove(ident)
         backend.touch()
 
-    return Job(f"clear away {ident}", frozenset({ident}), lambda: remove(ident), done, _stay)
+    yield Job(f"clear away {ident}", frozenset({ident}), lambda: remove(ident), done, _stay)
 
 
 def _stay(_reason: str) -> None:

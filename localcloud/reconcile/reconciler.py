@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +42,16 @@ class Job:
     failed: Callable[[str], None]
 
 
-JobSource = Callable[[Cloud, Backend], Iterator[Job]]
+@dataclass(frozen=True)
+class Look:
+    """One thing of a backend, and the jobs that it has now; ``ident`` names it in the log."""
+
+    ident: str
+    jobs: Callable[[], Iterable[Job]]
+
+
+# What has a fault keeps its own jobs waiting only, so each thing is looked at by itself
+JobSource = Callable[[Cloud, Backend], Iterator[Look]]
 
 
 class Reconciler:
@@ -111,15 +120,25 @@ class Reconciler:
             log.exception("%s", what)
 
     def _collect(self, source: JobSource, backend: Backend) -> None:
-        now = time.monotonic()
-        try:
-            for job in source(self._cloud, backend):
-                waits = self._not_before.get(job.what, 0) > now
-                if not waits and not self._held & job.keys and not self._ending.is_set():
-                    self._held |= job.keys
-                    self._pool.submit(self._perform, job)
-        except Exception:
-            log.exception("jobs of %s", backend.region_name)
+        for look in source(self._cloud, backend):
+            what = f"jobs of {look.ident}"
+            if self._waits(what):
+                continue
+            try:
+                for job in look.jobs():
+                    if (
+                        not self._waits(job.what)
+                        and not self._held & job.keys
+                        and not self._ending.is_set()
+                    ):
+                        self._held |= job.keys
+                        self._pool.submit(self._perform, job)
+            except Exception:
+                log.exception("%s", what)
+                self._not_before[what] = time.monotonic() + RETRY_AFTER
+
+    def _waits(self, what: str) -> bool:
+        return self._not_before.get(what, 0) > time.monotonic()
 
     def holds(self, ident: str) -> bool:
         return ident in self._held

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.records.instance import Instance
 from localcloud.ec2.records.snapshot import Snapshot
-from localcloud.reconcile.reconciler import Job
+from localcloud.reconcile.reconciler import Job, Look
 
 
-def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
+def jobs(cloud: Cloud, backend: Backend) -> Iterator[Look]:
     at_rest: dict[str, list[Snapshot]] = defaultdict(list)
     for snapshot in list(backend.snapshots.values()):
         if snapshot.status == "pending" and _running(backend, snapshot):
             at_rest[snapshot.at_rest_in].append(snapshot)
         elif snapshot.status == "pending":
-            yield copy(cloud, backend, snapshot)
+            yield Look(snapshot.id, partial(copy, cloud, backend, snapshot))
     for instance_id, snapshots in at_rest.items():
-        yield copy_at_rest(cloud, backend, backend.instance(instance_id), snapshots)
+        rebooted = backend.instance(instance_id)
+        yield Look(instance_id, partial(copy_at_rest, cloud, backend, rebooted, snapshots))
 
 
 def _running(backend: Backend, snapshot: Snapshot) -> bool:
@@ -31,11 +33,11 @@ def _running(backend: Backend, snapshot: Snapshot) -> bool:
     return bool(instance and instance.state == "running" and attached)
 
 
-def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Job:
+def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Iterator[Job]:
     volume = backend.volumes.get(snapshot.volume_id)
     machine = volume.attachment.instance_id if volume and volume.attachment else None
     keys = frozenset({snapshot.id, snapshot.volume_id, *([machine] if machine else [])})
-    return Job(
+    yield Job(
         f"copy {snapshot.volume_id} to {snapshot.id}",
         keys,
         lambda: cloud.host.create_snapshot(snapshot.id, snapshot.volume_id, machine),
@@ -46,10 +48,10 @@ def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Job:
 
 def copy_at_rest(
     cloud: Cloud, backend: Backend, instance: Instance, snapshots: Sequence[Snapshot]
-) -> Job:
+) -> Iterator[Job]:
     wanted = {snapshot.id: snapshot.volume_id for snapshot in snapshots}
     volumes = {one.volume_id for one in backend.attached_to(instance)}
-    return Job(
+    yield Job(
         f"reboot {instance.id} and copy its volumes to {', '.join(wanted)}",
         frozenset({instance.id, *volumes, *wanted}),
         lambda: cloud.host.snapshot_at_rest(instance.id, wanted),

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.records.volume import Volume, VolumeAttachment, VolumeModification
-from localcloud.reconcile.reconciler import Job
+from localcloud.reconcile.reconciler import Job, Look
 
 # Seconds that a guest gets to let go, until it is asked anew
 DETACH_DEADLINE = 5.0
 
 
-def jobs(cloud: Cloud, backend: Backend) -> Iterator[Job]:
+def jobs(cloud: Cloud, backend: Backend) -> Iterator[Look]:
     for volume in list(backend.volumes.values()):
-        attachment = volume.attachment
-        if not volume.has_disk and not volume.failure and attachment is None:
-            yield create(cloud, backend, volume)
-        if attachment and attachment.state == "attaching":
-            yield from attach(cloud, backend, attachment)
-        elif attachment and attachment.state in ("detaching", "busy"):
-            yield from detach(cloud, backend, attachment)
-        for change in volume.modifications[-1:]:
-            yield from grow(cloud, backend, volume, change)  # type: ignore[arg-type]
+        yield Look(volume.id, partial(of_volume, cloud, backend, volume))
+
+
+def of_volume(cloud: Cloud, backend: Backend, volume: Volume) -> Iterator[Job]:
+    attachment = volume.attachment
+    if not volume.has_disk and not volume.failure and attachment is None:
+        yield create(cloud, backend, volume)
+    if attachment and attachment.state == "attaching":
+        yield from attach(cloud, backend, attachment)
+    elif attachment and attachment.state in ("detaching", "busy"):
+        yield from detach(cloud, backend, attachment)
+    for change in volume.modifications[-1:]:
+        yield from grow(cloud, backend, volume, change)  # type: ignore[arg-type]
 
 
 def _machine(volume: Volume) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from moto.ec2.exceptions import EC2ClientError
@@ -11,6 +12,8 @@ from localcloud.ec2.launch.planner import Planner
 from localcloud.ec2.records.instance import BY_HOST, BY_SPOT, Instance
 from localcloud.ec2.records.reap import STOPPED, TERMINATED
 from localcloud.ec2.records.spot_request import SpotRequest
+
+log = logging.getLogger("localcloud.ec2")
 
 # EC2 lets go of an ended request's record after this (API reference,
 # DescribeSpotInstanceRequests)
@@ -28,12 +31,25 @@ class Fulfillment(Reaps):
     def step_requests(self) -> None:
         """Bring every request in line with time, price and its instance."""
         for request in list(self.spot_instance_requests.values()):
-            if request.ended:
-                self._wind_up(request)
-            elif request.state == "open":
-                self._evaluate(request)
-            elif instance := self.known(request.instance_id):
-                self._follow(request, instance)
+            try:
+                self._step_request(request)
+            except Exception as error:
+                # A fault here is of one request, and holds up that one only
+                reason = f"{type(error).__name__}: {error}"
+                if request.message != reason:
+                    log.exception("%s", request.id)
+                request.retry_at = self.now() + RETRY_AFTER
+                if request.state == "open":
+                    request.enter("open", "capacity-not-available", reason)
+                request.message = reason
+
+    def _step_request(self, request: SpotRequest) -> None:
+        if request.ended:
+            self._wind_up(request)
+        elif request.state == "open":
+            self._evaluate(request)
+        elif instance := self.known(request.instance_id):
+            self._follow(request, instance)
 
     def _evaluate(self, request: SpotRequest) -> None:
         now = self.now()

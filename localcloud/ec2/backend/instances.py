@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import InstanceState, Reservation
+from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.utils import random_reservation_id
 
 from localcloud.ec2.backend.attachments import Attachments
@@ -153,7 +154,21 @@ class Instances(ElasticIps, Attachments, Images):
             self.touch()
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
-        """Refused while an instance is in the group; moto lets it go."""
+        """Refused for a VPC's own group and for one that something uses; moto lets it go."""
+        groups = [one for in_vpc in self.groups.values() for one in in_vpc.values()]
+        for group in groups:
+            if group.name == "default" and (group_id == group.id or name == "default"):
+                raise refusal(
+                    "CannotDelete",
+                    f'the specified group: "{group.id}" name: "default" cannot be deleted by a'
+                    " user",
+                )
+        for group in groups:
+            if group_id and group.id != group_id and _refers(group, group_id):
+                raise refusal(
+                    "DependencyViolation",
+                    f"resource {group_id} has a dependent object: {group.id}",
+                )
         for instance in self.every_instance():
             used = {(g.id, g.name) for g in instance.security_groups if instance.live}
             if any(group_id == ident or name == called for ident, called in used):
@@ -162,6 +177,16 @@ class Instances(ElasticIps, Attachments, Images):
                     f"resource {group_id or name} has a dependent object: {instance.id}",
                 )
         super().delete_security_group(name, group_id)
+
+    def delete_subnet(self, subnet_id: str) -> Any:
+        """Refused while an instance is in it; moto lets it go."""
+        inside = [one for one in self.every_instance() if one.live]
+        if any(one.nics[0].subnet_id == subnet_id for one in inside):
+            raise refusal(
+                "DependencyViolation",
+                f"The subnet '{subnet_id}' has dependencies and cannot be deleted.",
+            )
+        return super().delete_subnet(subnet_id)
 
     # --- the reconciler's verbs ----------------------------------------------
 
@@ -174,8 +199,9 @@ class Instances(ElasticIps, Attachments, Images):
                 del self.volumes[volume.id]
                 self.discard(volume.id)
         nic = instance.nics[0]
-        subnet = self.get_subnet(nic.subnet_id)
-        if nic.private_ip_address in subnet._subnet_ips:
+        known = {one.id: one for by_zone in self.subnets.values() for one in by_zone.values()}
+        subnet = known.get(nic.subnet_id)
+        if subnet and nic.private_ip_address in subnet._subnet_ips:
             subnet.del_subnet_ip(nic.private_ip_address)
         self.enis.pop(nic.id, None)
         self.tags.pop(nic.id, None)
@@ -204,6 +230,11 @@ class Instances(ElasticIps, Attachments, Images):
     def _old(self, instance: Instance) -> bool:
         ended = instance.ended
         return ended is not None and (self.now() - ended).total_seconds() > SHOWN_SECONDS
+
+
+def _refers(group: SecurityGroup, group_id: str) -> bool:
+    rules = [*group.ingress_rules, *group.egress_rules]
+    return any(rule.source_group.get("GroupId") == group_id for rule in rules)
 
 
 def _require_options(params: Mapping[str, Any]) -> None:

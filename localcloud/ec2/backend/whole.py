@@ -14,6 +14,7 @@ from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.fulfillment import Fulfillment
 from localcloud.ec2.backend.images import Images, image_id
+from localcloud.ec2.backend.instance_attributes import InstanceAttributes
 from localcloud.ec2.backend.instances import Instances
 from localcloud.ec2.backend.outbid import Outbid
 from localcloud.ec2.backend.reaps import Reaps
@@ -31,6 +32,7 @@ class Backend(
     Reaps,
     SpotRequests,
     CreateImage,
+    InstanceAttributes,
     Instances,
     ElasticIps,
     Attachments,

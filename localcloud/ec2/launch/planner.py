@@ -186,7 +186,7 @@ class Planner:
         )
 
     def _groups(self, vpc_id: str) -> tuple[SecurityGroup, ...]:
-        in_vpc = self.backend.groups[vpc_id]
+        in_vpc = self.backend.groups.get(vpc_id, {})
         # DescribeSpotInstanceRequests shows both in one list, so both are accepted in one
         given = [one for one in self.spec.get("SecurityGroups", []) if isinstance(one, str)]
         ids = [*self.spec.get("SecurityGroupIds", []), *self.nic.get("Groups", [])]
@@ -208,6 +208,8 @@ class Planner:
                     f"The security group '{name}' does not exist in VPC '{vpc_id}'",
                 )
             groups.append(named[name])
+        if not groups and "default" not in named:
+            raise refusal("InvalidGroup.NotFound", f"The VPC '{vpc_id}' has no default group")
         return tuple(groups) or (named["default"],)
 
     def _profile(self) -> Any:

@@ -101,24 +101,10 @@ class InstanceResponses(BaseResponses):
             {"InstanceId": instance.id, "Timestamp": self.backend.now(), "Output": output}
         )
 
-    def _block_device_mapping_handler(self) -> bool:
-        """ModifyInstanceAttribute with BlockDeviceMappings: DeleteOnTermination only."""
-        mappings = self.one("BlockDeviceMappings") or []
-        if not mappings:
-            return False
+    def modify_instance_attribute(self) -> ActionResult:
         self.error_on_dryrun()
-        instance = self.backend.instance(self.one("InstanceId") or _no_instance())
-        attached = {one.device: one for one in self.backend.attached_to(instance)}
-        for mapping in mappings:
-            delete = mapping.get("Ebs", {}).get("DeleteOnTermination")
-            device = mapping.get("DeviceName", "")
-            if device not in attached:
-                self.backend.raise_error(
-                    "InvalidInstanceAttributeValue", f"No device is currently mapped at {device}"
-                )
-            if delete is not None:
-                attached[device].delete_on_termination = delete
-        return True
+        self.backend.change_attribute(self.given)
+        return EmptyResult()
 
     def modify_instance_metadata_options(self) -> ActionResult:
         self.error_on_dryrun()
