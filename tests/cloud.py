@@ -54,6 +54,7 @@ def fake_cloud(home: Path, host: FakeHost | None = None) -> Iterator[tuple[str, 
     host = host or FakeHost()
     give_credentials(config)
     with Server(config, host=host) as server:
+        server.cloud.settling = 0
         yield server.endpoint, server, host
 
 

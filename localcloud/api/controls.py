@@ -9,7 +9,7 @@ from http import HTTPStatus
 from moto.ec2.exceptions import EC2ClientError
 from werkzeug.wrappers import Request, Response
 
-from localcloud.api import market_controls
+from localcloud.api import account_controls, market_controls
 from localcloud.api.control_arguments import Arguments, seconds, text
 from localcloud.ec2.backend.reaps import Reaps
 from localcloud.ec2.backend.whole import backends
@@ -41,6 +41,8 @@ def reaps(arguments: Arguments) -> object:
 
 
 CONTROLS: dict[tuple[str, str], Callable[[Arguments], object]] = {
+    ("GET", "account"): account_controls.show,
+    ("POST", "account"): account_controls.change,
     ("GET", "reaps"): reaps,
     ("POST", "reap"): reap,
     ("GET", "prices"): market_controls.prices,

@@ -18,8 +18,9 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.api import controls, sts
+from localcloud.api import controls, kms, simulate, sts
 from localcloud.authorization.authorize import authorize
+from localcloud.authorization.caller import Machine
 from localcloud.authorization.signature import signature_of
 from localcloud.credentials import credentials
 from localcloud.dlm import responses as lifecycles
@@ -31,7 +32,9 @@ from localcloud.own_calls import PROOF, is_genuine, proof
 
 log = logging.getLogger("localcloud.api")
 
-SERVICES = ("dlm", "ec2", "iam", "ssm", "sts")
+SERVICES = ("dlm", "ec2", "iam", "kms", "ssm", "sts")
+# Moto has no DLM, and KMS keys that cannot be kept
+OURS = ("dlm", "kms")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
 OWN = "/localcloud/"
 # This computer, as it calls itself and as QEMU's machines call it
@@ -55,7 +58,7 @@ class Api:
         self._apps: dict[str, Any] = {
             name: create_backend_app(name)  # type: ignore[arg-type]
             for name in SERVICES
-            if name != "dlm"
+            if name not in OURS
         }
         self._apps["dlm"] = lifecycles.application
         self._calls: dict[str, Counter[str]] = {"mutating": Counter(), "reading": Counter()}
@@ -107,8 +110,9 @@ class Api:
             with self._cloud.transaction():
                 self._calls["mutating" if mutating else "reading"][f"{service}:{action}"] += 1
                 machine = authorize(request, signature, self._administrator, action)
-                own = sts.answer(action, request.values, machine) if service == "sts" else None
-                response = own or self._moto(service, environ)
+                response = self._ours(
+                    request, service, action, signature.region, machine
+                ) or self._moto(service, environ)
                 if mutating and response.status_code < HTTPStatus.BAD_REQUEST:
                     self._cloud.touch()
             return response
@@ -131,6 +135,18 @@ class Api:
                 f"{type(broken).__name__}: {broken}. The log has more:"
                 f" {self._cloud.config.log_file}",
             )  # fmt: skip
+
+    def _ours(
+        self, request: Request, service: str, action: str, region: str, machine: Machine | None
+    ) -> Response | None:
+        """The answer to what moto does not have, or None."""
+        if service == "kms":
+            return kms.answer(action, request.get_data(), region)
+        if service == "sts":
+            return sts.answer(action, request.values, machine)
+        if service == "iam" and action == "SimulatePrincipalPolicy":
+            return simulate.answer(request.values)
+        return None
 
     def _moto(self, service: str, environ: Environ) -> Response:
         answer = Response.from_app(self._apps[service], environ, buffered=True)
@@ -224,7 +240,7 @@ def _first_sentence(reason: Exception) -> str:
 def error(service: str, status: int, code: str, message: str) -> Response:
     """An error as the service's protocol has it, so that clients show its words."""
     ident = secrets.token_hex(16)
-    if service in ("dlm", "ssm"):
+    if service in ("dlm", "kms", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
         headers = {"x-amzn-ErrorType": code}
         return Response(body, status, headers, mimetype="application/x-amz-json-1.1")

@@ -18,11 +18,13 @@ from werkzeug.wrappers import Request
 
 from localcloud.authorization.action_resources import action_resources, tagged_at_birth, tags
 from localcloud.authorization.caller import FORGED, UNTIMELY, Machine, caller_of, refused
+from localcloud.authorization.denied import refuse_denied
 from localcloud.authorization.failure_message import BEFORE, encoded
 from localcloud.authorization.passed_role import passed_role
 from localcloud.authorization.resource_keys import keys_of, resource_arn
 from localcloud.authorization.signature import Signature, is_genuine, is_timely
 from localcloud.credentials import Credentials
+from localcloud.ec2.backend.base import Base
 from localcloud.ec2.backend.whole import Backend, backends
 from localcloud.errors import Refused
 from localcloud.iam.context import Context
@@ -49,8 +51,11 @@ def authorize(
         raise refused(UNTIMELY, service)
     machine = caller.machine
     name = f"{service}:{action}"
-    if machine is None or name == FREE:
+    if name == FREE:
         return machine
+    if machine is None:
+        _refuse_denied(request, region, service, action)
+        return None
     common = {key: (value,) for key, value in machine.keys().items()}
     common["aws:requestedregion"] = (region,)
     if service != "ec2":
@@ -68,7 +73,43 @@ def authorize(
     assert isinstance(backend, Backend)
     for context in _contexts(backend, action, _parameters(request, action), common):
         _require(machine, context)
+    if action == "AttachVolume":
+        _require_key(machine, backend, _parameters(request, action), common)
     return machine
+
+
+def _refuse_denied(request: Request, region: str, service: str, action: str) -> None:
+    """The administrator may do everything but what the account denies."""
+    if not Base.cloud.account.denied:
+        return
+    actions = [f"{service}:{action}"]
+    if service == "ec2":
+        given = _parameters(request, action)
+        backend = ec2_backends[backends()[0].account_id][region]
+        assert isinstance(backend, Backend)
+        actions += ["ec2:CreateTags"] * bool(given.get("TagSpecifications"))
+        actions += ["iam:PassRole"] * bool(passed_role(backend, given))
+    refuse_denied(service, *actions)
+
+
+def _require_key(
+    machine: Machine,
+    backend: Backend,
+    given: Mapping[str, Any],
+    common: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Who attaches a volume of a customer-managed key has to grant EC2 the use of that key
+    (EC2 User Guide, "Requirements for Amazon EBS encryption")."""
+    volume = backend.volumes.get(given.get("VolumeId", ""))
+    key = backend.customer_key_arn
+    if volume is None or volume.kms_key_id != key:
+        return
+    keys = {**common, "kms:grantisforawsresource": ("true",)}
+    if decide(machine.policies(), Context("kms:CreateGrant", key, keys)) is not Decision.ALLOWED:
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, "CustomerKeyHasBeenRevoked",
+            f"The customer managed key {key} of the volume cannot be used by this caller.",
+        )  # fmt: skip
 
 
 def _parameters(request: Request, action: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from localcloud.cli import market, reap, replay
+from localcloud.cli import account, market, reap, replay
 from localcloud.config import Config, from_environment
 from localcloud.credentials import credentials
 from localcloud.daemon import process
@@ -171,7 +171,7 @@ def environment(config: Config) -> list[str]:
         for name in ("no_proxy", "NO_PROXY"):
             kept = [one for one in os.environ.get(name, "").split(",") if one]
             exports[name] = ",".join(dict.fromkeys([*kept, "127.0.0.1", "localhost"]))
-    own = ("DLM", "EC2", "IAM", "SSM", "STS")
+    own = ("DLM", "EC2", "IAM", "KMS", "SSM", "STS")
     unset = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]
     unset += [f"AWS_ENDPOINT_URL_{name}" for name in own]
     return [
@@ -198,7 +198,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser(
         "env", help='variables for AWS clients: eval "$(python -m localcloud env)"'
     ).set_defaults(run=env)
-    for module in (reap, market, replay):
+    for module in (reap, market, replay, account):
         module.add(verbs)
     return whole
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import moto.ec2.urls
 from moto.ec2.models import ec2_backends
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE
-from moto.iam.models import iam_backends
+from moto.iam.models import SERVICE_NAME_CONVERSION, iam_backends
 from moto.ssm.models import ssm_backends
 from moto.sts.models import sts_backends
 
@@ -27,3 +27,5 @@ def install(cloud: Cloud) -> None:
     moto.ec2.urls.url_paths["{0}/"] = Responses.dispatch
     # DescribeTags calls an Elastic IP so; moto has a name of its own
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"
+    # AWSServiceRoleForEC2Spot; moto makes a role of another name
+    SERVICE_NAME_CONVERSION["spot"] = "EC2Spot"

@@ -51,7 +51,13 @@ def dump() -> bytes:
     }
     buffer = io.BytesIO()
     buffer.write(json.dumps(VERSIONS, sort_keys=True).encode() + b"\n")
-    kept = {"backends": backends, "parameters": _own_parameters(), "market": Base.cloud.market}
+    cloud = Base.cloud
+    kept = {
+        "backends": backends,
+        "parameters": _own_parameters(),
+        "market": cloud.market,
+        "account": cloud.account,
+    }
     pickle.dump(kept, buffer, protocol=5)
     return buffer.getvalue()
 
@@ -105,6 +111,8 @@ def load(path: Path) -> bool:
         for name, versions in parameters.items():
             ssm_backends[account][region]._parameters[name].extend(versions)
     Base.cloud.market = contents["market"]
+    # A state of before accounts could lack something
+    Base.cloud.account = contents.get("account", Base.cloud.account)
     return True
 
 

@@ -12,6 +12,7 @@ from moto.core.utils import utcnow
 
 from localcloud.config import Config
 from localcloud.ec2.market.market import Market
+from localcloud.ec2.records.account import SETTLING_SECONDS, Account
 from localcloud.machines.interface import MachineHost, MachineImage
 
 
@@ -30,6 +31,9 @@ class Cloud:
     save: Callable[[], None]
     clock: Callable[[], datetime] = field(default=utcnow)
     market: Market = field(default_factory=Market)
+    account: Account = field(default_factory=Account)
+    # How long AttachVolume does not know a new instance; tests of other things have no time
+    settling: float = SETTLING_SECONDS
     lock: threading.RLock = field(default_factory=threading.RLock)
     wake: threading.Event = field(default_factory=threading.Event)
     _depth: int = 0

@@ -8,7 +8,7 @@ from functools import partial
 from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.instance_types import instance_store
-from localcloud.ec2.records.instance import BY_HOST, Instance
+from localcloud.ec2.records.instance import BY_HOST, BY_KEY, Instance
 from localcloud.machines.interface import MachineSpec
 from localcloud.reconcile.reconciler import Job, Look
 
@@ -24,7 +24,9 @@ def jobs(cloud: Cloud, backend: Backend) -> Iterator[Look]:
 
 
 def of_instance(cloud: Cloud, backend: Backend, instance: Instance) -> Iterator[Job]:
-    if instance.state == "pending" and not _taken(backend, instance):
+    if instance.state == "pending" and backend.lacks_its_key(instance):
+        instance.become("shutting-down", BY_KEY)
+    elif instance.state == "pending" and not _taken(backend, instance):
         yield power_on(cloud, backend, instance)
     elif instance.state == "stopping":
         yield power_off(cloud, backend, instance, backend.went_off)

@@ -18,6 +18,7 @@ class Attachments(Volumes):
 
     def attach(self, volume_id: str, instance_id: str, device: str | None) -> VolumeAttachment:
         volume, instance = self.volume(volume_id), self.instance(instance_id)
+        self._refuse_unsettled(instance)
         if not device:
             raise missing("device")
         if not DEVICE.fullmatch(device):
@@ -47,6 +48,19 @@ class Attachments(Volumes):
         volume.attachment = VolumeAttachment(volume, instance, device)
         self.touch()
         return volume.attachment
+
+    def _refuse_unsettled(self, instance: Instance) -> None:
+        """For some seconds after a launch not every part of EC2 knows the instance (EC2 Developer
+        Guide, eventual consistency): it is not there, then not in a state for this."""
+        age = (self.now() - instance.launch_time).total_seconds()
+        settling = self.cloud.settling
+        if age >= settling:
+            return
+        if age < settling / 2 and not instance.restarted:
+            raise refusal(
+                "InvalidInstanceID.NotFound", f"The instance ID '{instance.id}' does not exist"
+            )
+        raise refusal("IncorrectInstanceState", f"Instance '{instance.id}' is not 'running'.")
 
     def detach(
         self, volume_id: str, instance_id: str | None, device: str | None

@@ -9,7 +9,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from localcloud.ec2.backend.reaps import Reaps
 from localcloud.ec2.launch.planner import Planner
-from localcloud.ec2.records.instance import BY_HOST, BY_SPOT, Instance
+from localcloud.ec2.records.instance import BY_HOST, BY_KEY, BY_SPOT, Instance
 from localcloud.ec2.records.reap import STOPPED, TERMINATED
 from localcloud.ec2.records.spot_request import SpotRequest
 
@@ -135,7 +135,7 @@ class Fulfillment(Reaps):
 
     def _pause(self, instance: Instance) -> datetime | None:
         """A machine that could not start on this computer is not tried again at once."""
-        failed = instance.state_reason.code == BY_HOST[0]
+        failed = instance.state_reason.code in (BY_HOST[0], BY_KEY[0])
         return self.now() + RETRY_AFTER if failed else None
 
     def _cause(self, instance: Instance) -> str:

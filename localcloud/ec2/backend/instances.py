@@ -118,6 +118,7 @@ class Instances(ElasticIps, Attachments, Images):
         """A stopped instance gets a new address, if it has no Elastic IP, and is pending."""
         instance.move_to(instance.elastic_ip or public_address(self.cloud.config.network))
         instance.launch_time = self.now()
+        instance.restarted = True
         instance.become("pending")
 
     def stop(self, ids: Sequence[str]) -> list[Change]:

@@ -46,12 +46,17 @@ class SpotRequests(Instances):
         plan = Planner(self, spec).plan()
         if "spot" not in facts(plan.instance_type)["SupportedUsageClasses"]:
             raise invalid(f"The instance type '{plan.instance_type}' is not offered as spot.")
+        self.require_spot_role()
         groups = [{"GroupId": group.id, "GroupName": group.name} for group in plan.groups]
         price = self._price(params.get("SpotPrice"), plan.instance_type)
         requests = [SpotRequest(self, params, price, groups) for _ in range(count)]
         for request in requests:
             self.spot_instance_requests[request.id] = request
             self.set_tags(request.id, tags)
+            if self.account.bad_parameters:
+                request.enter(
+                    "closed", "bad-parameters", "Your Spot request failed due to bad parameters."
+                )
         self.remember("RequestSpotInstances", token, params, [one.id for one in requests])
         return requests
 

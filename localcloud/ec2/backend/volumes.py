@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.ec2.backend.base import Base, tags_for
+from localcloud.ec2.backend.account import Accounts
+from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.parameters import refuse_unknown
@@ -65,7 +66,7 @@ def default_iops(kind: str, size: int) -> int | None:
     return {"gp3": 3000, "gp2": min(max(100, 3 * size), 16000)}.get(kind)
 
 
-class Volumes(Base):
+class Volumes(Accounts):
     def volume(self, volume_id: str) -> Volume:
         return by_ids(self.volumes, [volume_id], "InvalidVolume.NotFound", "volume")[0]
 

@@ -9,6 +9,7 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.ssm.models import ssm_backends
 
+from localcloud.ec2.backend.account import Accounts
 from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
@@ -38,6 +39,7 @@ class Backend(
     Attachments,
     Snapshots,
     Volumes,
+    Accounts,
     Images,
 ):
     """All of EC2's verbs. Two mixins define one name only if one inherits the other, so
@@ -52,6 +54,7 @@ class Backend(
     def prepare(self) -> None:
         """Bring the base image and the parameters that name it up to date, at every start."""
         self.register_base()
+        self.prepare_account()
         parameters = ssm_backends[self.account_id][self.region_name]
         assert isinstance(parameters, Parameters)
         parameters.publish(image_id(self.cloud.image))

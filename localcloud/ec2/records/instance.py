@@ -22,10 +22,15 @@ BY_USER = ("Client.UserInitiatedShutdown", "User initiated shutdown")
 BY_GUEST = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 BY_SPOT = ("Server.SpotInstanceTermination", "Spot instance termination")
 STOPPED_BY_SPOT = ("Server.SpotInstanceShutdown", "Spot instance shutdown")
+# A customer-managed key that EC2 may not use (EC2 User Guide, troubleshooting-launch)
+BY_KEY = ("Client.InternalError", "Client error on launch")
 BY_HOST = ("Server.InternalError", "The machine went down by itself")
 
 
 class Instance(MotoInstance):
+    # Whether it was stopped and started since its launch
+    restarted = False
+
     def __init__(
         self,
         backend: Any,
@@ -132,7 +137,8 @@ class Instance(MotoInstance):
     @property
     def by_user(self) -> bool:
         """True when the owner, or the guest itself, made it go down."""
-        return self.state_reason.code.startswith("Client.")
+        code = self.state_reason.code
+        return code.startswith("Client.") and code != BY_KEY[0]
 
     def previous_state(self) -> InstanceState:
         return InstanceState(self._state.name, self._state.code)

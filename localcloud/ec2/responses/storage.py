@@ -53,6 +53,10 @@ class StorageResponses(BaseResponses):
         )
         return ActionResult(_attachment(attachment))
 
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        self.error_on_dryrun()
+        return ActionResult({"KmsKeyId": self.backend.get_ebs_default_kms_key_id()})
+
     def modify_volume(self) -> ActionResult:
         self.error_on_dryrun()
         return ActionResult({"VolumeModification": self.backend.change_volume(self.given)})

@@ -1,0 +1,59 @@
+"""``python -m localcloud account``: an account that lacks what many on AWS lack."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from localcloud.cli.reap import ask
+from localcloud.config import Config
+
+HINT = "See: python -m localcloud account --help"
+
+
+def account(config: Config, arguments: argparse.Namespace) -> int:
+    given = {
+        name: True
+        for name in ("default", "fresh", "customer_key", "bad_parameters")
+        if getattr(arguments, name)
+    }
+    denied = {"denied": arguments.deny} if arguments.deny else {}
+    answer = ask(config, "account", {**given, **denied} if given or denied else None, HINT)
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+        return 0
+    for line in report(answer):
+        print(line)
+    return 0
+
+
+def report(answer: dict[str, object]) -> list[str]:
+    """What the account lacks, for people."""
+    words = {
+        "fresh": "It never used spot: there is no service-linked role for it.",
+        "customer_key": "The default key of EBS is a customer-managed one.",
+        "bad_parameters": "Every new request ends at once with bad-parameters.",
+    }
+    lines = [sentence for name, sentence in words.items() if answer[name]]
+    denied = answer["denied"]
+    assert isinstance(denied, list)
+    lines += [f"Its administrator may not: {action}" for action in denied]
+    return lines or ["The account lacks nothing."]
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The verb of this module."""
+    verb = verbs.add_parser("account", help="show or change what the account lacks")
+    verb.add_argument("--default", action="store_true", help="it lacks nothing again")
+    verb.add_argument("--fresh", action="store_true", help="spot was never used: no role for it")
+    verb.add_argument(
+        "--customer-key", action="store_true", help="the default key of EBS is the customer's"
+    )
+    verb.add_argument(
+        "--bad-parameters", action="store_true", help="new requests end with bad-parameters"
+    )
+    verb.add_argument(
+        "--deny", action="append", default=[], metavar="ACTION", help="such as iam:CreateRole"
+    )
+    verb.add_argument("--json", action="store_true", help="for programs")
+    verb.set_defaults(run=account)

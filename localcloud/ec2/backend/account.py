@@ -1,0 +1,79 @@
+"""What the account lacks: the spot role, rights on its key, and what follows from that."""
+
+from __future__ import annotations
+
+import uuid
+
+from moto.iam.models import iam_backends
+
+from localcloud.ec2.backend.base import Base
+from localcloud.ec2.errors import refusal
+from localcloud.ec2.records.account import Account
+from localcloud.ec2.records.instance import Instance
+
+SPOT_SERVICE, SPOT_ROLE = "spot.amazonaws.com", "AWSServiceRoleForEC2Spot"
+
+
+class Accounts(Base):
+    @property
+    def account(self) -> Account:
+        return self.cloud.account
+
+    def prepare_account(self) -> None:
+        """Every account but a fresh one has the role: it used spot before."""
+        iam = iam_backends[self.account_id][self.partition]
+        there = any(role.name == SPOT_ROLE for role in iam.roles.values())
+        if not there and not self.account.fresh:
+            iam.create_service_linked_role(SPOT_SERVICE, "", "")
+
+    def require_spot_role(self) -> None:
+        """EC2 makes it for a request of the console; one of the API needs it before
+        (EC2 User Guide, service-linked-roles-spot-instance-requests)."""
+        iam = iam_backends[self.account_id][self.partition]
+        if not any(role.name == SPOT_ROLE for role in iam.roles.values()):
+            raise refusal(
+                "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+                "The provided credentials do not have permission to create the service-linked"
+                " role for EC2 Spot Instances.",
+            )
+
+    @property
+    def customer_key_arn(self) -> str:
+        key = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account_id}/{self.region_name}/own")
+        return f"arn:{self.partition}:kms:{self.region_name}:{self.account_id}:key/{key}"
+
+    @property
+    def managed_key_arn(self) -> str:
+        """The key aws/ebs."""
+        return super()._create_default_encryption_key()
+
+    @property
+    def spot_role_arn(self) -> str:
+        return (
+            f"arn:{self.partition}:iam::{self.account_id}:role/aws-service-role"
+            f"/{SPOT_SERVICE}/{SPOT_ROLE}"
+        )
+
+    def _create_default_encryption_key(self) -> str:
+        if self.account.customer_key:
+            self.default_kms_key_id = self.customer_key_arn
+            return self.customer_key_arn
+        return super()._create_default_encryption_key()
+
+    def get_ebs_default_kms_key_id(self) -> str:
+        return self._create_default_encryption_key()
+
+    def lacks_its_key(self, instance: Instance) -> bool:
+        """Whether EC2 cannot open a disk of a spot machine: its role for spot has no grant.
+
+        EC2 User Guide, service-linked-roles-spot-instance-requests, "Grant access to customer
+        managed keys for use with encrypted AMIs and EBS snapshots".
+        """
+        if not instance.spot_instance_request_id:
+            return False
+        keys = {
+            volume.kms_key_id
+            for volume in self.volumes.values()
+            if volume.attachment and volume.attachment.instance is instance
+        }
+        return self.customer_key_arn in keys and self.spot_role_arn not in self.account.grantees
