@@ -33,7 +33,10 @@ HEADER = re.compile(
 
 @dataclass(frozen=True)
 class Signature:
-    """The signer of a call as it names itself. ``seconds`` is how long a presigned URL lasts, else None."""
+    """The signer of a call as it names itself.
+
+    ``seconds`` is how long a presigned URL lasts, None for any other call.
+    """
 
     access_key: str
     region: str

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from localcloud.ec2.backend.whole import Backend
+from localcloud.ec2.instance_types import facts
 from localcloud.ec2.launch.credentials import current
 from localcloud.ec2.records.instance import Instance
 from localcloud.machines.interface import MetadataTree
@@ -89,7 +90,7 @@ def _devices(backend: Backend, instance: Instance) -> Tree:
         if one.delete_on_termination and one.device != root
     ]
     extra = {f"ebs{number}": name for number, name in enumerate(mapped, start=1)}
-    return {"ami": root, "root": root, **extra}
+    return {"ami": root, "root": root, **extra, **instance.ephemeral}
 
 
 def _public_keys(backend: Backend, instance: Instance) -> Tree:
@@ -173,7 +174,7 @@ def tree(backend: Backend, instance: Instance) -> MetadataTree:
         "security-groups": "\n".join(group.name for group in instance.security_groups),
         "services": {"domain": "amazonaws.com", "partition": backend.partition},
         "spot": _spot(instance),
-        "system": "nitro",
+        "system": facts(instance.instance_type).get("Hypervisor", "nitro"),
         "tags": {"instance": dict(tags)} if opted_in and tags else {},
     }
     latest: Tree = {

@@ -136,11 +136,13 @@ class DiskStore:
         return image
 
     def blank_store(self, directory: Path, disk: InstanceStoreDisk) -> Path:
-        """A new, blank instance-store disk in a machine's directory."""
+        """A new instance-store disk in a machine's directory: blank, or as EC2 formats it."""
         path = directory / f"{disk.serial}.store"
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
         os.truncate(path, disk.size)
+        if disk.filesystem:
+            run(["mke2fs", "-q", "-F", "-t", disk.filesystem, path])
         return path
 
     def remove_stores(self, directory: Path) -> None:

@@ -38,10 +38,17 @@ class MachineImage:
 
 @dataclass(frozen=True)
 class InstanceStoreDisk:
-    """One ephemeral disk: its NVMe serial (``AWS`` and 17 hex digits) and size in bytes."""
+    """One ephemeral disk: its NVMe serial (``AWS`` and 17 hex digits) and size in bytes.
+
+    On a machine of Xen's kind it is no NVMe disk and shows no serial: its kernel calls it
+    ``device`` (``xvdb``), which is empty for NVMe. ``filesystem`` is the one that EC2 has made on
+    it, empty for a blank disk.
+    """
 
     serial: str
     size: int
+    device: str = ""
+    filesystem: str = ""
 
 
 @dataclass(frozen=True)

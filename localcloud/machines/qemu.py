@@ -37,8 +37,10 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Disk:
-    """One NVMe disk: its serial, its file, and what the file is.
+    """One disk: its serial, its file, and what the file is.
 
+    It is NVMe unless it has the name ``device`` of a disk of Xen's kind (``xvdb``): that one is
+    virtio's, shows no serial number of EC2's, and a rule of udev's gives it the name.
     ``disposable`` disks skip the host's fsync: they survive QEMU's death, for the data
     is in the host's page cache, but not the host's.
     """
@@ -47,6 +49,7 @@ class Disk:
     path: Path
     format: str = "qcow2"
     disposable: bool = False
+    device: str = ""
 
     @property
     def device_id(self) -> str:
@@ -67,7 +70,7 @@ def volume_disk(volume_id: str, path: Path) -> Disk:
 
 
 def store_disk(disk: InstanceStoreDisk, path: Path) -> Disk:
-    return Disk(disk.serial, path, format="raw", disposable=True)
+    return Disk(disk.serial, path, format="raw", disposable=True, device=disk.device)
 
 
 def blockdev(disk: Disk) -> Json:
@@ -90,9 +93,9 @@ def blockdev(disk: Disk) -> Json:
 def device(disk: Disk) -> Json:
     """The arguments of ``-device`` and ``device_add``."""
     return {
-        "driver": "nvme",
+        "driver": "virtio-blk-pci" if disk.device else "nvme",
         "id": disk.device_id,
-        "serial": disk.serial,
+        "serial": disk.device or disk.serial,
         "drive": disk.serial,
     }
 

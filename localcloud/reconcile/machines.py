@@ -52,7 +52,7 @@ def machine_spec(cloud: Cloud, backend: Backend, instance: Instance) -> MachineS
         root_volume=root,
         vcpus=cloud.config.vcpus,
         memory_mib=cloud.config.memory_mib,
-        instance_store=instance_store(instance.instance_type),
+        instance_store=instance_store(instance.instance_type, instance.ephemeral),
         volumes=tuple(one for one in attached if one != root),
     )
 

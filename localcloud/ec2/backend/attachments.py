@@ -40,6 +40,7 @@ class Attachments(Volumes):
             )
         # On a machine /dev/sdj and /dev/xvdj are one name
         taken = {_bare(one.device) for one in self.attached_to(instance)}
+        taken |= {_bare(device) for device in instance.ephemeral.values()}
         if _bare(device) in taken:
             raise invalid(
                 f"Invalid value '{device}' for unixDevice. Attachment point {device} is already"

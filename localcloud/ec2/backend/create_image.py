@@ -87,7 +87,11 @@ class CreateImage(Attachments, Snapshots, Images):
         attached = {one.device: one for one in self.attached_to(instance)}
         for name, one in attached.items():
             require_unchanged(name, one.volume, given.get(name, {}).get("Ebs", {}))
-        more = added(self, {name: one for name, one in given.items() if name not in attached})
+        new = {name: one for name, one in given.items() if name not in attached}
+        # The machine's own instance-store disks are the image's too
+        for name, device in instance.ephemeral.items():
+            new.setdefault(f"/dev/{device}", {"VirtualName": name})
+        more = added(self, new)
         ami_id, reboot = random_ami_id(), not params.get("NoReboot")
         mappings = [
             self._captured(ami_id, one, given.get(name, {}), reboot=reboot, tags=tags["snapshot"])

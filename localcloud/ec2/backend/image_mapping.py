@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.ec2.backend.volumes import PROVISIONED, Volumes
+from localcloud.ec2.instance_types import require_virtual_name
 from localcloud.ec2.launch.block_devices import Mapped, bad_mapping, require_room
 from localcloud.ec2.records.volume import Volume, VolumeAttachment
 
@@ -19,6 +20,7 @@ def added(backend: Volumes, given: Mapping[str, Mapped]) -> list[dict[str, Any]]
 
 def _added(backend: Volumes, name: str, entry: Mapped) -> dict[str, Any]:
     if entry.get("VirtualName"):
+        require_virtual_name(entry["VirtualName"])
         return {"DeviceName": name, "VirtualName": entry["VirtualName"]}
     ebs = entry.get("Ebs", {})
     snapshot_id, size = ebs.get("SnapshotId"), ebs.get("VolumeSize")

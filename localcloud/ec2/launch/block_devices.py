@@ -67,7 +67,7 @@ def at_launch(
             # Only what was mapped by the image, or by the launch, is deleted by default
             kept = _kept(devices.get(name, {}), entry["Ebs"])
             devices[name] = {"DeleteOnTermination": True, **kept, **entry["Ebs"]}
-        # Else a VirtualName: NVMe instance store comes with the type, entries have no effect
+        # Else a VirtualName: see instance_store_names
     for ebs in devices.values():
         ident = ebs.get("SnapshotId") or ""
         if ident in snapshots:
@@ -76,6 +76,24 @@ def at_launch(
             # A base image's: its snapshot is Canonical's and not to be seen
             require_room(ebs.get("VolumeSize"), ident, ROOT_GIB)
     return dict(sorted(devices.items(), key=lambda device: device[0] != root))
+
+
+def instance_store_names(
+    image: Image, given: Iterable[Mapped]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Virtual names by device name: what is left of the image's entries, and the launch's."""
+    entries = named(given)
+    by_image = {
+        entry["DeviceName"]: entry["VirtualName"]
+        for entry in image.block_device_mappings
+        if "VirtualName" in entry and entry["DeviceName"] not in entries
+    }
+    by_launch = {
+        name: entry["VirtualName"]
+        for name, entry in entries.items()
+        if "VirtualName" in entry and "NoDevice" not in entry
+    }
+    return by_image, by_launch
 
 
 def _kept(mapped: Mapped, given: Mapped) -> Mapped:

@@ -13,13 +13,14 @@ from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed
 from localcloud.ec2.filters import by_ids
 from localcloud.ec2.instance_types import (
     DEFAULT_TYPE,
+    attached_store,
     facts,
     require_architecture,
     require_drivers,
     require_offered,
     zones_offering,
 )
-from localcloud.ec2.launch.block_devices import at_launch
+from localcloud.ec2.launch.block_devices import at_launch, instance_store_names
 from localcloud.ec2.records.image import BaseImage, Image
 from localcloud.ec2.records.launch_plan import LaunchPlan
 from localcloud.ec2.records.snapshot import Snapshot
@@ -112,6 +113,7 @@ class Planner:
             profile_id=profile.id if profile else "",
             user_data=require_user_data(spec.get("UserData")),
             devices=self._devices(image),
+            ephemeral=attached_store(kind, *instance_store_names(image, self._mappings)),
             public_address=bool(public),
             private_ip=self._private_ip(),
             ebs_optimized=bool(spec.get("EbsOptimized")),
@@ -119,8 +121,7 @@ class Planner:
         )
 
     def _devices(self, image: Image) -> dict[str, Mapping[str, Any]]:
-        given = self.spec.get("BlockDeviceMappings", [])
-        devices = at_launch(image, given, self.backend.snapshots)
+        devices = at_launch(image, self._mappings, self.backend.snapshots)
         if isinstance(image, BaseImage):
             # Its root volume is an overlay on the image's file, and its snapshot not ours
             devices[image.root_device_name] = {
@@ -138,6 +139,10 @@ class Planner:
         primary = several[0].get("PrivateIpAddress") if several else None
         address: str | None = primary or self.nic.get("PrivateIpAddress")
         return address or self.spec.get("PrivateIpAddress")
+
+    @property
+    def _mappings(self) -> list[Mapping[str, Any]]:
+        return self.spec.get("BlockDeviceMappings") or []
 
     def _no_image(self) -> str:
         raise missing("ImageId")

@@ -79,6 +79,8 @@ class Instance(MotoInstance):
         self.forwarded: str | None = None
         # Its own copy: the AMI may be deregistered while the instance is stopped
         self.machine_image = plan.machine
+        # Device names of its instance-store disks by virtual name, if they are not NVMe
+        self.ephemeral = dict(plan.ephemeral)
         self.spot_instance_request_id = spot_request_id
         self.profile_name = plan.profile_name
         if plan.profile_arn:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class LaunchPlan:
     """All of it exists and fits together. ``devices`` are EbsBlockDevice facts by name,
-    the root device first; ``user_data`` is base64."""
+    the root device first; ``ephemeral`` are device names of instance-store disks by virtual name,
+    those only that EC2 attaches; ``user_data`` is base64."""
 
     image: Image
     machine: MachineImage
@@ -30,6 +31,7 @@ class LaunchPlan:
     profile_id: str
     user_data: str | None
     devices: Mapping[str, Mapping[str, Any]]
+    ephemeral: Mapping[str, str]
     public_address: bool
     private_ip: str | None
     ebs_optimized: bool

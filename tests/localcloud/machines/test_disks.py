@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,13 @@ def test_instance_store_is_blank_each_time(disks: DiskStore, tmp_path: Path) -> 
     assert path.stat().st_blocks == 0
     disks.remove_stores(tmp_path)
     assert not path.exists()
+
+
+def test_b2_a_disk_that_ec2_formats_has_an_empty_file_system(
+    disks: DiskStore, tmp_path: Path
+) -> None:
+    disk = InstanceStoreDisk("AWS00000000000000001", GIB, device="xvdb", filesystem="ext3")
+    path = disks.blank_store(tmp_path, disk)
+    argv = ["/sbin/blkid", "-p", "-o", "value", "-s", "TYPE", str(path)]
+    assert subprocess.run(argv, capture_output=True, text=True).stdout.strip() == "ext3"
+    assert path.stat().st_size == GIB

@@ -62,6 +62,12 @@ def test_serials_are_those_of_ec2() -> None:
     assert len({device["id"] for device in devices}) == 3
 
 
+def test_b2_a_disk_of_xens_kind_is_virtios_with_its_name_and_no_serial_of_ec2() -> None:
+    disk = InstanceStoreDisk("AWS00000000000000001", 1 << 30, device="xvdb")
+    _, store = disk_devices(command(IMAGE, qemu.TCG, qemu.store_disk(disk, Path("/m/a.store"))))
+    assert (store["driver"], store["serial"]) == ("virtio-blk-pci", "xvdb")
+
+
 def test_only_disposable_disks_skip_the_hosts_flush() -> None:
     volume = qemu.volume_disk("vol-0bb", Path("/v/vol-0bb.qcow2"))
     store = qemu.store_disk(InstanceStoreDisk("AWS1", 1), Path("/m/a.store"))

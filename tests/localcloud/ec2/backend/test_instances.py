@@ -79,7 +79,8 @@ def test_instance_store_is_the_types(kind: str, count: int) -> None:
 
 def test_small_disks_are_not_made_too_small_for_a_file_system() -> None:
     # Two of 40 GB: a thousandth is below what XFS is made on
-    assert [disk.size for disk in instance_store("c3.xlarge")] == [1 << 30] * 2
+    mapped = {"ephemeral0": "sdb", "ephemeral1": "sdc"}
+    assert [disk.size for disk in instance_store("c3.xlarge", mapped)] == [1 << 30] * 2
 
 
 def test_root_and_extra_volumes_are_real(lab: Lab) -> None:
