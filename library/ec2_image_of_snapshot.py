@@ -7,7 +7,13 @@ import time
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.ec2_ours import has_tags
+from ansible.module_utils.ec2_offers import store_mapping
+from ansible.module_utils.ec2_ours import (
+    describe_types,
+    has_tags,
+    store_disks,
+    store_is_mapped,
+)
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     describe_images,
@@ -24,7 +30,8 @@ short_description: Register an AMI of a root disk's snapshot
 description:
   - M(amazon.aws.ec2_ami) cannot say that machines of the image need metadata tokens (IMDSv2),
     and RequestSpotInstances cannot say it either, so the image has to.
-  - Architecture, boot mode and drivers are those of an instance that runs from such a disk.
+  - Architecture, boot mode, drivers and the mapping of instance-store disks are those of an
+    instance that runs from such a disk.
   - A name that is taken by an image of this snapshot means that it was made before.
 author: The cloudtop authors
 options:
@@ -93,8 +100,21 @@ POLL_SECONDS = 2
 TAKEN_OVER = ("Architecture", "BootMode", "EnaSupport", "TpmSupport", "VirtualizationType")
 
 
-def registration(params: dict[str, Any], instance: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of RegisterImage."""
+def mapped_stores(client: Any, instance: dict[str, Any]) -> list[dict[str, str]]:
+    """Entries for the instance's own instance-store disks, if only a launch's mapping has them."""
+    description = describe_types(client, [instance["InstanceType"]]).get(instance["InstanceType"])
+    if description is None or not store_is_mapped(description):
+        return []
+    return [
+        {"DeviceName": each["device_name"], "VirtualName": each["virtual_name"]}
+        for each in store_mapping({}, store_disks(description))
+    ]
+
+
+def registration(
+    params: dict[str, Any], instance: dict[str, Any], stores: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The parameters of RegisterImage. ``stores`` are its entries for instance-store disks."""
     root = instance["RootDeviceName"]
     return {
         "Name": params["name"],
@@ -109,6 +129,7 @@ def registration(params: dict[str, Any], instance: dict[str, Any]) -> dict[str, 
                     "DeleteOnTermination": True,
                 },
             },
+            *stores,
             *({"DeviceName": name, "NoDevice": ""} for name in params["no_device"]),
         ],
         "ImdsSupport": "v2.0",
@@ -170,7 +191,8 @@ def main() -> None:
         if image is None and not module.check_mode:
             (reservation,) = describe_instances(client, InstanceIds=[params["like"]])
             (instance,) = reservation["Instances"]
-            answer = client.register_image(aws_retry=True, **registration(params, instance))
+            wanted = registration(params, instance, mapped_stores(client, instance))
+            answer = client.register_image(aws_retry=True, **wanted)
             image = available(client, answer["ImageId"], params["deadline"])
     except ValueError as error:
         module.fail_json(msg=str(error))

@@ -12,9 +12,17 @@ from ansible.module_utils.ec2_offers import (
     image_of,
     offered_zones,
     root_size,
+    store_mapping,
     usable_zones,
 )
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, instance_store_disks
+from ansible.module_utils.ec2_ours import (
+    Cloudtop,
+    RefusedError,
+    describe_types,
+    instance_store_disks,
+    store_disks,
+    store_is_mapped,
+)
 from ansible.module_utils.ec2_requests import look, wait
 from ansible.module_utils.request_plan import Launch, Run, Wanted, facts, passed_over, plan
 from ansible.module_utils.request_refusals import no_image, not_offered
@@ -175,7 +183,12 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
     if not usable:
         offered = sorted(offered_zones(client, wanted.types[0]))
         raise RefusedError(not_offered(cloudtop, wanted.types, offered))
-    return Launch(ident, image["RootDeviceName"], root_size(image), usable)
+    stores = {
+        name: store_mapping(image, store_disks(description))
+        for name, description in describe_types(client, usable).items()
+        if store_is_mapped(description)
+    }
+    return Launch(ident, image["RootDeviceName"], root_size(image), usable, stores)
 
 
 def parameter(ssm: Any, name: str) -> str:

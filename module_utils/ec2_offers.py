@@ -7,6 +7,9 @@ from typing import Any
 
 # EC2 used both names for the same Linux price, the second one since VPC is all there is
 PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
+# Names for mapped instance-store disks: those of EC2's own images (sdb is ephemeral0), without sdj
+# and sdk, which are the volume's and the copy's of a bake. d2.8xlarge has 24 disks: one is left out
+STORE_DEVICES = tuple(f"/dev/sd{letter}" for letter in "bcdefghilmnopqrstuvwxyz")
 
 
 def offered_zones(client: Any, instance_type: str) -> set[str]:
@@ -44,6 +47,16 @@ def root_size(image: dict[str, Any]) -> int:
     """GiB of an image's first disk; 0 if it does not say."""
     disks = [each["Ebs"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
     return int(disks[0].get("VolumeSize", 0)) if disks else 0
+
+
+def store_mapping(image: dict[str, Any], disks: int) -> list[dict[str, str]]:
+    """The launch's entries for so many instance-store disks, beside the image's own volumes."""
+    mapped = [each["DeviceName"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
+    free = [each for each in STORE_DEVICES if each not in mapped]
+    return [
+        {"device_name": device, "virtual_name": f"ephemeral{number}"}
+        for number, device in enumerate(free[:disks])
+    ]
 
 
 def by_price(zones: set[str], prices: dict[str, float]) -> list[str]:

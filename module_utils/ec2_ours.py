@@ -78,18 +78,35 @@ def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list
     return sorted(instances.values(), key=lambda instance: instance["LaunchTime"])
 
 
-def instance_store_disks(client: Any, instance_type: str) -> int:
-    """How many NVMe instance-store disks a machine of the type always has; -1: nobody knows.
+def describe_types(client: Any, types: list[str]) -> dict[str, dict[str, Any]]:
+    """EC2's descriptions by type.
 
-    Older types show those disks only that the launch mapped. Credentials that may not ask,
-    and a type that EC2 does not list, are no reason to fail.
+    Credentials that may not ask, and a type that EC2 does not list, are no reason to fail: they
+    are left out.
     """
     try:
-        answer = client.describe_instance_types(InstanceTypes=[instance_type])
-        (description,) = answer["InstanceTypes"]
-    except (botocore.exceptions.ClientError, ValueError):
-        return -1
-    storage = description.get("InstanceStorageInfo", {})
-    if storage.get("NvmeSupport") == "unsupported":
-        return -1
-    return sum(disk["Count"] for disk in storage.get("Disks", []))
+        by_name = [{"Name": "instance-type", "Values": types}]
+        pages = client.get_paginator("describe_instance_types").paginate(Filters=by_name)
+        return {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"]}
+    except botocore.exceptions.ClientError:
+        return {}
+
+
+def store_disks(description: dict[str, Any]) -> int:
+    """How many instance-store disks a machine of a described type has."""
+    disks = description.get("InstanceStorageInfo", {}).get("Disks", [])
+    return sum(disk["Count"] for disk in disks)
+
+
+def store_is_mapped(description: dict[str, Any]) -> bool:
+    """Whether a machine of a described type has only those disks that its launch mapped.
+
+    These are not NVMe (types that run on Xen: c3, d2, h1, i2, m3, r3, x1 and others).
+    """
+    return bool(description.get("InstanceStorageInfo", {}).get("NvmeSupport") == "unsupported")
+
+
+def instance_store_disks(client: Any, instance_type: str) -> int:
+    """How many instance-store disks a machine of the type has; -1: nobody knows."""
+    description = describe_types(client, [instance_type]).get(instance_type)
+    return -1 if description is None else store_disks(description)

@@ -44,12 +44,14 @@ class Wanted:
 @dataclass(frozen=True)
 class Launch:
     """All that EC2 can launch: the image, its root disk (GiB), and the types that the volume's zone
-    offers, in the order of preference."""
+    offers, in the order of preference. ``stores`` are block device mappings for the instance-store
+    disks of those types that have them only if the launch maps them."""
 
     image: str
     root_device: str
     root_size: int
     usable: list[str]
+    stores: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,7 +284,8 @@ def _request(
                         "encrypted": True,
                         "delete_on_termination": True,
                     },
-                }
+                },
+                *launch.stores.get(kind, []),
             ],
         },
         "tags": {**cloudtop.tags, GENERATION: generation},

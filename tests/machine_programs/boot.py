@@ -96,6 +96,19 @@ class Boot:
             link.symlink_to(device)
         return device
 
+    def xen_disk(self, name: str, device: str, mib: int = 64, filesystem: str = "") -> Path:
+        """A disk with no serial number that is known as ``device``; ``name`` is the kernel's."""
+        path = self.disk(name, "", mib)
+        for link in (self.tree / "dev/disk/by-id").iterdir():
+            if link.resolve() == path:
+                link.unlink()
+        (self.tree / "sys/class/block" / name / "device/serial").unlink()
+        if device != name:
+            (self.tree / "dev" / device).symlink_to(path)
+        if filesystem:
+            subprocess.run([f"/sbin/mkfs.{filesystem}", "-q", str(path)], check=True)
+        return path
+
     def mounted(self, name: str, place: str) -> None:
         number = (self.tree / "sys/class/block" / name / "dev").read_text().strip()
         with (self.tree / "proc/self/mountinfo").open("a") as stream:

@@ -17,7 +17,7 @@ mode=$1
 disks=
 for word; do
     case $word in
-        "$TREE"/dev/nvme*) disks="$disks ${word##*/}" ;;
+        "$TREE"/dev/nvme* | "$TREE"/dev/*vd*) disks="$disks ${word##*/}" ;;
         "$TREE"/dev/md1*) md=${word##*/} ;;
     esac
 done
@@ -78,6 +78,14 @@ class Raid(Boot):
     def disks(self, count: int, mib: int = 64) -> None:
         for number in range(count):
             self.disk(f"nvme{number + 1}n1", f"AWS{number:017X}", mib)
+
+    def mapping(self, instance_type: str, *devices: str) -> None:
+        """The metadata of a machine whose launch mapped ephemeral0 and so on to these."""
+        imds = self.tree / "imds"
+        (imds / "instance-type").write_text(instance_type)
+        (imds / "block-device-mapping").mkdir()
+        for number, device in enumerate(devices):
+            (imds / f"block-device-mapping/ephemeral{number}").write_text(device)
 
     def stale(self, label: str = "ephemeral") -> None:
         """What an earlier array left shines through where the next one begins."""

@@ -118,14 +118,28 @@ def test_destroy_twice_is_once_and_deletes_the_volume_by_its_name(place: Place) 
     assert place.volumes(NAME) == []
 
 
+def test_b2_the_request_maps_disks_that_are_there_only_if_mapped(place: Place) -> None:
+    outcome = place.run(
+        "playbooks/cloud.yml", cloudtop_name="original", cloudtop_instance_type="c3.xlarge"
+    )
+    assert outcome.code == 0, outcome.text
+    (made,) = place.requests("original")
+    root, *stores = made["LaunchSpecification"]["BlockDeviceMappings"]
+    assert root["DeviceName"] == "/dev/sda1"
+    assert stores == [
+        {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+        {"DeviceName": "/dev/sdc", "VirtualName": "ephemeral1"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("instance_type", "disks"),
     [
         ("i3.4xlarge", 2),
         ("i3.16xlarge", 8),
         ("m5.large", 0),
-        # Shown to a machine only where its launch mapped them
-        ("c3.xlarge", -1),
+        # Their disks are there as every request maps them
+        ("c3.xlarge", 2),
         ("hi1.4xlarge", -1),
     ],
 )

@@ -1,7 +1,7 @@
-"""cloudtop-metadata: prints one text of the instance metadata, for programs in shell.
+"""cloudtop-metadata: prints texts of the instance metadata, for programs in shell.
 
-usage: cloudtop-metadata PATH [SERVICE]
-It fails if there is no such text, or no answer.
+usage: cloudtop-metadata PATH... [SERVICE]
+It prints those that there are, and fails if there is none, or no answer.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 
 
 def main() -> int:
-    path, service = [*sys.argv[1:], SERVICE][:2]
+    paths = [word for word in sys.argv[1:] if not word.startswith("http://")]
+    service = [*(word for word in sys.argv[1:] if word not in paths), SERVICE][0]
+    metadata = Metadata(service, TOKEN_SECONDS)
     try:
-        text = Metadata(service, TOKEN_SECONDS).text(path)
+        texts = list(filter(None, map(metadata.text, paths)))
     except OSError as error:
         print(f"The metadata service does not answer: {error}.", file=sys.stderr)
         return 1
-    if not text:
+    if not texts:
         return 1
-    print(text)
+    print("\n".join(texts))
     return 0
