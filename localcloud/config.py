@@ -18,6 +18,8 @@ SSH_PORT = 2222
 DEFAULT_NETWORK = ipaddress.IPv4Network("127.77.0.0/16")
 DEFAULT_MEMORY_MIB = 1024
 DEFAULT_VCPUS = 2
+# As long as it takes on EC2 from ssh's first answer until cloud-init is through
+DEFAULT_CLOUD_CONFIG_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Config:
     that PublicIpAddress values are taken from, ``ssh_port`` the port on each of
     those addresses that reaches port 22 of the machine. ``base_image`` is empty
     (make one from the host's archive), or a path or URL of a cloud image.
+    ``cloud_config_seconds`` pass in a new machine until cloud-init writes apt's sources.
     """
 
     home: Path
@@ -39,6 +42,7 @@ class Config:
     base_image: str = ""
     vcpus: int = DEFAULT_VCPUS
     memory_mib: int = DEFAULT_MEMORY_MIB
+    cloud_config_seconds: int = DEFAULT_CLOUD_CONFIG_SECONDS
 
     @property
     def endpoint(self) -> str:
@@ -132,4 +136,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         base_image=env.get("LOCALCLOUD_BASE_IMAGE", ""),
         vcpus=_number(env, "LOCALCLOUD_VCPUS", DEFAULT_VCPUS, 1, 64),
         memory_mib=_number(env, "LOCALCLOUD_MEMORY_MIB", DEFAULT_MEMORY_MIB, 512, 65536),
+        cloud_config_seconds=_number(
+            env, "LOCALCLOUD_CLOUD_CONFIG_SECONDS", DEFAULT_CLOUD_CONFIG_SECONDS, 0, 600
+        ),
     )

@@ -124,7 +124,7 @@ class QemuHost:
         command = qemu.argv(
             program(QEMU),
             spec,
-            image,
+            qemu.with_seconds(image, self._config.cloud_config_seconds),
             disks,
             accel=kvm.choose(program(QEMU), image, self._config.cache),
             ssh_port=self._config.ssh_port,

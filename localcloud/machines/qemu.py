@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localcloud.machines.interface import InstanceStoreDisk, MachineImage, MachineSpec
@@ -111,6 +111,17 @@ def accelerator(kind: str) -> list[str]:
         return ["-accel", "kvm", "-cpu", "host"]
     # la57: a fifth level of page tables, which an emulator walks in software
     return ["-accel", f"tcg,thread=multi,tb-size={TCG_CODE_MIB}", "-cpu", "max,la57=off"]
+
+
+def with_seconds(image: MachineImage, cloud_config_seconds: int) -> MachineImage:
+    """The image with a kernel's command line that the guest's own programs read.
+
+    A cloud image has a command line of its own, and cloud-init's own stages.
+    """
+    if image.kernel is None:
+        return image
+    word = f"localcloud.cloud_config_seconds={cloud_config_seconds}"
+    return replace(image, cmdline=f"{image.cmdline} {word}")
 
 
 def boot_arguments(image: MachineImage) -> list[str]:

@@ -20,7 +20,7 @@ systemctl mask --quiet \
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
   e2scrub_reap.service fstrim.timer logrotate.timer man-db.timer motd-news.timer \
   console-getty.service getty@tty1.service serial-getty@ttyS0.service \
-  systemd-timesyncd.service cloud-init-local.service cloud-config.service \
+  systemd-timesyncd.service cloud-init-local.service \
   cloud-init-hotplugd.socket systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
   systemd-network-generator.service systemd-pstore.service systemd-repart.service \
   systemd-random-seed.service systemd-remount-fs.service systemd-update-utmp-runlevel.service \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from localcloud.errors import LocalCloudError
 from localcloud.machines import base_image, cloud_image, tools
 from localcloud.machines.archive import Archive, parse_targets, reaching_options
-from localcloud.machines.recipe import host_recipe
+from localcloud.machines.recipe import CUSTOMIZE, host_recipe
 
 DEBIAN = """\
 http://a.example/debian|bookworm|main|Debian|Debian
@@ -86,6 +87,29 @@ def test_recipes_hash_is_of_all_that_goes_in() -> None:
 def test_nothing_that_roles_install_is_in_the_recipe() -> None:
     roles = {"git", "curl", "mdadm", "xfsprogs", "docker.io", "tmux", "vim", "jq", "htop"}
     assert not roles & set(host_recipe(ARCHIVE).packages)
+
+
+def test_b3_cloud_init_writes_the_sources_of_apt_anew_after_ssh_answers(tmp_path: Path) -> None:
+    guest = host_recipe(ARCHIVE).guest
+    masked = guest[CUSTOMIZE][1].partition("systemctl mask")[2].partition("systemctl enable")[0]
+    assert "cloud-config.service" not in masked
+    unit = guest["etc/systemd/system/cloud-config.service.d/localcloud.conf"][1]
+    program = unit.splitlines()[-1].removeprefix("ExecStart=/")
+    mode, text = guest[program]
+    assert mode == 0o755
+    for name in ("var/lib/cloud/instance", "etc/apt", "proc"):
+        (tmp_path / name).mkdir(parents=True)
+        text = text.replace(f"/{name}", f"{tmp_path}/{name}")
+    (tmp_path / "proc/cmdline").write_text("quiet localcloud.cloud_config_seconds=0\n")
+    sources = tmp_path / "etc/apt/sources.list"
+    sources.write_text("deb [signed-by=/k.gpg] http://a.example/debian bookworm main\n")
+    script = tmp_path / "script"
+    script.write_text(text)
+    for _ in range(2):
+        subprocess.run(["sh", script], check=True)
+        wanted = "deb [signed-by=/k.gpg] http://a.example:80/debian bookworm main\n"
+        assert sources.read_text() == wanted
+    assert (tmp_path / "var/lib/cloud/instance/sem").is_dir()
 
 
 def test_own_files_are_roots_and_split_before_and_after_the_packages() -> None:

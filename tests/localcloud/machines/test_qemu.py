@@ -68,6 +68,15 @@ def test_b2_a_disk_of_xens_kind_is_virtios_with_its_name_and_no_serial_of_ec2() 
     assert (store["driver"], store["serial"]) == ("virtio-blk-pci", "xvdb")
 
 
+def test_b3_the_guest_reads_when_its_sources_change_from_the_command_line() -> None:
+    image = qemu.with_seconds(IMAGE, 7)
+    assert values(command(image), "-append") == [
+        "root=PARTUUID=x localcloud.cloud_config_seconds=7"
+    ]
+    own = MachineImage(Path("/i/cloud.qcow2"), None, "")
+    assert qemu.with_seconds(own, 7) == own
+
+
 def test_only_disposable_disks_skip_the_hosts_flush() -> None:
     volume = qemu.volume_disk("vol-0bb", Path("/v/vol-0bb.qcow2"))
     store = qemu.store_disk(InstanceStoreDisk("AWS1", 1), Path("/m/a.store"))
