@@ -15,6 +15,8 @@ Runner = Callable[[list[str]], "tuple[int, str, str]"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
 _INTERRUPTED = "dpkg was interrupted"
+# timeout(1)
+_TIMED_OUT = 124
 
 # Services that a package brings are started by the units of a role, once their
 # configuration is there, never by the package. The refusal holds only while the process
@@ -48,10 +50,35 @@ def missing(run: Runner, names: list[str]) -> list[str]:
 
 
 def _lists_are_fresh(root: Path, seconds: int) -> bool:
+    """Whether they are young, and younger than the sources: those may name other URLs now."""
     lists = inside(root, "/var/lib/apt/lists")
     if not any(lists.glob("*_Packages*")):
         return False
-    return bool(time.time() - lists.stat().st_mtime < seconds)
+    apt = inside(root, "/etc/apt")
+    sources = [*apt.glob("sources*"), *apt.glob("sources.list.d/*")]
+    changed = max((place.stat().st_mtime for place in sources), default=0.0)
+    fetched = lists.stat().st_mtime
+    return bool(fetched > changed and time.time() - fetched < seconds)
+
+
+def _await_cloud_init(run: Runner, root: Path, seconds: int) -> None:
+    """Wait until cloud-init has done its work of this boot.
+
+    ssh answers before that, and then cloud-init may rewrite apt's sources to the region's mirror
+    (apt_configure), so that lists which were just fetched are of other URLs.
+    """
+    if inside(root, "/run/cloud-init/result.json").exists():
+        return
+    if not inside(root, "/usr/bin/cloud-init").exists():
+        return
+    # It ends with 1 or 2 if something of its work failed; its work is over then, too
+    code, _, _ = run(["timeout", str(seconds), "cloud-init", "status", "--wait"])
+    if code == _TIMED_OUT:
+        raise MachineError(
+            f"cloud-init has been at work for {seconds} s, and packages are installed only after"
+            " it, as it may change apt's sources; look with: cloud-init status --long; then run it"
+            " again."
+        )
 
 
 def _await_lists_lock(root: Path, deadline: float) -> None:
@@ -107,8 +134,11 @@ def install(
 ) -> None:
     """Install ``names`` in one transaction, after an update unless the lists are fresh.
 
+    cloud-init has to be through before.
+
     Raises MachineError with apt's own complaint.
     """
+    _await_cloud_init(run, root, lock_timeout)
     if not _lists_are_fresh(root, fresh_seconds):
         _await_lists_lock(root, time.monotonic() + lock_timeout)
         _apt(run, ["update"], "update its package lists", lock_timeout)

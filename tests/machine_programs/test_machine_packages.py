@@ -40,6 +40,75 @@ def test_does_not_update_fresh_lists(
     assert not any("update" in argv for argv in programs.ran)
 
 
+@pytest.mark.parametrize("place", ["sources.list", "sources.list.d/debian.sources"])
+def test_b3_lists_that_are_older_than_the_sources_are_not_fresh(
+    converge: Callable[..., Any], programs: Programs, root: Path, place: str
+) -> None:
+    lists, sources = root / "var/lib/apt/lists", root / "etc/apt" / place
+    (lists / "deb_Packages").write_text("")
+    sources.parent.mkdir(parents=True)
+    sources.write_text("deb http://us-east-1.ec2.archive.ubuntu.com/ubuntu noble main\n")
+    fetched = lists.stat().st_mtime
+    os.utime(sources.parent, (fetched - 60, fetched - 60))
+    os.utime(sources, (fetched + 1, fetched + 1))
+    converge(packages=["tmux"])
+    assert any("update" in argv for argv in programs.ran)
+    programs.ran.clear()
+    os.utime(sources, (fetched - 60, fetched - 60))
+    converge(packages=["jq"])
+    assert not any("update" in argv for argv in programs.ran)
+
+
+@pytest.fixture
+def cloud_init(root: Path) -> Path:
+    """A machine whose cloud-init is still at work; returns where its result will be."""
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/cloud-init").touch()
+    (root / "run/cloud-init").mkdir(parents=True)
+    return root / "run/cloud-init/result.json"
+
+
+def test_b3_the_first_apt_waits_for_cloud_init(
+    converge: Callable[..., Any], programs: Programs, cloud_init: Path
+) -> None:
+    converge(packages=["tmux"])
+    _, first, second, *_ = programs.ran
+    assert first == ["timeout", "1", "cloud-init", "status", "--wait"]
+    assert second[0] == "apt-get"
+
+
+def test_b3_nobody_waits_for_a_cloud_init_that_is_through(
+    converge: Callable[..., Any], programs: Programs, cloud_init: Path
+) -> None:
+    cloud_init.write_text("{}")
+    converge(packages=["tmux"])
+    assert not any("cloud-init" in argv for argv in programs.ran)
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_b3_a_cloud_init_that_failed_is_through(cloud_init: Path, root: Path, code: int) -> None:
+    ran = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        ran.append(argv)
+        return (code if "cloud-init" in argv else 0), "", ""
+
+    machine_packages.install(run, root, ["tmux"])
+    assert ran[-1][-1] == "tmux"
+
+
+def test_b3_a_cloud_init_that_does_not_end_is_named(cloud_init: Path, root: Path) -> None:
+    ran = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        ran.append(argv)
+        return 124, "", ""
+
+    with pytest.raises(MachineError, match="cloud-init has been at work for 600 s"):
+        machine_packages.install(run, root, ["tmux"])
+    assert len(ran) == 1
+
+
 def test_waits_for_another_update_and_then_says_so(
     converge: Callable[..., Any], root: Path
 ) -> None:
