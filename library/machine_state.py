@@ -21,6 +21,11 @@ module: machine_state
 short_description: Packages, files, groups and systemd units of a machine in one run
 options:
   packages: {description: Debian packages to have, type: list, elements: str, default: []}
+  wished_packages:
+    description: Debian packages to have if the archive has them, each "a | b (>= 2)"
+    type: list
+    elements: str
+    default: []
   lock_timeout: {description: Seconds to wait for apt's lock, type: int, default: 600}
   directories: {description: Directories to have, type: list, elements: dict, default: []}
   files: {description: Files to have or not to have, type: list, elements: dict, default: []}
@@ -42,6 +47,7 @@ _PLACE = {
 }
 ARGUMENTS = {
     "packages": {"type": "list", "elements": "str", "default": []},
+    "wished_packages": {"type": "list", "elements": "str", "default": []},
     "lock_timeout": {"type": "int", "default": 600},
     "directories": {"type": "list", "elements": "dict", "default": [], "options": _PLACE},
     "files": {
@@ -168,13 +174,18 @@ class MachineState:
         self._write_runs_with(digests)
 
     def _packages(self) -> None:
-        lacking = machine_packages.missing(self.run, self.params["packages"])
-        if not lacking:
+        lacking = machine_packages.missing(
+            self.run, self.params["packages"], self.params["wished_packages"]
+        )
+        # Lists of today are fetched for what must be there, or for wishes that the lists have
+        names = [*lacking.names, *machine_packages.available(self.run, lacking.wishes)]
+        if not names:
             return
         if not self.check:
-            machine_packages.install(self.run, self.root, lacking, self.params["lock_timeout"])
-        text = "".join(f"{name}\n" for name in lacking)
-        self._note(f"installed {' '.join(lacking)}", "", text, "packages")
+            timeout = self.params["lock_timeout"]
+            names = machine_packages.install(self.run, self.root, lacking, timeout)
+        text = "".join(f"{name}\n" for name in names)
+        self._note(f"installed {' '.join(names)}", "", text, "packages")
 
     def _groups(self) -> None:
         for user, groups in missing_groups(self.root, self.params["groups"]).items():

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.machine_files import MachineError, inside
@@ -14,6 +15,7 @@ from ansible.module_utils.machine_files import MachineError, inside
 Runner = Callable[[list[str]], "tuple[int, str, str]"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
+_ALTERNATIVE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)( \(>= (?P<least>\d+)\))?\Z")
 _INTERRUPTED = "dpkg was interrupted"
 # timeout(1)
 _TIMED_OUT = 124
@@ -28,25 +30,93 @@ exit 0
 """
 
 
-def missing(run: Runner, names: list[str]) -> list[str]:
-    """The packages of ``names`` that are not installed and configured, in order.
+@dataclass(frozen=True)
+class Alternative:
+    """A package that will do if its version is at least ``least``, a major version; 0: any."""
 
-    Raises MachineError for a name that no Debian package can have.
+    name: str
+    least: int = 0
+
+    def is_met(self, version: str | None) -> bool:
+        """Whether that version of it will do; None stands for none."""
+        if version is None:
+            return False
+        major = re.match(r"(\d+:)?(\d+)", version)
+        return bool(self.least == 0 or (major and int(major[2]) >= self.least))
+
+
+def alternatives(text: str) -> list[Alternative]:
+    """The packages of ``a | b (>= 2)``, in order. Raises MachineError for other texts."""
+    parsed = []
+    for part in text.split("|"):
+        match = _ALTERNATIVE.match(part.strip())
+        if match is None:
+            raise MachineError(
+                f"{part.strip()!r} is neither the name of a Debian package nor NAME (>= NUMBER)."
+            )
+        parsed.append(Alternative(match["name"], int(match["least"] or 0)))
+    return parsed
+
+
+def installed(run: Runner) -> dict[str, str]:
+    """The versions of all packages that are installed and configured, by name."""
+    fields = "${Package}:${Architecture} ${db:Status-Abbrev}${Version}\\n"
+    _, out, _ = run(["dpkg-query", "-W", f"-f={fields}"])
+    versions: dict[str, str] = {}
+    for line in out.splitlines():
+        name, _, rest = line.partition(" ")
+        status, _, version = rest.partition(" ")
+        if status in ("ii", "hi"):
+            versions |= {name: version.strip(), name.partition(":")[0]: version.strip()}
+    return versions
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Packages that a machine lacks, and unmet wishes, of which any alternative will do."""
+
+    names: list[str]
+    wishes: list[list[Alternative]]
+
+
+def missing(run: Runner, names: list[str], wishes: list[str] | None = None) -> Missing:
+    """The packages that are not installed and configured.
+
+    ``wishes`` are texts for ``alternatives``, of which the archive may have none. Raises
+    MachineError for a name that no Debian package can have.
     """
     for name in names:
         if not _NAME.match(name):
             raise MachineError(
                 f"{name!r} is no name of a Debian package: small letters, digits, + - and . only."
             )
-    if not names:
+    wanted = [alternatives(each) for each in wishes or []]
+    if not names and not wanted:
+        return Missing([], [])
+    versions = installed(run)
+    return Missing(
+        [name for name in dict.fromkeys(names) if name not in versions],
+        [each for each in wanted if not any(one.is_met(versions.get(one.name)) for one in each)],
+    )
+
+
+def available(run: Runner, wishes: list[list[Alternative]]) -> list[str]:
+    """For each wish the first alternative that the archive has; nothing if it has none.
+
+    By the package lists as they are now.
+    """
+    if not wishes:
         return []
-    _, out, _ = run(["dpkg-query", "-W", "-f=${Package}:${Architecture} ${db:Status-Abbrev}\\n"])
-    installed = set()
+    _, out, _ = run(["apt-cache", "policy", *(one.name for wish in wishes for one in wish)])
+    candidates: dict[str, str] = {}
+    name = ""
     for line in out.splitlines():
-        name, _, status = line.partition(" ")
-        if status.strip() in ("ii", "hi"):
-            installed |= {name, name.partition(":")[0]}
-    return [name for name in dict.fromkeys(names) if name not in installed]
+        if line and not line.startswith(" "):
+            name = line.removesuffix(":")
+        elif line.strip().startswith("Candidate: ") and "(none)" not in line:
+            candidates[name] = line.partition(": ")[2].strip()
+    able = [[one.name for one in wish if one.is_met(candidates.get(one.name))] for wish in wishes]
+    return [names[0] for names in able if names]
 
 
 def _lists_are_fresh(root: Path, seconds: int) -> bool:
@@ -130,11 +200,15 @@ def _apt(run: Runner, arguments: list[str], doing: str, lock_timeout: int) -> No
 
 
 def install(
-    run: Runner, root: Path, names: list[str], lock_timeout: int = 600, fresh_seconds: int = 3600
-) -> None:
-    """Install ``names`` in one transaction, after an update unless the lists are fresh.
+    run: Runner,
+    root: Path,
+    lacking: Missing,
+    lock_timeout: int = 600,
+    fresh_seconds: int = 3600,
+) -> list[str]:
+    """Install what lacks in one transaction, after an update unless the lists are fresh.
 
-    cloud-init has to be through before.
+    cloud-init has to be through before. Returns the names: of wishes, those that there are.
 
     Raises MachineError with apt's own complaint.
     """
@@ -142,6 +216,9 @@ def install(
     if not _lists_are_fresh(root, fresh_seconds):
         _await_lists_lock(root, time.monotonic() + lock_timeout)
         _apt(run, ["update"], "update its package lists", lock_timeout)
+    names = [*lacking.names, *available(run, lacking.wishes)]
+    if not names:
+        return []
     policy = inside(root, "/usr/sbin/policy-rc.d")
     ours = not policy.exists() or "# cloudtop:" in policy.read_text()
     if ours:
@@ -157,3 +234,4 @@ def install(
     finally:
         if ours:
             policy.unlink()
+    return names

@@ -24,6 +24,9 @@ class Programs:
     def __init__(self) -> None:
         self.ran: list[list[str]] = []
         self.installed: set[str] = set()
+        # Versions of what is installed, and those that the archive has
+        self.versions: dict[str, str] = {}
+        self.candidates: dict[str, str] = {}
         self.units: dict[str, dict[str, str]] = {}
         self.fails: dict[str, str] = {}
 
@@ -43,9 +46,14 @@ class Programs:
             if words in line:
                 return 1, "", complaint
         if argv[0] == "dpkg-query":
-            return 0, "".join(f"{name}:amd64 ii \n" for name in self.installed), ""
+            lines = (f"{n}:amd64 ii {self.versions.get(n, '1')}\n" for n in self.installed)
+            return 0, "".join(lines), ""
+        if argv[:2] == ["apt-cache", "policy"]:
+            lines = (f"{n}:\n  Candidate: {v}\n" for n, v in self.candidates.items())
+            return 0, "".join(lines), ""
         if argv[0] == "apt-get" and "install" in argv:
             self.installed |= set(argv[argv.index("--no-install-recommends") + 1 :])
+            self.versions |= self.candidates
         if argv[:2] == ["systemctl", "show"]:
             return 0, "\n\n".join(self._show(name) for name in argv[4:]), ""
         if argv[0] == "journalctl":
@@ -88,7 +96,13 @@ def converge(root: Path, programs: Programs) -> Callable[..., Any]:
             {"enabled": None, "state": None, "restart_on": [], "reload_on": [], "mount": "", **one}
             for one in params.pop("units", [])
         ]
-        wanted = {"packages": [], "lock_timeout": 1, "groups": {}, "report": [], **params}
+        defaults: dict[str, Any] = {
+            "packages": [],
+            "wished_packages": [],
+            "groups": {},
+            "report": [],
+        }
+        wanted = {**defaults, "lock_timeout": 1, **params}
         wanted |= {"files": files, "directories": directories, "units": units}
         state = machine_state.MachineState(wanted, programs, root, check)
         state.converge()

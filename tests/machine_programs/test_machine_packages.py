@@ -18,6 +18,10 @@ machine_files = load.module("ansible.module_utils.machine_files")
 MachineError = machine_files.MachineError
 
 
+def lacking(*names: str) -> Any:
+    return machine_packages.Missing(list(names), [])
+
+
 def test_installs_what_is_missing_in_one_transaction(
     converge: Callable[..., Any], programs: Programs
 ) -> None:
@@ -93,7 +97,7 @@ def test_b3_a_cloud_init_that_failed_is_through(cloud_init: Path, root: Path, co
         ran.append(argv)
         return (code if "cloud-init" in argv else 0), "", ""
 
-    machine_packages.install(run, root, ["tmux"])
+    machine_packages.install(run, root, lacking("tmux"))
     assert ran[-1][-1] == "tmux"
 
 
@@ -105,7 +109,7 @@ def test_b3_a_cloud_init_that_does_not_end_is_named(cloud_init: Path, root: Path
         return 124, "", ""
 
     with pytest.raises(MachineError, match="cloud-init has been at work for 600 s"):
-        machine_packages.install(run, root, ["tmux"])
+        machine_packages.install(run, root, lacking("tmux"))
     assert len(ran) == 1
 
 
@@ -141,7 +145,7 @@ def test_no_service_starts_while_packages_install(root: Path) -> None:
         return 0, "", ""
 
     (root / "var/lib/apt/lists/deb_Packages").write_text("")
-    machine_packages.install(run, root, ["docker.io"])
+    machine_packages.install(run, root, lacking("docker.io"))
     assert policies == [101]
     assert not (root / "usr/sbin/policy-rc.d").exists()
 
@@ -157,7 +161,7 @@ def test_a_policy_left_by_a_killed_run_refuses_nothing(root: Path) -> None:
 def test_another_programs_policy_is_kept(root: Path, programs: Programs) -> None:
     policy = root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
-    machine_packages.install(programs, root, ["tmux"])
+    machine_packages.install(programs, root, lacking("tmux"))
     assert policy.read_text() == "#!/bin/sh\nexit 101\n"
 
 
@@ -168,7 +172,7 @@ def test_finishes_an_interrupted_dpkg(programs: Programs, root: Path) -> None:
         answer = programs(argv)
         return next(answers, answer) if "install" in argv else answer
 
-    machine_packages.install(run, root, ["tmux"])
+    machine_packages.install(run, root, lacking("tmux"))
     assert [argv[0] for argv in programs.ran] == ["apt-get", "apt-get", "dpkg", "apt-get"]
 
 
@@ -182,3 +186,69 @@ def test_passes_on_what_apt_complains_of(converge: Callable[..., Any], programs:
 def test_refuses_what_is_no_package_name(converge: Callable[..., Any], name: str) -> None:
     with pytest.raises(MachineError, match="is no name of a Debian package"):
         converge(packages=[name])
+
+
+PLUGINS = ["docker-buildx", "docker-compose-v2 | docker-compose (>= 2)"]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "plugins"),
+    [
+        # Ubuntu 24.04; its docker-compose is the old one
+        (
+            {
+                "docker-buildx": "0.12.1-0ubuntu4",
+                "docker-compose-v2": "2.24.6+ds1-0ubuntu2",
+                "docker-compose": "1.29.2-6",
+            },
+            ["docker-buildx", "docker-compose-v2"],
+        ),
+        # Debian 13
+        (
+            {"docker-buildx": "0.13.1+ds1-3", "docker-compose": "2.26.1-4"},
+            ["docker-buildx", "docker-compose"],
+        ),
+        # Debian 12 has the old one only
+        ({"docker-compose": "1.29.2-3"}, []),
+        ({}, []),
+    ],
+)
+def test_dockers_plugins_are_installed_if_the_archive_has_them(
+    converge: Callable[..., Any],
+    programs: Programs,
+    candidates: dict[str, str],
+    plugins: list[str],
+) -> None:
+    programs.candidates = candidates
+    sentences = converge(packages=["docker.io"], wished_packages=PLUGINS).sentences
+    assert sentences == [" ".join(["installed docker.io", *plugins])]
+    (install,) = [argv for argv in programs.ran if "install" in argv]
+    assert install[install.index("docker.io") :] == ["docker.io", *plugins]
+    programs.ran.clear()
+    assert converge(packages=["docker.io"], wished_packages=PLUGINS).sentences == []
+    assert not any(argv[0] == "apt-get" for argv in programs.ran)
+
+
+def test_a_plugin_is_added_to_a_machine_that_has_the_rest(
+    converge: Callable[..., Any], programs: Programs
+) -> None:
+    programs.installed = {"docker.io"}
+    programs.candidates = {"docker-buildx": "0.13.1+ds1-3"}
+    assert converge(packages=["docker.io"], wished_packages=PLUGINS[:1]).sentences == [
+        "installed docker-buildx"
+    ]
+
+
+def test_an_old_package_of_that_name_is_not_enough(
+    converge: Callable[..., Any], programs: Programs
+) -> None:
+    programs.installed = {"docker-compose"}
+    programs.versions = {"docker-compose": "1.29.2-6"}
+    programs.candidates = {"docker-compose-v2": "2.24.6"}
+    assert converge(wished_packages=PLUGINS[1:]).sentences == ["installed docker-compose-v2"]
+
+
+@pytest.mark.parametrize("text", ["a |", "a (= 2)", "A", "a (>= x)"])
+def test_refuses_a_wish_that_cannot_be_read(converge: Callable[..., Any], text: str) -> None:
+    with pytest.raises(MachineError, match="is neither the name of a Debian package"):
+        converge(wished_packages=[text])
