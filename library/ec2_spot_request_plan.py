@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.cloudtop_rules import offered_types
+from ansible.module_utils.cloudtop_rules import boots, image_parameter, offered_types
 from ansible.module_utils.ec2_offers import (
     image_of,
     offered_zones,
@@ -25,7 +25,7 @@ from ansible.module_utils.ec2_ours import (
 )
 from ansible.module_utils.ec2_requests import look, wait
 from ansible.module_utils.request_plan import Launch, Run, Wanted, facts, passed_over, plan
-from ansible.module_utils.request_refusals import no_image, not_offered
+from ansible.module_utils.request_refusals import cannot_boot, no_image, not_offered
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -76,7 +76,9 @@ options:
     type: str
     default: ""
   image_parameter:
-    description: A public SSM parameter that holds an AMI's id.
+    description:
+      - A public SSM parameter that holds an AMI's id. C({arch}) in it becomes amd64 or arm64, by
+        the type.
     type: str
     required: true
   root_size:
@@ -173,11 +175,17 @@ facts:
 
 def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted: Wanted) -> Launch:
     """The image and types that EC2 can launch in the volume's zone. Raises RefusedError if none."""
-    params = module.params
-    ident = wanted.image or parameter(module.client("ssm"), params["image_parameter"])
+    types = describe_types(client, list(wanted.types))
+    name = image_parameter(module.params["image_parameter"], types.get(wanted.types[0], {}))
+    ssm = module.client("ssm")
+    ident = wanted.image or parameter(ssm, name)
     image = image_of(client, ident)
     if image is None:
-        raise RefusedError(no_image(module.region, ident, params["image_parameter"]))
+        raise RefusedError(no_image(module.region, ident, name))
+    for each in wanted.types:
+        if not boots(image, types.get(each, {})):
+            fitting = parameter(ssm, name) if wanted.image else ""
+            raise RefusedError(cannot_boot(image, types[each], fitting))
     zones = usable_zones(client, list(wanted.types))
     usable = offered_types(wanted.types, cloudtop.volume["zone"], zones)
     if not usable:
@@ -185,8 +193,8 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
         raise RefusedError(not_offered(cloudtop, wanted.types, offered))
     stores = {
         name: store_mapping(image, store_disks(description))
-        for name, description in describe_types(client, usable).items()
-        if store_is_mapped(description)
+        for name, description in types.items()
+        if name in usable and store_is_mapped(description)
     }
     return Launch(ident, image["RootDeviceName"], root_size(image), usable, stores)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
@@ -41,6 +42,22 @@ def no_image(region: str, image: str, parameter: str) -> str:
         f"There is no image {image or f'under the SSM parameter {parameter}'} in {region}, or it"
         " may not be used from this account; run: python runner.py provision -e"
         " cloudtop_image=ami-…"
+    )
+
+
+def cannot_boot(image: dict[str, Any], instance_type: dict[str, Any], fitting: str) -> str:
+    """The refusal if a type can't boot the image; ``fitting`` is an image for it, or empty."""
+    kind = instance_type["InstanceType"]
+    way = (
+        f"to begin with the image of the settings: python runner.py provision -e"
+        f" cloudtop_image={fitting}"
+        if fitting
+        else f"take a type of {image['Architecture']}, or an image for it: python runner.py"
+        " provision -e cloudtop_image=ami-…"
+    )
+    return (
+        f"The image {image['ImageId']} is for {image['Architecture']}, and {kind} runs"
+        f" {' and '.join(rules.architectures_of(instance_type))}, so no machine would boot; {way}"
     )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cloudtop.aws import client as aws
 from cloudtop.aws.client import Client, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 
 # Types further down are hardly wanted, and each costs a call
 MOST = 50
@@ -64,10 +66,42 @@ def similar(client: Client, wanted: str) -> list[str]:
     return difflib.get_close_matches(wanted, [each["InstanceType"] for each in infos], n=3)
 
 
+def describe(client: Client, instance_type: str) -> Any:
+    """EC2's description of a type; empty if it has none of that name."""
+    with plain_errors():
+        infos = client.describe_instance_types(
+            Filters=[{"Name": "instance-type", "Values": [instance_type]}]
+        )["InstanceTypes"]
+    return infos[0] if infos else {}
+
+
+def image_parameter(client: Client, settings: Settings) -> str:
+    """The SSM parameter of a first machine's image, for the type of the settings."""
+    name = settings.image_parameter
+    if "{arch}" not in name:
+        return name
+    return str(rules.image_parameter(name, describe(client, settings.instance_type)))
+
+
+def image_of_settings(client: Client, settings: Settings) -> str:
+    """The image that the SSM parameter names for the type; empty if there is none, or nobody may
+    look."""
+    try:
+        with plain_errors():
+            answer = aws.client("ssm").get_parameter(Name=image_parameter(client, settings))
+    except CloudtopError:
+        return ""
+    return str(answer["Parameter"]["Value"])
+
+
 def architecture(client: Client, settings: Settings) -> str:
-    """The processor that the image is for, as DescribeInstanceTypes calls it."""
+    """The processor that the image is for, as DescribeInstanceTypes calls it.
+
+    Without an image, and with a parameter for both, it is that of the type of the settings.
+    """
     if not settings.image:
-        return "arm64" if "arm64" in settings.image_parameter else "x86_64"
+        name = image_parameter(client, settings)
+        return "arm64" if "arm64" in name else "x86_64"
     with plain_errors():
         (image,) = client.describe_images(ImageIds=[settings.image])["Images"]
     return str(image["Architecture"])

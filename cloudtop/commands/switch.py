@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cloudtop.aws import client as aws
+from cloudtop.aws import instance_types
 from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Machine, Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
@@ -53,7 +54,7 @@ def run(context: Context) -> None:
         )
     plan = preflight.check(settings, moves=True)
     wanted_image = bake.wanted_image(context, bake.images_of(context))
-    check_architecture(wanted_image, settings.instance_type)
+    check_architecture(settings, wanted_image)
     changes = differences(settings, resources, wanted_image)
     prepare, move, *provision = context.playbooks
     if resources.request and not changes:
@@ -84,20 +85,26 @@ def zone_of(resources: Resources) -> str:
     return resources.volume.availability_zone if resources.volume else ""
 
 
-def check_architecture(ident: str, instance_type: str) -> None:
-    """Refuse an image that the type can't boot, before a machine is ended for it."""
-    if not ident:
-        return
+def check_architecture(settings: Settings, wanted_image: str) -> None:
+    """Refuse an image that the type can't boot, before a machine is ended for it.
+
+    An empty ``wanted_image`` is what the SSM parameter names.
+    """
     client = aws.client()
+    kind = instance_types.describe(client, settings.instance_type)
+    of_settings = instance_types.image_of_settings(client, settings)
+    ident = wanted_image or of_settings
+    if not ident:
+        # EC2 did not say what the parameter holds: the playbook asks again
+        return
     with plain_errors():
         (description,) = client.describe_images(ImageIds=[ident])["Images"]
-        (kind,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
-    able = kind["ProcessorInfo"]["SupportedArchitectures"]
-    if description["Architecture"] not in able:
+    if not rules.boots(description, kind):
+        fitting = of_settings if of_settings != ident else "AMI"
         raise CloudtopError(
-            f"The image {ident} is for {description['Architecture']}, and {instance_type} runs"
-            f" {' and '.join(able)}.",
-            "Try another type, or an image for it: --image AMI",
+            f"The image {ident} is for {description['Architecture']}, and"
+            f" {settings.instance_type} runs {' and '.join(rules.architectures_of(kind))}.",
+            f"Try another type, or an image for it: --image {fitting}",
         )
 
 

@@ -57,6 +57,8 @@ class FakeHost:
     start_seconds: float = 0.0
     # Starts fail with this message while it is not empty
     start_failure: str = ""
+    # Why it runs no machine of an architecture
+    hindrances: dict[str, str] = field(default_factory=dict)
     # Volumes that guests do not let go of
     stuck: set[str] = field(default_factory=set)
     # Volumes that cannot be made, attached or copied
@@ -88,6 +90,9 @@ class FakeHost:
             self.machines[instance_id].console += text
 
     # --- MachineHost ------------------------------------------------------------------
+
+    def hindrance(self, architecture: str) -> str:
+        return self.hindrances.get(architecture, "")
 
     def base_image(self) -> MachineImage:
         # Any file that exists: an image whose files are gone is no image

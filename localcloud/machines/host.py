@@ -16,12 +16,14 @@ from localcloud.machines.disks import DiskStore
 from localcloud.machines.interface import MachineImage, MachineSpec, MetadataSource
 from localcloud.machines.monitor import Loop
 from localcloud.machines.recipe import host_recipe
-from localcloud.machines.tools import program, require
+from localcloud.machines.tools import find, program, require
 from localcloud.machines.vm import POWERED_OFF, REBOOT_DEADLINE, VirtualMachine
 
 log = logging.getLogger("localcloud.machines")
 
 QEMU = "qemu-system-x86_64"
+# QEMU's names of EC2's architectures
+EMULATORS = {"arm64": "aarch64"}
 # GetConsoleOutput keeps so many bytes (EC2 API reference)
 CONSOLE_BYTES = 64 << 10
 
@@ -53,6 +55,13 @@ class QemuHost:
             except LocalCloudError as error:
                 # It is listed as running and can still be killed
                 log.warning("%s", error)
+
+    def hindrance(self, architecture: str) -> str:
+        if architecture == "x86_64":
+            return ""
+        emulator = f"qemu-system-{EMULATORS.get(architecture, architecture)}"
+        missing = "" if find(emulator) else f" It has no {emulator} either."
+        return f"This computer has no base image for {architecture} machines.{missing}"
 
     # --- images and disks ---------------------------------------------------------
 

@@ -80,6 +80,9 @@ class MachineHost(Protocol):
     machine or one volume.
     """
 
+    def hindrance(self, architecture: str) -> str:
+        """Why no machine of this architecture can run here; empty if one can. Quick."""
+
     def base_image(self) -> MachineImage:
         """The base image, made now if it is not cached (minutes)."""
 

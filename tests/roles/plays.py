@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SECONDS = 240
 SETTINGS = yaml.safe_load((ROOT / "inventory/group_vars/all/settings.yml").read_text())
-IMAGE_PARAMETER = SETTINGS["cloudtop_image_parameter"]
+IMAGE_PARAMETER = SETTINGS["cloudtop_image_parameter"].replace("{arch}", "amd64")
 
 
 @dataclass(frozen=True)

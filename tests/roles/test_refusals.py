@@ -53,6 +53,11 @@ class World:
         )
         self.group = groups["SecurityGroups"][0]["GroupId"]
 
+    @property
+    def arm_image(self) -> str:
+        wanted = [{"Name": "architecture", "Values": ["arm64"]}]
+        return str(self.ec2.describe_images(Filters=wanted)["Images"][0]["ImageId"])
+
     def volume(self, name: str, zone: str = "us-east-1a") -> dict[str, Any]:
         """A volume of that cloudtop, as the role persistent_volume would have found it."""
         return found(self.place.make_volume(name, zone), zone)
@@ -170,6 +175,12 @@ def cases_of(world: World) -> dict[str, Case]:
             request,
             ("ami-0123456789abcdef0", "cloudtop_image="),
             settings={"cloudtop_image": "ami-0123456789abcdef0"},
+        ),
+        "b8: an image that the type can't boot": Case(
+            request,
+            ("is for x86_64", "c6gd.xlarge runs arm64", f"cloudtop_image={world.arm_image}"),
+            settings={"cloudtop_image": world.place.image(), kind: "c6gd.xlarge"},
+            volume=found("vol-1"),
         ),
         "a type that the volume's zone has not": Case(
             request, ("can't be had in us-east-1z",), volume=found("vol-1", "us-east-1z")

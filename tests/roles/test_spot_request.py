@@ -132,6 +132,16 @@ def test_b2_the_request_maps_disks_that_are_there_only_if_mapped(place: Place) -
     ]
 
 
+def test_b8_a_type_of_another_architecture_gets_an_image_for_it(place: Place) -> None:
+    settings = {"cloudtop_name": "arm", "cloudtop_instance_type": "c6gd.xlarge"}
+    outcome = place.run("playbooks/cloud.yml", **settings)
+    assert outcome.code == 0, outcome.text
+    (made,) = place.requests("arm")
+    image = made["LaunchSpecification"]["ImageId"]
+    (shown,) = place.ec2.describe_images(ImageIds=[image])["Images"]
+    assert shown["Architecture"] == "arm64"
+
+
 @pytest.mark.parametrize(
     ("instance_type", "disks"),
     [

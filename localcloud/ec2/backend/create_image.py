@@ -11,7 +11,7 @@ from moto.ec2.utils import random_ami_id
 from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.image_mapping import added, captured, require_unchanged
-from localcloud.ec2.backend.images import Images
+from localcloud.ec2.backend.images import ARCHITECTURES, Images
 from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.launch.block_devices import Mapped, bad_mapping, named
@@ -37,12 +37,12 @@ class CreateImage(Attachments, Snapshots, Images):
             if params.get(name):
                 raise not_rehearsed(f"{name} in RegisterImage")
         # EC2's defaults are i386 and paravirtual, which no current instance type boots
-        for name, value, otherwise in (
-            ("Architecture", "x86_64", "i386"),
-            ("VirtualizationType", "hvm", "paravirtual"),
+        for name, values, otherwise in (
+            ("Architecture", tuple(ARCHITECTURES), "i386"),
+            ("VirtualizationType", ("hvm",), "paravirtual"),
         ):
-            if (given := params.get(name) or otherwise) != value:
-                raise not_rehearsed(f"{given} images; give {name}={value}")
+            if (given := params.get(name) or otherwise) not in values:
+                raise not_rehearsed(f"{given} images; give {name}={' or '.join(values)}")
         root = params.get("RootDeviceName")
         if not root:
             raise missing("RootDeviceName")
@@ -52,6 +52,7 @@ class CreateImage(Attachments, Snapshots, Images):
             ena_support=bool(params.get("EnaSupport")),
             imds_support=_one_of(params, "ImdsSupport", ("v2.0",)),
             sriov_net_support=_one_of(params, "SriovNetSupport", ("simple",)),
+            architecture=params["Architecture"],
         )
         entries = named(params.get("BlockDeviceMappings", []))
         mappings = added(self, entries)

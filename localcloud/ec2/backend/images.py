@@ -19,18 +19,25 @@ from localcloud.machines.interface import MachineImage
 ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 
 
-def base_name(image: MachineImage, given: str) -> str:
+# Debian's names of the architectures, which Canonical's parameters have too
+ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+
+
+def base_name(image: MachineImage, given: str, architecture: str) -> str:
     """An honest name: what the image was made from, never Canonical's own names."""
     digest = image.root.parent.name[:12]
+    debian = ARCHITECTURES[architecture]
     if given:
-        return f"localcloud/{Path(given).name}-{digest}"
+        return f"localcloud/{Path(given).name}-{debian}-{digest}"
     release = platform.freedesktop_os_release()
-    return f"localcloud/{release['ID']}-{release.get('VERSION_ID', 'rolling')}-amd64-{digest}"
+    return f"localcloud/{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{debian}-{digest}"
 
 
-def image_id(image: MachineImage) -> str:
+def image_id(image: MachineImage, architecture: str = "x86_64") -> str:
     """The same for the same image, on every computer."""
-    return f"ami-{hashlib.sha256(image.root.parent.name.encode()).hexdigest()[:17]}"
+    suffix = "" if architecture == "x86_64" else f" {architecture}"
+    text = f"{image.root.parent.name}{suffix}"
+    return f"ami-{hashlib.sha256(text.encode()).hexdigest()[:17]}"
 
 
 class Images(Base):
@@ -41,13 +48,14 @@ class Images(Base):
         """The base image of now; one of before stays, for requests that name it,
         until its files are gone: an AMI that cannot boot must not exist."""
         machine = self.cloud.image
-        current = image_id(machine)
-        known = self.amis.get(current)
-        if isinstance(known, BaseImage):
-            known.machine = machine
-        else:
-            name = base_name(machine, self.cloud.config.base_image)
-            self.amis[current] = BaseImage(self, current, name, machine)
+        for architecture in ARCHITECTURES:
+            current = image_id(machine, architecture)
+            known = self.amis.get(current)
+            if isinstance(known, BaseImage):
+                known.machine = machine
+            else:
+                name = base_name(machine, self.cloud.config.base_image, architecture)
+                self.amis[current] = BaseImage(self, current, name, machine, architecture)
         for ident, image in list(self.amis.items()):
             if isinstance(image, BaseImage) and not image.machine.root.exists():
                 self.drop_image(ident)

@@ -14,7 +14,7 @@ from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.fulfillment import Fulfillment
-from localcloud.ec2.backend.images import Images, image_id
+from localcloud.ec2.backend.images import ARCHITECTURES, Images, image_id
 from localcloud.ec2.backend.instance_attributes import InstanceAttributes
 from localcloud.ec2.backend.instances import Instances
 from localcloud.ec2.backend.outbid import Outbid
@@ -57,7 +57,8 @@ class Backend(
         self.prepare_account()
         parameters = ssm_backends[self.account_id][self.region_name]
         assert isinstance(parameters, Parameters)
-        parameters.publish(image_id(self.cloud.image))
+        for architecture, debian in ARCHITECTURES.items():
+            parameters.publish(debian, image_id(self.cloud.image, architecture))
 
     def reservation_of(self, instance: Instance) -> str:
         return next(r.id for r in self.reservations.values() if instance in r.instances)

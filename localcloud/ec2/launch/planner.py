@@ -90,6 +90,7 @@ class Planner:
         kind = spec.get("InstanceType") or DEFAULT_TYPE
         facts(kind)
         require_architecture(kind, image.architecture or "")
+        image.require_host()
         require_drivers(kind, image.ena_support)
         subnet = self._subnet(kind, preferred_zones)
         require_offered(self.backend.region_name, kind, subnet.availability_zone)

@@ -9,7 +9,7 @@ from moto.core.utils import utcnow
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 RELEASES = ("22.04", "24.04", "26.04")
-PATH = "/aws/service/canonical/ubuntu/server/{}/stable/current/amd64/hvm/ebs-gp3/ami-id"
+PATH = "/aws/service/canonical/ubuntu/server/{}/stable/current/{}/hvm/ebs-gp3/ami-id"
 
 
 class Parameters(SimpleSystemManagerBackend):
@@ -17,9 +17,10 @@ class Parameters(SimpleSystemManagerBackend):
     def _url_module(self) -> ModuleType:
         return moto.ssm.urls
 
-    def publish(self, image_id: str) -> None:
+    def publish(self, architecture: str, image_id: str) -> None:
+        """Name the image of an architecture, which is amd64 or arm64 here."""
         for release in RELEASES:
-            name = PATH.format(release)
+            name = PATH.format(release, architecture)
             self._parameters.pop(name, None)
             self._parameters[name].append(
                 Parameter(  # type: ignore[abstract]

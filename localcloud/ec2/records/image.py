@@ -8,6 +8,7 @@ from typing import Any
 
 from moto.ec2.models.amis import Ami
 
+from localcloud.ec2.errors import refusal
 from localcloud.machines.interface import MachineImage
 
 # Canonical's account, whose images cloudtop asks for on AWS
@@ -26,6 +27,7 @@ class Traits:
     ena_support: bool = False
     imds_support: str | None = None
     sriov_net_support: str | None = None
+    architecture: str = "x86_64"
 
 
 class Image(Ami):
@@ -44,7 +46,7 @@ class Image(Ami):
         self.image_location = f"{owner}/{name}"
         self.owner_id = owner
         self.owner_alias = None
-        self.architecture = "x86_64"
+        self.architecture = traits.architecture
         self.virtualization_type = "hvm"
         self.hypervisor = "xen"
         self.platform = None
@@ -72,6 +74,7 @@ class Image(Ami):
             ena_support=self.ena_support,
             imds_support=self.imds_support,
             sriov_net_support=self.sriov_net_support,
+            architecture=self.architecture or "",
         )
 
     @property
@@ -104,12 +107,23 @@ class Image(Ami):
         """Raises EC2's error when its files are gone."""
         raise NotImplementedError
 
+    def require_host(self) -> None:
+        """Raises an error if this computer runs no machine of the image's architecture."""
+        if reason := self.ec2_backend.cloud.host.hindrance(self.architecture):
+            raise refusal(
+                "UnsupportedOperation",
+                f"The rehearsal cloud cannot run {self.architecture} machines: {reason}",
+            )
+
 
 class BaseImage(Image):
     """The image that machines begin with; ``machine`` holds the files that it boots from."""
 
-    def __init__(self, backend: Any, ami_id: str, name: str, machine: MachineImage) -> None:
-        traits = Traits(ROOT_DEVICE, "uefi-preferred", True, "v2.0", "simple")
+    def __init__(
+        self, backend: Any, ami_id: str, name: str, machine: MachineImage, architecture: str
+    ) -> None:
+        mode = "uefi-preferred" if architecture == "x86_64" else "uefi"
+        traits = Traits(ROOT_DEVICE, mode, True, "v2.0", "simple", architecture)
         super().__init__(backend, ami_id, name, OWNER, traits, "Base image of the rehearsal cloud")
         self.machine = machine
         self.launch_permissions = [{"Group": "all"}]

@@ -84,6 +84,18 @@ def test_unknown_name_is_told_with_names_like_it(ec2: Any) -> None:
     assert refused.value.hint == "For example: i3.4xlarge"
 
 
+@pytest.mark.parametrize(
+    ("kind", "processor", "word"),
+    [("c6gd.4xlarge", "arm64", "arm64"), ("c5d.xlarge", "x86_64", "amd64")],
+)
+def test_b8_the_images_parameter_follows_the_types_architecture(
+    ec2: Any, kind: str, processor: str, word: str
+) -> None:
+    wanted = replace(settings.load(), instance_type=kind)
+    assert f"/{word}/" in instance_types.image_parameter(ec2, wanted)
+    assert instance_types.architecture(ec2, wanted) == processor
+
+
 def test_processor_is_the_images(ec2: Any) -> None:
     wanted = settings.load()
     assert instance_types.architecture(ec2, wanted) == "x86_64"

@@ -138,12 +138,25 @@ def test_preflight_lets_a_volume_move_and_names_the_command(endpoint: str, tmp_p
     assert preflight.check(settings.load(given[:1], name="kept"), moves=True).zone == "us-east-1b"
 
 
-def test_an_image_of_another_architecture_is_refused_beforehand(endpoint: str) -> None:
-    (first, *_) = cloud.client(endpoint).describe_images()["Images"]
-    switch.check_architecture(first["ImageId"], "i3.4xlarge")
-    switch.check_architecture("", "m6g.xlarge")
+def test_b8_an_image_of_another_architecture_is_refused_beforehand(endpoint: str) -> None:
+    by_architecture = {
+        each["Architecture"]: each["ImageId"]
+        for each in cloud.client(endpoint).describe_images()["Images"]
+    }
+    x86, arm = settings.load(), replace(settings.load(), instance_type="m6g.xlarge")
+    switch.check_architecture(x86, by_architecture["x86_64"])
+    switch.check_architecture(x86, "")
+    switch.check_architecture(arm, by_architecture["arm64"])
+    switch.check_architecture(arm, "")
+    with pytest.raises(
+        CloudtopError, match=r"is for x86_64, and m6g\.xlarge runs arm64"
+    ) as refused:
+        switch.check_architecture(arm, by_architecture["x86_64"])
+    assert f"--image {by_architecture['arm64']}" in refused.value.hint
+    # A parameter for one architecture alone is the owner's word
+    fixed = replace(arm, image_parameter=arm.image_parameter.replace("{arch}", "amd64"))
     with pytest.raises(CloudtopError, match=r"is for x86_64, and m6g\.xlarge runs arm64"):
-        switch.check_architecture(first["ImageId"], "m6g.xlarge")
+        switch.check_architecture(fixed, "")
 
 
 def test_a_switch_cut_off_between_its_tags_goes_on_to_its_zone_only(endpoint: str) -> None:

@@ -62,13 +62,15 @@ def test_unknown_own_path_says_what_there_is(lab: Lab) -> None:
     assert "health" in caught.value.read().decode()
 
 
-def test_only_our_image_exists(lab: Lab) -> None:
-    (image,) = lab.ec2.describe_images()["Images"]
+@pytest.mark.parametrize(("architecture", "debian"), [("x86_64", "amd64"), ("arm64", "arm64")])
+def test_only_our_images_exist(lab: Lab, architecture: str, debian: str) -> None:
+    wanted = [{"Name": "architecture", "Values": [architecture]}]
+    (image,) = lab.ec2.describe_images(Filters=wanted)["Images"]
     assert image["Name"].startswith("localcloud/")
     assert image["OwnerId"] == "099720109477"
     assert (image["RootDeviceName"], image["ImdsSupport"]) == ("/dev/sda1", "v2.0")
     assert lab.ec2.describe_images(Owners=["amazon"])["Images"] == []
-    names = [PATH.format(release) for release in RELEASES]
+    names = [PATH.format(release, debian) for release in RELEASES]
     parameters = lab.client("ssm").get_parameters(Names=names)["Parameters"]
     assert {one["Value"] for one in parameters} == {image["ImageId"]}
     assert lab.client("ssm").get_parameter(Name=names[1])["Parameter"]["Value"] == image["ImageId"]

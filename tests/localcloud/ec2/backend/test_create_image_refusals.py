@@ -39,7 +39,7 @@ def test_names_have_a_form(lab: Lab, snapshot: str, name: str) -> None:
     [
         ("MissingParameter", {"Name": None}),
         ("MissingParameter", {"RootDeviceName": None}),
-        ("UnsupportedOperation", {"Architecture": "arm64"}),
+        ("UnsupportedOperation", {"Architecture": "i386"}),
         ("UnsupportedOperation", {"Architecture": None}),
         ("UnsupportedOperation", {"VirtualizationType": None}),
         ("UnsupportedOperation", {"KernelId": "aki-00000000"}),
