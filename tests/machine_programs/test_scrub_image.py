@@ -54,7 +54,7 @@ def test_the_finished_copy_is_looked_at_when_nothing_can_change_it_any_more(mach
     words = [line for line in machine.log if line.split()[0] in ("mount", "sync", "umount")]
     assert words == [
         f"mount -t ext4 -o nodev,nosuid,noatime {machine.root} {machine.copy}",
-        "sync ",
+        f"sync --file-system {machine.copy}",
         f"mount -o remount,ro {machine.copy}",
         f"umount {machine.copy}",
     ]
