@@ -121,6 +121,14 @@ def test_a_result_that_is_no_json_is_shown_unchanged() -> None:
     assert reason('failed: [h] (item=1) => {"rc": 3}', 60) == 'a task: {"rc": 3}'
 
 
+def test_a_linter_takes_no_file_of_the_work_tree_for_an_inventory(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    check = Check("settings", ("ansible-config", "dump", "--only-changed"), no_inventory=True)
+    assert run(check, Totals())
+    assert "DEFAULT_HOST_LIST(env: ANSIBLE_INVENTORY) = ['/dev/null']\n" in capfd.readouterr().out
+
+
 def test_any_other_check_counts_as_one() -> None:
     totals = Totals()
     assert run(Check("good", ("true",)), totals)

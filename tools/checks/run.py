@@ -39,6 +39,8 @@ PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
 NICENESS = 3
 # Its borders would break Ansible's lines, in which the reason of a failure stands
 MOLECULE = ("molecule", "test", "--no-command-borders")
+# "localhost," would be two paths to Ansible, of which the empty one is the whole work tree
+NO_INVENTORY = os.devnull
 # Characters of a failure's reason that are shown again at the end: of a test, of another check
 REASON, OTHER_REASON = 300, 900
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
@@ -140,7 +142,7 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
     began = time.monotonic()
     environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     if check.no_inventory:
-        environ["ANSIBLE_INVENTORY"] = "localhost,"
+        environ["ANSIBLE_INVENTORY"] = NO_INVENTORY
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         extra = [f"--junitxml={report.name}"] if check.pytest else []
         # pytest's report names what failed, so that its dots need not come through a pipe
