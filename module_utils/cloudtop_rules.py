@@ -199,12 +199,12 @@ def gives_way(differing: Iterable[Difference], switch: bool, renew: bool) -> boo
 # --- The image ------------------------------------------------------------------------
 
 
-def architectures_of(instance_type: Resource) -> list[str]:
+def architectures_of(instance_type: Mapping[str, Any]) -> list[str]:
     """The architectures that a type runs, as DescribeInstanceTypes names them (``arm64``)."""
     return list((instance_type.get("ProcessorInfo") or {}).get("SupportedArchitectures", []))
 
 
-def image_parameter(name: str, instance_type: Resource) -> str:
+def image_parameter(name: str, instance_type: Mapping[str, Any]) -> str:
     """The SSM parameter of a first machine's image, for a type as EC2 describes it.
 
     ``{arch}`` in the name becomes amd64 or arm64, as Canonical and Debian name them; amd64 for a
@@ -214,7 +214,7 @@ def image_parameter(name: str, instance_type: Resource) -> str:
     return name.replace("{arch}", "arm64" if is_arm else "amd64")
 
 
-def boots(image: Resource, instance_type: Resource) -> bool:
+def boots(image: Mapping[str, Any], instance_type: Mapping[str, Any]) -> bool:
     """Whether a type can boot an image; true if EC2 does not say what either of them is."""
     able = architectures_of(instance_type)
     return not able or not image.get("Architecture") or image["Architecture"] in able

@@ -84,7 +84,7 @@ def client(endpoint: str, service: str = "ec2") -> Any:
 
 
 def aws(endpoint: str, *arguments: str) -> Any:
-    """What the aws command line from PyPI, unchanged, says to these arguments."""
+    """The answer of the aws command line from PyPI, unchanged, to these arguments."""
     done = subprocess.run(
         [Path(sys.executable).with_name("aws"), "--output", "json", *arguments],
         env=environment(endpoint), capture_output=True, text=True, timeout=60, check=False,

@@ -48,7 +48,7 @@ HOSTILE = (
     "hidden\rshown",
     "x\x0bx\x0cx\x85x\u2028x\u2029x",
     "nul\x00nul",
-    # What reorders text or is invisible in it
+    # Characters that reorder text or are invisible in it
     "\u202egpj.exe",
     "\u2066x\u2069\u200f\u061c",
     "a\u200bdmin\ufeff",

@@ -1,4 +1,4 @@
-"""What a machine has where there are no machines: its metadata, and calls with its credentials."""
+"""The view of a machine without any machine: its metadata, and calls with its credentials."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Metadata(dict[str, Answer]):
 
     @property
     def tree(self) -> MetadataTree:
-        found = self.server.metadata(self.instance)
-        assert found is not None
-        return found
+        tree = self.server.metadata(self.instance)
+        assert tree is not None
+        return tree
 
     def get(self, path: str, default: Any = None) -> Any:
         text = answer(self.tree, path)

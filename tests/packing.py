@@ -1,4 +1,4 @@
-"""What makes all playbooks that the tests of one session run quicker.
+"""Makes all playbooks that the tests of one session run quicker.
 
 One place for what Ansible packs, and a Python that is warm for what it has packed.
 """

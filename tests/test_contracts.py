@@ -1,4 +1,4 @@
-"""What each part promises the others, compared so that neither side drifts."""
+"""The promises of each part to the others, compared so that neither side drifts."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_every_program_file_of_a_role_is_installed() -> None:
             assert path in sources, path
 
 
-def test_a_program_in_python_is_the_few_lines_that_import_it() -> None:
+def test_a_program_in_python_only_imports_its_module() -> None:
     """So that the type checker and tests by import see all of it."""
     form = re.compile(
         r'#!/usr/bin/python3 -IS\n""".+: (cloudtop_machine/[\w/]+\.py)\."""\n\nimport sys\n\n'
@@ -234,10 +234,10 @@ def test_roles_know_no_settings_and_name_no_groups() -> None:
 
 def test_roles_hide_no_error() -> None:
     for path in text_files("roles", "playbooks", ".ansible-lint"):
-        found = re.search(
+        match = re.search(
             r"ignore_errors|ignore_unreachable|noqa|skip_list|warn_list", path.read_text()
         )
-        assert found is None, f"{path}: {found}"
+        assert match is None, f"{path}: {match}"
 
 
 def test_host_keys_are_always_checked() -> None:
@@ -247,8 +247,8 @@ def test_host_keys_are_always_checked() -> None:
         re.IGNORECASE,
     )
     for path in text_files(*SOURCES):
-        found = off.search(path.read_text(errors="replace"))
-        assert found is None, f"{path}: {found}"
+        match = off.search(path.read_text(errors="replace"))
+        assert match is None, f"{path}: {match}"
 
 
 def test_nothing_that_ansible_runs_knows_the_rehearsal_cloud() -> None:
@@ -270,13 +270,13 @@ def imports_of(path: Path) -> set[str]:
     """Names of the top-level packages that a Python file imports."""
     if path.suffix != ".py":
         return set()
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.partition(".")[0])
-    return found
+            names.add(node.module.partition(".")[0])
+    return names
 
 
 def tasks_in(path: Path) -> Iterator[dict[str, Any]]:
@@ -331,8 +331,8 @@ def test_ansible_does_not_wait_for_ever_for_a_machine_that_was_taken_away() -> N
     config = configparser.ConfigParser()
     config.read(ROOT / "ansible.cfg")
     words = shlex.split(config["ssh_connection"]["ssh_args"])
-    told = subprocess.run(
+    options = subprocess.run(
         ["ssh", "-F", "none", *words, "-G", "machine"], capture_output=True, text=True, check=True
     ).stdout
-    option = dict(line.split(" ", 1) for line in told.splitlines())
+    option = dict(line.split(" ", 1) for line in options.splitlines())
     assert int(option["serveraliveinterval"]) * int(option["serveralivecountmax"]) == 120

@@ -1,4 +1,4 @@
-"""What the pages say exists: commands, settings, paths, links; and they say it in plain English."""
+"""Commands, settings, paths and links of the pages exist, and the pages are plain English."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?P<program>\brunner\.py|-m localcloud|(?:^|\s)make)(?= \S)(?P<words>.*)")
-# What ends a command within a line of shell
+# The end of a command within a line of shell
 SHELL_END = re.compile(r"\s(?:\||&&|;|>)|\)\"|\s#")
 # Stand for a value; those of numbers, where the parser wants one
 PLACEHOLDERS = {"SECONDS": "1", "N": "1"}
@@ -94,7 +94,7 @@ def rehearsal_parser() -> argparse.ArgumentParser:
 
 
 def parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace | None:
-    """What the parser makes of the words, None for a page of help. Fails as the parser does."""
+    """The options that the words give, None for a page of help. Fails as the parser does."""
     try:
         return parser.parse_args([PLACEHOLDERS.get(word, word) for word in words])
     except SystemExit as ended:
@@ -132,7 +132,7 @@ def test_a_command_of_a_page_exists(program: str, words: list[str]) -> None:
         parse(command_line(), words)
 
 
-def test_commands_of_pages_are_found() -> None:
+def test_pages_have_commands() -> None:
     """Else the test above tests nothing."""
     counts = {page: len(list(commands_of(page))) for page in PAGES}
     assert counts[README] >= 8

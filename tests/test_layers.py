@@ -75,7 +75,7 @@ CAPPED = ("cloudtop", "localcloud", "spotprices", "tools")
 
 
 def violations(root: Path, package: str, rows: Rows) -> list[str]:
-    """What in ``package`` breaks its layers, as "file:line: what is wrong".
+    """The imports in ``package`` that break its layers, as "file:line: what is wrong".
 
     Imports count wherever they stand, in functions and under TYPE_CHECKING too.
     """

@@ -55,7 +55,7 @@ def ended(interpreter: Path | str, *words: Path | str, **environ: str) -> tuple[
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_program_ends_and_says_as_with_a_new_interpreter(
+def test_program_ends_and_prints_as_with_a_new_interpreter(
     python: Path, tmp_path: Path, name: str
 ) -> None:
     script = tmp_path / "program.py"
@@ -113,7 +113,7 @@ def test_package_is_read_anew_each_time(python: Path, tmp_path: Path) -> None:
         assert ended(python, script) == (0, spoken, b"")
 
 
-def test_program_dies_with_what_started_it(python: Path, tmp_path: Path) -> None:
+def test_program_dies_with_its_parent(python: Path, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     with subprocess.Popen([python, script], stdout=subprocess.PIPE, text=True) as launcher:

@@ -1,6 +1,6 @@
 """Ansible packs a module with all that it imports, and unpacks none that another run packed.
 
-That is a third of a second of a CPU for each module of each ``ansible-playbook``, and the tests
+It costs a third of a second of a CPU for each module of each ``ansible-playbook``, and the tests
 run hundreds of those from one work tree. Here the packages are kept for the length of one pytest
 session (see tests/packing.py), so that none can be older than what is tested. If Ansible should
 come to keep them elsewhere, every run packs again, as it does without this.

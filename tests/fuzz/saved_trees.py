@@ -2,7 +2,7 @@
 
 usage: python -m tests.fuzz.saved_trees [TREES [SEED]]
 
-A batch of trees is on one machine, so that they meet each other, too. What differs afterwards
+A batch of trees is on one machine, so that they meet each other, too. A difference afterwards
 has to lie below a place that the report names as not saved.
 
 It is a test, and no tool: each run of the tests tries a batch, on the tests' own machine.
@@ -34,7 +34,7 @@ MOST = 1 << 21
 
 
 class Grower:
-    """Does random things in one tree. What git refuses is no matter."""
+    """Does random things in one tree. A refusal of git is no matter."""
 
     def __init__(self, machine: Machine, place: Path, chance: random.Random) -> None:
         self.machine, self.chance, self.place = machine, chance, place
@@ -364,7 +364,7 @@ def is_work(values: dict[str, Any]) -> bool:
 
 
 def try_batch(folder: Path, seed: int) -> list[str]:
-    """What is wrong, in words; each batch has a seed of its own."""
+    """The differences, in words; each batch has a seed of its own."""
     chance = random.Random(seed)
     machine = Machine(folder)
     machine.settings["cpus"] = chance.randint(1, 4)

@@ -41,7 +41,7 @@ class Boot:
     def __init__(self, tree: Path, program: str, **settings: object) -> None:
         self.tree = tree
         self.program = ROOT / "roles" / program
-        # What runs the program, and what it is given before its configuration
+        # The interpreter, and the arguments before the configuration
         self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
@@ -151,9 +151,9 @@ class Boot:
 
     def status(self) -> dict[str, Any]:
         (place,) = (self.tree / "run").glob("*.json")
-        found = json.loads(place.read_text())
-        assert isinstance(found, dict)
-        return found
+        status = json.loads(place.read_text())
+        assert isinstance(status, dict)
+        return status
 
     @property
     def log(self) -> list[str]:

@@ -64,7 +64,7 @@ class Departing(Reaped):
     def is_mounted(self) -> bool:
         return str(self.volume) in (self.tree / "proc/self/mountinfo").read_text()
 
-    def told(self) -> str:
+    def warnings(self) -> str:
         place = self.tree / "wall"
         return place.read_text() if place.exists() else ""
 
@@ -78,15 +78,15 @@ class Departing(Reaped):
 
 
 def _processes() -> list[tuple[int, list[bytes]]]:
-    found = []
+    processes = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes().split(b"\0")[:-1]
         except OSError:
             continue
         if words:
-            found.append((int(place.name), words))
-    return found
+            processes.append((int(place.name), words))
+    return processes
 
 
 class Call:
@@ -112,7 +112,7 @@ class Call:
                 return dict(answer)
 
     def report(self) -> dict[str, Any]:
-        """What was saved; gives signs of life until it is there."""
+        """The report of the saving; gives signs of life until it is there."""
         while True:
             self.says("")
             try:

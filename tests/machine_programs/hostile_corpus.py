@@ -1,4 +1,4 @@
-"""What others may write where a program of the machine reads: names, commands, fields."""
+"""Texts by others that a program of the machine may read: names, commands, fields."""
 
 from __future__ import annotations
 

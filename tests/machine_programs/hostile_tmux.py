@@ -27,7 +27,7 @@ while True:
 
 
 def directory(tmp: Path) -> Path:
-    """Where tmux has this user's sockets."""
+    """The directory of this user's tmux sockets."""
     place = tmp / f"tmux-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
     return place

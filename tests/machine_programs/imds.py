@@ -15,7 +15,7 @@ from typing import Any
 TOKEN = "X-aws-ec2-metadata-token"
 NOTICE = "/latest/meta-data/spot/instance-action"
 REBALANCE = "/latest/meta-data/events/recommendations/rebalance"
-# What a test may put in place of an answer: a status and a text, or what to do with the handler
+# A test's own answer: a status and a text, or a function of the handler
 Answer = tuple[int, str] | Callable[["_Handler"], None]
 
 

@@ -56,7 +56,7 @@ class Journal(Volume):
         os.utime(self.place / "alive", (moment, moment))
 
     def notice(self, instance: str, seconds_ago: int, **more: Any) -> None:
-        """What spot_guard appends when EC2 announces the end."""
+        """Append the entry that spot_guard writes when EC2 announces the end."""
         entry = {"event": "notice", "time": self.utc(seconds_ago), "instance": instance, **more}
         with (self.place / "reaps.jsonl").open("a") as stream:
             stream.write(f"{json.dumps(entry)}\n")

@@ -88,7 +88,7 @@ class Raid(Boot):
             (imds / f"block-device-mapping/ephemeral{number}").write_text(device)
 
     def stale(self, label: str = "ephemeral") -> None:
-        """What an earlier array left shines through where the next one begins."""
+        """An earlier array shines through if the next one begins at the same place."""
         device = self.tree / "dev/md127"
         with device.open("wb") as stream:
             stream.truncate(128 << 20)
@@ -96,13 +96,13 @@ class Raid(Boot):
 
     def superblock(self, disk: str, uuid: str, devices: int) -> None:
         (self.tree / "superblocks" / disk).write_text(f"{uuid} {devices}\n")
-        # What blkid knows a member of an array by: md's magic, version 1, and its own place
+        # The signature of an array's member for blkid: md's magic, version 1, and its own place
         with (self.tree / "dev" / disk).open("r+b") as device:
             device.seek(4096)
             device.write(struct.pack("<II136xQ", 0xA92B4EFC, 1, 8))
 
     def reboot(self, *, assembled: bool) -> None:
-        """What a reboot leaves: superblocks and data, and arrays only if udev was quick."""
+        """A reboot leaves superblocks and data, and arrays only if udev was quick."""
         (self.tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
         if not assembled:
             data = (self.tree / "dev/md127").read_bytes()

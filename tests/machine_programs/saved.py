@@ -19,7 +19,7 @@ IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.org"))
 }
-# Of a server elsewhere, by a transport that git does not have, so that nobody is asked
+# On a server elsewhere, by a transport that git does not have, so that nobody is asked
 REMOTE = "nowhere://git@git.example"
 
 
@@ -87,15 +87,15 @@ class Machine:
         )
 
     def save(self, reap: str = "20260101T120000Z-i-0abc", seconds: float = 60) -> dict[str, Any]:
-        """What save-work says that it saved, with its sentences under ``said``."""
+        """Run save-work; returns its report, with its words under ``said``."""
         directory = self.volume / ".cloudtop/saved" / reap
         directory.mkdir(parents=True)
         ends = str(int(time.time() + seconds))
         done = self.run("save-work", "all", str(self.config()), str(directory), ends)
         assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
-        assert isinstance(found, dict)
-        return {**found, "said": done.stderr}
+        report = json.loads(done.stdout)
+        assert isinstance(report, dict)
+        return {**report, "said": done.stderr}
 
     def restore(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         return self.run(
@@ -109,7 +109,7 @@ class Machine:
         return done.stdout + done.stderr
 
     def notice(self, action: str = "terminate", seconds: float = 100) -> str:
-        """What cloudtop-spot-guard leaves before it starts the end; returns the time."""
+        """Write the notice that cloudtop-spot-guard leaves for the end; returns the time."""
         due = ec2_time(seconds)
         (self.tree / "run/spot-guard.notice").write_text(
             f"action={action}\ndue={due}\ninstance=i-0abc\n"
@@ -155,8 +155,8 @@ class Machine:
     @staticmethod
     def snapshot_of(place: Path) -> dict[str, bytes]:
         """The bytes of all files at and below a place."""
-        found = [place, *place.rglob("*")] if place.is_dir() else [place]
-        return {str(each): each.read_bytes() for each in found if each.is_file()}
+        places = [place, *place.rglob("*")] if place.is_dir() else [place]
+        return {str(each): each.read_bytes() for each in places if each.is_file()}
 
     def saved_files(self) -> list[str]:
         """Names of all that is below the directories of saved work."""
@@ -175,7 +175,7 @@ class Tree:
         if not empty:
             self.write("file", "one\n")
             self.write("gone", "soon\n")
-            self.write("old name", "a text that is long enough to be known again\n" * 3)
+            self.write("old name", "a text that is long enough to be recognised\n" * 3)
             self.commit("first")
 
     def git(self, *words: str, cwd: Path | None = None) -> str:

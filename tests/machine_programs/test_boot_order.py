@@ -12,7 +12,7 @@ import pytest
 from tests.machine_programs.load import ROOT
 
 FILES = ROOT / "roles"
-# What Debian 12's and Ubuntu 24.04's own units say of their order, both names of cloud-init's
+# The order of Debian 12's and Ubuntu 24.04's own units, both names of cloud-init's
 # network stage taken together. No unit of theirs is after one that has no default dependencies.
 STOCK = """
 [Unit] cloud-init-local.service
@@ -80,10 +80,10 @@ def units() -> dict[str, dict[str, list[str]]]:
     return order
 
 
-def after(told: dict[str, dict[str, list[str]]]) -> Order:
+def after(described: dict[str, dict[str, list[str]]]) -> Order:
     """Which units each one comes after, with what systemd adds by itself (systemd.unit(5))."""
     order: Order = defaultdict(set)
-    for name, keys in list(told.items()):
+    for name, keys in list(described.items()):
         order[name] |= set(keys["After"])
         for later in keys["Before"]:
             order[later].add(name)
@@ -103,13 +103,13 @@ def after(told: dict[str, dict[str, list[str]]]) -> Order:
 
 def before(order: Order, name: str) -> set[str]:
     """All that has to be over before the unit starts."""
-    found: set[str] = set()
+    names: set[str] = set()
     todo = [name]
     while todo:
-        for one in order.get(todo.pop(), set()) - found:
-            found.add(one)
+        for one in order.get(todo.pop(), set()) - names:
+            names.add(one)
             todo.append(one)
-    return found
+    return names
 
 
 def test_there_is_no_knot() -> None:
@@ -129,11 +129,11 @@ def test_no_key_of_cloud_inits_overwrites_one_of_the_volume(stage: str) -> None:
 
 
 def test_ssh_waits_for_keys_within_bounds_and_never_for_the_volume_itself() -> None:
-    told = units()
-    assert "cloudtop-host-keys.service" in told["ssh.service"]["Wants"]
-    assert "cloudtop-host-keys.service" in before(after(told), "ssh.service")
-    assert "cloudtop-persistent-mount.service" not in before(after(told), "ssh.service")
-    assert told["ssh.service"]["Requires"] == []
+    described = units()
+    assert "cloudtop-host-keys.service" in described["ssh.service"]["Wants"]
+    assert "cloudtop-host-keys.service" in before(after(described), "ssh.service")
+    assert "cloudtop-persistent-mount.service" not in before(after(described), "ssh.service")
+    assert described["ssh.service"]["Requires"] == []
 
 
 def test_the_boot_does_not_wait_for_the_volume() -> None:
@@ -142,9 +142,9 @@ def test_the_boot_does_not_wait_for_the_volume() -> None:
 
 @pytest.mark.parametrize("name", ["docker.service", "containerd.service"])
 def test_docker_starts_on_the_array_or_not_at_all(name: str) -> None:
-    told = units()
-    assert told[name]["Requires"] == ["cloudtop-ephemeral-raid.service"]
-    assert "cloudtop-ephemeral-raid.service" in before(after(told), name)
+    described = units()
+    assert described[name]["Requires"] == ["cloudtop-ephemeral-raid.service"]
+    assert "cloudtop-ephemeral-raid.service" in before(after(described), name)
 
 
 def test_containerd_is_ready_when_cloud_init_is() -> None:
@@ -154,8 +154,8 @@ def test_containerd_is_ready_when_cloud_init_is() -> None:
 
 def weight(path: Path) -> int:
     """The share of the processors that a unit has while the machine boots: 100 unless it says."""
-    (said,) = re.findall(r"^StartupCPUWeight=(\w+)$", path.read_text(), re.M) or ["100"]
-    return 0 if said == "idle" else int(said)
+    (weight,) = re.findall(r"^StartupCPUWeight=(\w+)$", path.read_text(), re.M) or ["100"]
+    return 0 if weight == "idle" else int(weight)
 
 
 def test_the_processors_are_the_logins_first_while_the_machine_boots() -> None:

@@ -98,7 +98,7 @@ def test_installs_once_for_each_commit_and_command(home: Home) -> None:
     assert (home.home / "ran").read_text() == "ran\n" * 2
 
 
-def test_check_mode_tells_and_leaves_all_alone(home: Home) -> None:
+def test_check_mode_shows_the_change_and_makes_none(home: Home) -> None:
     home.write("install.sh", "exit 1")
     assert home.converge(check=True) == {"changed": True, "needs_bundle": False}
     assert list(home.home.iterdir()) == []
@@ -112,7 +112,7 @@ def test_without_installer_dot_entries_are_linked(home: Home) -> None:
     assert {p.name for p in home.home.iterdir()} == {".dotfiles", ".vimrc", ".config"}
 
 
-def test_real_files_are_kept_and_said(home: Home) -> None:
+def test_keeps_and_names_real_files(home: Home) -> None:
     home.write(".vimrc", "theirs")
     (home.home / ".vimrc").write_text("mine")
     home.converge()
@@ -128,12 +128,12 @@ def test_the_distributions_own_file_gives_way(home: Home) -> None:
     assert (home.home / ".bashrc").read_text() == "mine"
 
 
-def test_a_failing_installer_is_told_with_its_last_lines_and_tried_again(home: Home) -> None:
+def test_shows_the_last_lines_of_a_failing_installer_and_tries_again(home: Home) -> None:
     home.write("install.sh", "seq 30; echo no luck >&2; exit 3")
     with pytest.raises(dotfiles.DotfilesError, match=r"ended with 3; the machine is usable") as e:
         home.converge()
-    told = str(e.value).splitlines()
-    assert "no luck" in told and "30" in told and "11" not in told
+    lines = str(e.value).splitlines()
+    assert "no luck" in lines and "30" in lines and "11" not in lines
     with pytest.raises(dotfiles.DotfilesError):
         home.converge()
 

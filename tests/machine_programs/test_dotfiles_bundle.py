@@ -45,15 +45,15 @@ def contents(bundle: Path, tmp_path: Path) -> dict[str, str]:
 
 
 def test_bundles_the_default_branch_once(bundler: Any, repository: Path, tmp_path: Path) -> None:
-    commit, place, made = bundler(repository).bundle("")
+    commit, place, is_new = bundler(repository).bundle("")
     assert commit == git(repository, "rev-parse", "HEAD")
-    assert made and contents(place, tmp_path) == {".vimrc": "set number\n"}
+    assert is_new and contents(place, tmp_path) == {".vimrc": "set number\n"}
     assert bundler(repository).bundle("") == (commit, place, False)
 
 
 def test_takes_an_url_too(bundler: Any, repository: Path) -> None:
-    commit, _, made = bundler(f"file://{repository}").bundle("")
-    assert made and commit == git(repository, "rev-parse", "HEAD")
+    commit, _, is_new = bundler(f"file://{repository}").bundle("")
+    assert is_new and commit == git(repository, "rev-parse", "HEAD")
 
 
 def test_old_bundles_are_removed(bundler: Any, repository: Path, tmp_path: Path) -> None:
@@ -77,12 +77,12 @@ def test_takes_a_branch_a_tag_or_a_commit(bundler: Any, repository: Path, versio
 
 
 @pytest.mark.parametrize("version", ["nowhere", "0123456789012345678901234567890123456789"])
-def test_an_unknown_version_is_said(bundler: Any, repository: Path, version: str) -> None:
+def test_names_an_unknown_version(bundler: Any, repository: Path, version: str) -> None:
     with pytest.raises(BundleError, match=f"has no (commit )?{version}"):
         bundler(repository).bundle(version)
 
 
-def test_uncommitted_changes_are_said(bundler: Any, repository: Path) -> None:
+def test_names_uncommitted_changes(bundler: Any, repository: Path) -> None:
     (repository / ".bashrc").write_text("new")
     one = bundler(repository)
     one.bundle("")
@@ -99,8 +99,8 @@ def test_a_plain_directory_has_one_commit_for_the_same_files(bundler: Any, tmp_p
         commits.append(bundler(place).bundle("")[0])
     assert commits[0] == commits[1]
     (tmp_path / "here/vimrc").write_text("set ruler\n")
-    commit, bundle, made = bundler(tmp_path / "here").bundle("")
-    assert made and commit != commits[0]
+    commit, bundle, is_new = bundler(tmp_path / "here").bundle("")
+    assert is_new and commit != commits[0]
     assert contents(bundle, tmp_path)["vimrc"] == "set ruler\n"
 
 
@@ -109,7 +109,7 @@ def test_our_own_set_can_be_bundled(bundler: Any, tmp_path: Path) -> None:
     assert "install.sh" in contents(bundle, tmp_path)
 
 
-def test_a_path_that_is_no_directory_is_said(bundler: Any, tmp_path: Path) -> None:
+def test_names_a_path_that_is_no_directory(bundler: Any, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="neither a git URL nor a directory"):
         bundler(tmp_path / "none").bundle("")
 
@@ -119,7 +119,7 @@ def test_a_plain_directory_has_no_versions(bundler: Any, tmp_path: Path) -> None
         bundler(tmp_path).bundle("v1")
 
 
-def test_an_url_that_does_not_answer_is_said_without_its_credentials(bundler: Any) -> None:
+def test_names_a_silent_url_without_its_credentials(bundler: Any) -> None:
     one = bundler("https://me:secret@127.0.0.1:1/dotfiles.git")
     with pytest.raises(BundleError, match=r"https://127\.0\.0\.1:1/dotfiles\.git") as caught:
         one.bundle("")
@@ -127,7 +127,7 @@ def test_an_url_that_does_not_answer_is_said_without_its_credentials(bundler: An
     assert "Try: git ls-remote" in str(caught.value)
 
 
-def test_a_repository_that_never_ends_is_said(bundler: Any, tmp_path: Path) -> None:
+def test_names_a_repository_that_never_ends(bundler: Any, tmp_path: Path) -> None:
     one = bundler("ext::sleep 30", timeout=1)
     one.env |= {"GIT_ALLOW_PROTOCOL": "ext"}
     with pytest.raises(BundleError, match="did not answer within 1 s"):

@@ -64,13 +64,13 @@ def test_curl_signs_as_botocore_would(server: ThreadingHTTPServer) -> None:
     assert body == b"Action=AttachVolume&Version=2016-11-15&Device=%2Fdev%2Fxvdj"
     assert headers["x-amz-security-token"] == "IQoJb3/Jp+Z2=="
 
-    found = re.match(
+    match = re.match(
         r"AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/\d{8}/eu-central-1/ec2/aws4_request,"
         r" ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$",
         headers["authorization"],
     )
-    assert found, headers["authorization"]
-    signed, signature = found.groups()
+    assert match, headers["authorization"]
+    signed, signature = match.groups()
     request = AWSRequest("POST", f"{url}/", data=body)
     request.context["timestamp"] = headers["x-amz-date"]
     for name in signed.split(";"):
@@ -110,16 +110,16 @@ def test_a_refusal_is_its_code_and_a_sentence(
     text: str, code: str, sentence: str, passes: bool
 ) -> None:
     _Answers.text = text
-    said: list[str] = []
+    lines: list[str] = []
     with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as here:
         threading.Thread(target=here.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{here.server_port}"
         with pytest.raises(Trouble) as trouble:
-            Ec2(url, Metadata(f"{url}/", 60), said.append).ask("AttachVolume")
+            Ec2(url, Metadata(f"{url}/", 60), lines.append).ask("AttachVolume")
         here.shutdown()
     assert (trouble.value.code, trouble.value.passes) == (code, passes)
     assert trouble.value.text.endswith(sentence)
-    assert said == [f"AttachVolume: {trouble.value}"]
+    assert lines == [f"AttachVolume: {trouble.value}"]
 
 
 def test_nobody_at_the_endpoint_is_curls_sentence() -> None:

@@ -43,13 +43,13 @@ def test_takes_the_address_for_this_machine(machine: Machine) -> None:
     assert f"AllocationId={ALLOCATION} InstanceId=i-me AllowReassociation=true" in call
 
 
-def test_asks_for_nothing_where_it_has_the_address(machine: Machine) -> None:
+def test_asks_for_nothing_if_the_machine_has_the_address(machine: Machine) -> None:
     (machine.tree / "imds/public-ipv4").write_text(ADDRESS)
     assert machine.good()["state"] == "associated"
     assert machine.calls == []
 
 
-def test_a_machine_without_a_public_address_takes_it_too(machine: Machine) -> None:
+def test_a_machine_without_a_public_address_takes_the_address_too(machine: Machine) -> None:
     (machine.tree / "imds/public-ipv4").unlink()
     machine.answer("AssociateAddress", ASSOCIATED)
     assert machine.good()["state"] == "associated"
@@ -81,7 +81,7 @@ def test_troubles_that_may_pass_are_waited_out(machine: Machine, code: str) -> N
     assert machine.calls == ["AssociateAddress"] * 3
 
 
-def test_somebody_else_may_have_given_it_meanwhile(machine: Machine) -> None:
+def test_another_run_may_have_associated_the_address(machine: Machine) -> None:
     machine.answer(
         "AssociateAddress",
         "<html>504 Gateway Timeout</html>",
@@ -95,16 +95,16 @@ def test_gives_up_in_the_end_and_does_not_fail_the_boot(machine: Machine) -> Non
     machine.error("AssociateAddress", "UnauthorizedOperation", 'not "you".')
     status = machine.good()
     assert status["state"] == "failed"
-    said = (
+    reason = (
         f'{ADDRESS} ({ALLOCATION}) could not be taken: EC2 says UnauthorizedOperation: not "you".'
     )
-    assert status["message"].startswith(f"{said} It was tried for 600 s.")
+    assert status["message"].startswith(f"{reason} It was tried for 600 s.")
     # 2, 4, 8, 16 and then 32 s between two tries, until 600 s are over
     assert len(machine.calls) == 23
 
 
 @pytest.mark.parametrize("code", ["InvalidAllocationID.NotFound", "InvalidParameterValue"])
-def test_what_will_not_pass_is_said_at_once(machine: Machine, code: str) -> None:
+def test_names_a_final_refusal_at_once(machine: Machine, code: str) -> None:
     machine.error("AssociateAddress", code, "no such thing")
     status = machine.good()
     assert status["state"] == "failed"
@@ -112,14 +112,14 @@ def test_what_will_not_pass_is_said_at_once(machine: Machine, code: str) -> None
     assert machine.calls == ["AssociateAddress"]
 
 
-def test_metadata_that_never_answers_is_said(machine: Machine) -> None:
+def test_names_metadata_that_never_answers(machine: Machine) -> None:
     machine.silence()
     status = machine.good()
     assert status["state"] == "failed"
     assert status["message"].startswith("The metadata service does not answer.")
 
 
-def test_the_mount_starts_it_once_the_volume_is_there(tmp_path: Path) -> None:
+def test_the_mount_starts_the_address_once_the_volume_is_there(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.program = program("cloudtop-persistent-mount")
     assert machine.run().returncode == 0
@@ -127,7 +127,7 @@ def test_the_mount_starts_it_once_the_volume_is_there(tmp_path: Path) -> None:
     assert starts == ["systemctl --no-block restart cloudtop-elastic-ip.service"]
 
 
-def test_the_mount_starts_nothing_where_there_is_no_address(tmp_path: Path) -> None:
+def test_the_mount_starts_nothing_without_an_address(tmp_path: Path) -> None:
     machine = Machine(tmp_path, elastic_ip="", address="")
     machine.program = program("cloudtop-persistent-mount")
     stale = machine.tree / "run/elastic-ip.json"

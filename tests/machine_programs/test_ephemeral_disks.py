@@ -1,4 +1,4 @@
-"""cloudtop-ephemeral-raid where the number of disks is known: a late one is never skipped."""
+"""cloudtop-ephemeral-raid with an expected number of disks: a late one is never skipped."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_metadata_that_does_not_answer_means_the_same_type(raid: Raid) -> None:
     assert raid.good()["disks"] == 3
 
 
-def test_a_machine_of_another_type_takes_what_is_there_and_says_so(raid: Raid) -> None:
+def test_a_machine_of_another_type_takes_its_disks_and_says_so(raid: Raid) -> None:
     (raid.tree / "imds/instance-type").write_text("i3.4xlarge")
     status = raid.good()
     assert status["disks"] == 2
@@ -79,7 +79,7 @@ def test_a_machine_of_another_type_takes_what_is_there_and_says_so(raid: Raid) -
     assert raid.logged("sleep") == []
 
 
-def test_with_all_disks_there_nobody_is_asked(tmp_path: Path) -> None:
+def test_asks_nothing_with_all_disks_there(tmp_path: Path) -> None:
     raid = Raid(tmp_path, expected=2, instance_type="i3.4xlarge")
     raid.disks(2)
     assert raid.good()["disks"] == 2
@@ -100,7 +100,7 @@ def test_a_disk_in_other_use_is_no_late_one(raid: Raid) -> None:
     assert "nvme3n1 was left alone" in status["message"]
 
 
-def test_the_login_message_of_a_failure_goes_with_it(raid: Raid) -> None:
+def test_the_login_message_of_a_failure_goes_with_the_failure(raid: Raid) -> None:
     raid.refusal()
     late(raid, 0)
     assert raid.good()["disks"] == 3

@@ -39,7 +39,7 @@ def is_back(machine: Departing) -> None:
     assert machine.is_mounted
     docker = [line for line in machine.log if line in (STOPPED[1], BACK[1])]
     assert docker[-1:] in ([], [BACK[1]])
-    assert "the machine is still here" in machine.told() or "called off" in machine.told()
+    assert "the machine is still here" in machine.warnings() or "called off" in machine.warnings()
 
 
 def test_says_what_was_saved_and_holds_the_end(machine: Departing, tree: Tree) -> None:
@@ -47,8 +47,8 @@ def test_says_what_was_saved_and_holds_the_end(machine: Departing, tree: Tree) -
     answer = call.hears("report")
     assert (answer["guard"], answer["holds"]) == (True, True)
     report = answer["report"]
-    (found,) = report["saved"]["trees"]
-    assert (found["path"], found["complete"]) == (str(tree.place), True)
+    (tree_report,) = report["saved"]["trees"]
+    assert (tree_report["path"], tree_report["complete"]) == (str(tree.place), True)
     assert (report["mounted"], report["volume"], report["hooks"]) == (True, "unmounted", [])
     call.says("go 60")
     assert call.hears("held")["seconds"] == 60
@@ -104,12 +104,12 @@ def test_called_off_while_it_saves_nothing_is_stopped(machine: Departing, tree: 
     machine.hook("waits", 'until [ -e "$TREE/run/farewell/reap.off" ]; do :; done'.replace(
         "$TREE", str(machine.tree)))  # fmt: skip
     call = machine.call("end", "60", "terminate")
-    until("it saves", lambda: "terminate" in machine.told())
+    until("it saves", lambda: "terminate" in machine.warnings())
     call.hangs_up()
     assert call.hears("back")["mounted"]
     is_back(machine)
     assert machine.steps == ["sync "]
-    assert "docker and" in machine.told()
+    assert "docker and" in machine.warnings()
     assert [line["event"] for line in machine.journal] == ["notice", "whole"]
 
 
@@ -199,7 +199,7 @@ def test_whoever_does_not_decide_in_time_has_not_agreed(machine: Departing, tree
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_killed_anywhere_it_is_taken_back(machine: Departing, tree: Tree, seed: int) -> None:
+def test_killed_anywhere_the_work_is_taken_back(machine: Departing, tree: Tree, seed: int) -> None:
     """The laptop's connection, what keeps the end, the saving itself: at a random moment."""
     dice = random.Random(seed)
     machine.settings["silence"] = 2

@@ -1,4 +1,4 @@
-"""What programs of the machine print to a terminal holds nothing that the terminal acts upon."""
+"""Programs of the machine print nothing that a terminal acts upon."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def key(machine: Volume) -> str:
 
 
 def wait(machine: Volume) -> str:
-    """What the program that ssh waits for says."""
+    """Run the program that ssh waits for; returns its output."""
     mount, machine.program = machine.program, WAITER
     done = machine.run()
     machine.program = mount
@@ -226,9 +226,9 @@ def test_an_image_of_this_machine_does_wait(relaunched: Volume) -> None:
 def test_a_volume_that_does_not_come_costs_no_login(relaunched: Volume) -> None:
     relaunched.settings["ssh_wait"] = 7
     relaunched.stub("timeout", 'echo "timeout $*" >>"$TREE/log"; exit 124')
-    told = wait(relaunched)
-    assert "The volume has not come within 7 s" in told
-    assert "ssh starts with keys of this machine's own" in told
+    output = wait(relaunched)
+    assert "The volume has not come within 7 s" in output
+    assert "ssh starts with keys of this machine's own" in output
     assert relaunched.logged("timeout") == ["timeout 7 head -c 1"]
 
 

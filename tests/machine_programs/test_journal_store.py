@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> Store:
     return Store.on(str(tmp_path), os.getuid())
 
 
-def test_an_entry_is_found_again(store: Store) -> None:
+def test_an_entry_is_read_again(store: Store) -> None:
     store.append({"event": "notice", "why": "Spaß"})
     store.append({"event": "back"})
     assert store.entries() == [{"event": "notice", "why": "Spaß"}, {"event": "back"}]
@@ -127,7 +127,7 @@ def test_a_time_is_read_as_it_is_written() -> None:
     assert times.seconds_of("2026-01-31T12:00:00Z") == 1769860800
 
 
-def test_a_configuration_is_read_as_a_shell_reads_it(tmp_path: Path) -> None:
+def test_a_configuration_is_read_as_a_shell_would(tmp_path: Path) -> None:
     other = tmp_path / "other.conf"
     other.write_text("a=first\nb='it'\"'\"'s'\n")
     place = tmp_path / "x.conf"

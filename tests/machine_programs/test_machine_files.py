@@ -36,7 +36,7 @@ def test_puts_a_mode_right_without_calling_the_content_changed(
     assert programs.verbs() == []
 
 
-def test_check_mode_tells_and_leaves_all_alone(
+def test_check_mode_shows_the_change_and_makes_none(
     converge: Callable[..., Any], root: Path, programs: Programs
 ) -> None:
     state = converge(

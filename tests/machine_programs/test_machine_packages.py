@@ -113,7 +113,7 @@ def test_b3_a_cloud_init_that_does_not_end_is_named(cloud_init: Path, root: Path
     assert len(ran) == 1
 
 
-def test_waits_for_another_update_and_then_says_so(
+def test_waits_for_another_update_and_names_the_wait(
     converge: Callable[..., Any], root: Path
 ) -> None:
     lock = root / "var/lib/apt/lists/lock"

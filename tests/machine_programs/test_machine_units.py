@@ -114,7 +114,7 @@ def test_check_mode_notes_nothing_of_what_a_unit_runs_with(
     assert converge(**wanted).sentences == ["made /etc/x", "restarted x.service"]
 
 
-def test_a_failing_unit_is_told_with_its_journal(
+def test_shows_the_journal_of_a_failing_unit(
     converge: Callable[..., Any], programs: Programs
 ) -> None:
     programs.unit("x.service", active="failed")

@@ -24,7 +24,7 @@ def machine(tmp_path: Path) -> Volume:
     return machine
 
 
-def test_attaches_an_available_volume_without_a_look_at_it(machine: Volume) -> None:
+def test_attaches_an_available_volume_without_a_look(machine: Volume) -> None:
     machine.attach_answer()
     assert machine.good()["state"] == "mounted"
     assert machine.calls == ["AttachVolume"]
@@ -40,8 +40,8 @@ def test_follows_a_replaced_volume_to_the_one_in_its_place(machine: Volume) -> N
     machine.described("available")
     machine.attach_answer()
     (machine.tree / "aside/device/serial").write_text(AFTER.replace("-", "") + "\n")
-    told = machine.good()
-    assert (told["state"], told["volume"]) == ("mounted", AFTER)
+    status = machine.good()
+    assert (status["state"], status["volume"]) == ("mounted", AFTER)
     calls = [line for line in machine.log if line.startswith("curl Attach")]
     assert [AFTER in line and VOLUME not in line for line in calls] == [False, True]
     assert machine.calls == ["AttachVolume", "DescribeVolumes", "DescribeVolumes", "AttachVolume"]
@@ -83,8 +83,8 @@ def test_finds_by_tags_what_took_the_place_of_a_deleted_volume(
     without.described_by_tags(item(AFTER, "in-use", "i-old", "detaching"))
     without.described_by_tags(item(AFTER, "available"))
     without.attach_answer()
-    told = without.good()
-    assert (told["state"], told["volume"]) == ("mounted", AFTER)
+    status = without.good()
+    assert (status["state"], status["volume"]) == ("mounted", AFTER)
     looks = [line for line in without.log if line.startswith("curl Describe")]
     wanted = "Filter.1.Name=tag:cloudtop:name Filter.1.Value.1=box"
     assert [wanted in line for line in looks] == [False, True, False, False]
@@ -99,7 +99,7 @@ def test_of_several_volumes_with_the_tags_none_is_taken(without: Volume) -> None
     assert without.calls == ["AttachVolume", "DescribeVolumes", "DescribeVolumes"]
 
 
-def test_no_volume_with_the_tags_is_said(without: Volume) -> None:
+def test_names_missing_volumes_by_their_tags(without: Volume) -> None:
     without.described_by_tags(item("vol-root", "in-use", "i-me", tags={"cloudtop:role": "root"}))
     assert f"{VOLUME} does not exist (any more)" in without.refusal()
     assert "EC2 says: not there" in without.status()["message"]
@@ -130,7 +130,7 @@ def test_waits_for_the_old_machine_to_let_go(machine: Volume) -> None:
     assert machine.calls == ["AttachVolume", *["DescribeVolumes"] * 3, "AttachVolume"]
 
 
-def test_says_while_it_waits_what_it_waits_for(machine: Volume) -> None:
+def test_names_the_awaited_thing_while_waiting(machine: Volume) -> None:
     machine.in_use()
     machine.described("in-use", "i-old")
     motd = machine.tree / "motd/cloudtop-persistent-volume"
@@ -166,7 +166,9 @@ def test_passing_troubles_pass(machine: Volume) -> None:
         ("InvalidParameterValue", "EC2 refused with InvalidParameterValue: not you"),
     ],
 )
-def test_stops_when_it_may_not_see_the_volume(machine: Volume, code: str, sentence: str) -> None:
+def test_stops_without_permission_to_see_the_volume(
+    machine: Volume, code: str, sentence: str
+) -> None:
     machine.error("AttachVolume", "InvalidVolume.NotFound")
     machine.error("DescribeVolumes", code, "not you")
     assert sentence in machine.refusal()
@@ -181,14 +183,14 @@ def test_stops_when_attaching_is_refused(machine: Volume, code: str) -> None:
     assert machine.calls == ["AttachVolume", "DescribeVolumes", "AttachVolume"]
 
 
-def test_a_volume_in_another_zone_is_said(machine: Volume) -> None:
+def test_names_a_volume_in_another_zone(machine: Volume) -> None:
     machine.error("AttachVolume", "InvalidVolume.ZoneMismatch")
     machine.described("available", zone="us-east-1a")
     assert "is in us-east-1a and this machine is in us-east-1b" in machine.refusal()
     assert machine.calls == ["AttachVolume", "DescribeVolumes"]
 
 
-def test_a_broken_volume_is_said(machine: Volume) -> None:
+def test_names_a_broken_volume(machine: Volume) -> None:
     machine.error("AttachVolume", "IncorrectState")
     machine.described("error")
     assert "is 'error' and cannot be attached" in machine.refusal()

@@ -31,7 +31,7 @@ def refused(machine: Volume, disk: Path, sentence: str) -> None:
     assert "is NOT mounted" in (machine.tree / "motd/cloudtop-persistent-volume").read_text()
 
 
-def test_formats_a_blank_volume_that_it_may_format(machine: Volume, disk: Path) -> None:
+def test_formats_a_blank_volume_with_permission(machine: Volume, disk: Path) -> None:
     machine.permit()
     status = machine.good()
     assert (status["state"], status["filesystem"]) == ("mounted", "ext4")
@@ -47,7 +47,7 @@ def test_the_permission_to_format_is_good_for_one_run(machine: Volume, disk: Pat
     assert not (machine.tree / "run/persistent-mount.format").exists()
 
 
-def test_mounts_what_it_formatted_and_never_formats_again(machine: Volume, disk: Path) -> None:
+def test_mounts_its_own_file_system_and_never_formats_again(machine: Volume, disk: Path) -> None:
     machine.permit()
     machine.good()
     with disk.open("r+b") as stream:
@@ -133,7 +133,7 @@ def test_a_volume_mounted_elsewhere_is_refused(machine: Volume, disk: Path) -> N
     refused(machine, disk, "is mounted elsewhere")
 
 
-def test_without_its_volume_nobody_writes_into_the_mount_point(tmp_path: Path) -> None:
+def test_the_mount_point_is_closed_without_its_volume(tmp_path: Path) -> None:
     machine = Volume(tmp_path)
     machine.error("DescribeVolumes", "UnauthorizedOperation")
     machine.refusal("waiting")
@@ -141,7 +141,7 @@ def test_without_its_volume_nobody_writes_into_the_mount_point(tmp_path: Path) -
     assert f"chattr +i {machine.mount_point}" in machine.log
 
 
-def test_files_below_the_mount_point_are_told(machine: Volume, disk: Path) -> None:
+def test_names_files_below_the_mount_point(machine: Volume, disk: Path) -> None:
     formatted(disk)
     machine.mount_point.mkdir(parents=True)
     (machine.mount_point / "lost").touch()

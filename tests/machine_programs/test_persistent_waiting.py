@@ -29,7 +29,7 @@ def waited(machine: Volume) -> int:
     return int((machine.tree / "proc/uptime").read_text().split(".")[0]) - 100
 
 
-def test_at_the_deadline_it_says_what_to_look_at_and_comes_again(machine: Volume) -> None:
+def test_names_what_to_look_at_after_the_deadline_and_comes_again(machine: Volume) -> None:
     machine.in_use()
     machine.described("in-use", "i-old")
     sentence = machine.refusal("waiting")
@@ -87,7 +87,7 @@ def test_a_new_boot_has_its_whole_deadline_after_the_volume_was_there(machine: V
 
 
 @pytest.mark.parametrize("action", ["DescribeVolumes", "AttachVolume"])
-def test_a_missing_permission_is_said_at_once_and_tried_again(machine: Volume, action: str) -> None:
+def test_names_a_missing_permission_at_once_and_tries_again(machine: Volume, action: str) -> None:
     machine.described("available")
     if action == "DescribeVolumes":
         (machine.tree / "answers/DescribeVolumes.1").unlink()
@@ -105,13 +105,13 @@ def test_what_will_not_pass_is_not_tried_again(machine: Volume) -> None:
     assert machine.logged("systemctl") == []
 
 
-def test_without_an_instance_profile_it_says_so_soon(machine: Volume) -> None:
+def test_names_a_missing_instance_profile_soon(machine: Volume) -> None:
     (machine.tree / "imds/iam/security-credentials/.list").unlink()
     assert "it needs an instance profile" in machine.refusal("waiting")
     assert 120 <= waited(machine) < 150
 
 
-def test_without_metadata_it_goes_on_asking(machine: Volume) -> None:
+def test_goes_on_asking_without_metadata(machine: Volume) -> None:
     machine.silence()
     assert "the metadata service does not answer" in machine.refusal("waiting")
     assert machine.logged("systemctl") == [AGAIN]
@@ -130,7 +130,7 @@ def test_the_login_message_goes_when_the_volume_comes(machine: Volume) -> None:
     assert motd(machine) == ""
 
 
-def test_while_it_waits_nobody_writes_into_the_mount_point(machine: Volume) -> None:
+def test_the_mount_point_is_closed_while_waiting(machine: Volume) -> None:
     machine.in_use()
     machine.described("in-use", "i-old")
     machine.stub("sleep", f'stat -c %a "{machine.mount_point}" >"$TREE/seen"; exit 9')

@@ -155,7 +155,7 @@ def test_a_linked_work_tree_becomes_one_of_its_own(machine: Machine, tree: Tree)
     assert tree.git("branch", "--show-current", cwd=linked) == "side\n"
 
 
-def test_a_submodule_and_what_it_is_in(machine: Machine, tree: Tree) -> None:
+def test_a_submodule_and_its_parent(machine: Machine, tree: Tree) -> None:
     library = Tree(machine.tree / "library")
     tree.git("submodule", "add", "-q", str(library.place), "sub")
     tree.commit("submodule")

@@ -40,7 +40,7 @@ def state(machine: Machine, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["project", "merging"])
-def test_a_tree_is_as_it_was(machine: Machine, name: str) -> None:
+def test_a_tree_is_the_same_again(machine: Machine, name: str) -> None:
     expected = json.loads((DATA / "expected.json").read_text())[name]
     machine.restored(f"{REAP}/{name}")
     values = state(machine, name)
@@ -48,8 +48,8 @@ def test_a_tree_is_as_it_was(machine: Machine, name: str) -> None:
 
 
 def test_files_without_a_history_come_back(machine: Machine) -> None:
-    said = machine.restored(f"{REAP}/large")
-    assert "Not all of it had been saved: its history was not saved (1 MiB)." in said
+    output = machine.restored(f"{REAP}/large")
+    assert "Not all of it had been saved: its history was not saved (1 MiB)." in output
     names = {place.name: place.read_text() for place in (machine.array / "large").iterdir()}
     assert names == {"file": "changed\n", "new": "new\n"}
 

@@ -40,7 +40,7 @@ def hint(machine: Machine) -> str:
 
 
 def login(machine: Machine, options: str = "i") -> str:
-    """What the login's shell prints."""
+    """The output of a login's shell."""
     template = (ROOT / "roles/spot_guard/templates/saved-work.sh.j2").read_text()
     place = "{{ (spot_guard_persistent ~ '/.cloudtop/saved/hint') | quote }}"
     script = template.replace(place, f"'{machine.volume}/.cloudtop/saved/hint'")
@@ -57,12 +57,12 @@ def test_lists_what_is_not_back(machine: Machine, tree: Tree) -> None:
     assert "Nothing that was saved is waiting." in machine.restored()
 
 
-def test_with_nothing_saved_it_says_so(machine: Machine) -> None:
+def test_says_that_nothing_is_saved(machine: Machine) -> None:
     assert machine.restored() == "Nothing was saved.\n"
     assert login(machine) == ""
 
 
-def test_the_login_tells_of_it_until_it_is_back(machine: Machine, tree: Tree) -> None:
+def test_the_login_message_stays_until_the_work_is_back(machine: Machine, tree: Tree) -> None:
     assert "Work of 1 place(s) was saved on 20" in login(machine)
     assert "cloudtop-restore" in login(machine)
     assert login(machine, "") == ""
@@ -71,7 +71,7 @@ def test_the_login_tells_of_it_until_it_is_back(machine: Machine, tree: Tree) ->
     assert hint(machine) == login(machine) == ""
 
 
-def test_the_login_tells_of_what_is_left(machine: Machine, tree: Tree) -> None:
+def test_the_login_message_names_the_rest(machine: Machine, tree: Tree) -> None:
     Tree(machine.array / "other")
     machine.save(SECOND)
     tree.lose()
@@ -165,7 +165,7 @@ def test_names_a_bundle_that_it_cannot_read(machine: Machine, tree: Tree, damage
     assert list(machine.array.iterdir()) == []
 
 
-def test_one_that_is_damaged_costs_no_other(machine: Machine, tree: Tree) -> None:
+def test_a_damaged_tree_costs_no_other(machine: Machine, tree: Tree) -> None:
     other = Tree(machine.array / "other")
     machine.save(SECOND)
     (machine.volume / f".cloudtop/saved/{SECOND}/other/modes").write_bytes(b"odd\tfile\0")
@@ -175,7 +175,7 @@ def test_one_that_is_damaged_costs_no_other(machine: Machine, tree: Tree) -> Non
     assert (tree.place / "untracked").read_text() == "new\n"
 
 
-def test_what_was_saved_in_part_is_said(machine: Machine, tree: Tree) -> None:
+def test_names_a_tree_saved_in_part(machine: Machine, tree: Tree) -> None:
     item = machine.volume / f".cloudtop/saved/{FIRST}/project"
     (item / "complete").unlink()
     assert "(not all of it: time was short)" in machine.restored()
@@ -184,7 +184,7 @@ def test_what_was_saved_in_part_is_said(machine: Machine, tree: Tree) -> None:
     assert (tree.place / "untracked").read_text() == "new\n"
 
 
-def test_what_time_did_not_suffice_for_is_said(machine: Machine, tree: Tree) -> None:
+def test_names_the_rest_if_time_ran_out(machine: Machine, tree: Tree) -> None:
     (machine.volume / f".cloudtop/saved/{FIRST}/project/1.bundle").unlink()
     tree.lose()
     assert f"Nothing of {tree.place} was saved in time." in refused(machine, "--all")
@@ -211,7 +211,7 @@ def test_forgets_after_asking(machine: Machine, tree: Tree) -> None:
         (("--drop",), "--drop needs the NAME of what to forget; see: cloudtop-restore"),
     ],
 )
-def test_refuses_what_it_does_not_understand(
+def test_refuses_unknown_calls(
     machine: Machine, tree: Tree, words: tuple[str, ...], sentence: str
 ) -> None:
     assert refused(machine, *words).startswith(sentence)

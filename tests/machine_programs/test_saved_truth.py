@@ -47,7 +47,7 @@ def round_trip(machine: Machine, tree: Tree) -> dict[str, Any]:
 
 
 def pointer(content: bytes) -> str:
-    """What git-lfs commits in place of contents."""
+    """The text that git-lfs commits in place of contents."""
     name = hashlib.sha256(content).hexdigest()
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{name}\nsize {len(content)}\n"
 
@@ -294,7 +294,7 @@ def test_work_trees_beyond_the_number_are_named(machine: Machine) -> None:
     assert not_saved(report) == {str(machine.array / "c"): "2 work trees were looked at before it"}
 
 
-def test_without_any_time_it_says_that_it_looked_at_nothing(machine: Machine, tree: Tree) -> None:
+def test_names_a_look_that_had_no_time(machine: Machine, tree: Tree) -> None:
     tree.write("file", "changed\n")
     report = machine.save(seconds=-5)
     assert report["complete"] is False
@@ -461,7 +461,7 @@ def test_modes_of_folders_and_of_files(machine: Machine, tree: Tree) -> None:
     assert modes == [0o700, 0o640, 0o600]
 
 
-def test_files_outside_git_are_a_limit_that_is_said(machine: Machine, tree: Tree) -> None:
+def test_names_files_outside_git_as_a_limit(machine: Machine, tree: Tree) -> None:
     (machine.array / "data/deep").mkdir(parents=True)
     (machine.array / "data/rows").write_text("1\n")
     (machine.array / "data/deep/rows").write_text("1\n")

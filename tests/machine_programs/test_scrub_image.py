@@ -49,7 +49,7 @@ def test_a_removed_secret_is_overwritten_first(machine: Copy) -> None:
     assert b"secret" not in (machine.tree / "second-name").read_bytes()
 
 
-def test_the_finished_copy_is_looked_at_when_nothing_can_change_it_any_more(machine: Copy) -> None:
+def test_looks_at_the_finished_copy_last(machine: Copy) -> None:
     machine.scrubbed()
     words = [line for line in machine.log if line.split()[0] in ("mount", "sync", "umount")]
     assert words == [
@@ -105,7 +105,7 @@ def test_what_cannot_be_removed_is_named(machine: Copy) -> None:
     assert "/etc/ssh/ssh_host_ed25519_key (ssh host key)" in machine.refused()
 
 
-def test_what_cannot_be_removed_is_named_though_it_is_no_secret(machine: Copy) -> None:
+def test_names_what_cannot_be_removed(machine: Copy) -> None:
     machine.write("var/cache/apt/archives/x.deb", "package\n")
     machine.stub(
         "rm",

@@ -46,7 +46,7 @@ LINKED = {
     "etc/hostname": "hostname",
     "home/ubuntu/.bash_history": "history",
 }
-# What is there, to where they lead
+# The files at the ends of the links
 TARGETS = {
     "ssh/ssh_host_rsa_key": "secret of this host\n",
     "log/auth.log": "who came\n",
@@ -158,7 +158,7 @@ def test_links_to_nothing_in_the_copy_are_no_error(machine: Linked, way: Way) ->
     before = machine.seen()
     assert machine.scrubbed() == CLEAN
     assert machine.seen() == before
-    # What the owner arranged stays as it is; the machine's own files are made anew
+    # The owner's arrangement stays as it is; the machine's own files are made anew
     owners = [name for name in LINKED if name.startswith("home/")]
     assert {name: str((machine.copy / name).readlink()) for name in owners} == {
         name: way(machine, name) for name in owners
@@ -205,7 +205,7 @@ def test_a_loop_of_links_ends(machine: Linked, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tmp", "var/log/journal", "var/lib/cloud"])
-def test_a_link_to_the_root_does_not_empty_it(machine: Linked, name: str) -> None:
+def test_a_link_to_the_root_does_not_empty_the_root(machine: Linked, name: str) -> None:
     machine.link(name, "../../../..")
     assert machine.scrubbed() == CLEAN
     assert machine.there("etc/ssh/sshd_config")
@@ -352,7 +352,7 @@ PLACES = [f"{one}{two}" for one in "abc" for two in ("", "/a", "/b", "/c")]
     paths=st.lists(PATHS, min_size=3, max_size=3),
 )
 @settings(max_examples=150, deadline=None)
-def test_a_path_leads_where_the_kernel_would_lead_it_in_that_root(
+def test_a_path_leads_as_the_kernel_would_in_that_root(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str], paths: list[str]
 ) -> None:
     root = tmp_path_factory.mktemp("root")

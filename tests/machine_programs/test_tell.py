@@ -1,4 +1,4 @@
-"""tell.py: what is told is shown as it is, to whoever can be told; nobody is waited for."""
+"""tell.py: shows a message unchanged on every terminal that answers, and waits for none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tmp(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def wall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What wall is given."""
+    """The file with the input of wall."""
     place = tmp_path / "bin/wall"
     place.parent.mkdir()
     place.write_text(f"#!/bin/sh\nenv >'{tmp_path}/environment'\ncat >>'{tmp_path}/wall'\n")
@@ -59,13 +59,13 @@ def test_plain_text_is_one_line_of_printable_ascii(tmp_path: Path) -> None:
     assert tell.plain("a\n\tb  c") == "a b c"
 
 
-def test_a_real_tmux_shows_it_as_it_is_and_runs_nothing(tmp: Path, wall: Path) -> None:
+def test_a_real_tmux_shows_foreign_text_and_runs_nothing(tmp: Path, wall: Path) -> None:
     marker = tmp / "marker"
     with hostile_tmux.tmux(tmp) as server, server.client(tmp / "screen"):
         for text in corpus(marker):
             line = tell.plain(text)
             shown = server.ask("display-message", "-p", "--", tell.tmux_text(text))
-            # Of two of them before a bracket tmux makes one when it draws the line
+            # Two of them before a bracket become one when tmux draws the line
             assert shown.replace("##[", "#[").strip() == line.strip()
             tell.everyone(text, str(tmp))
             if line and len(line) < 200:
@@ -74,13 +74,13 @@ def test_a_real_tmux_shows_it_as_it_is_and_runs_nothing(tmp: Path, wall: Path) -
     assert wall.read_bytes().translate(None, PRINTABLE).strip(b"\n") == b""
 
 
-def test_what_it_guards_against_is_real(tmp: Path) -> None:
+def test_the_guarded_failure_is_real(tmp: Path) -> None:
     with hostile_tmux.tmux(tmp) as server, server.client(tmp / "screen"):
         server.run_format(f"touch {tmp / 'marker'}", tmp / "marker")
         assert not server.ran_nothing(tmp / "marker")
 
 
-def test_those_who_answer_are_told_beside_those_who_never_do(tmp: Path, wall: Path) -> None:
+def test_warns_sessions_beside_silent_ones(tmp: Path, wall: Path) -> None:
     with (
         hostile_tmux.nobody_answers(tmp),
         hostile_tmux.tmux(tmp, "works") as server,
@@ -96,7 +96,7 @@ def test_those_who_answer_are_told_beside_those_who_never_do(tmp: Path, wall: Pa
     assert wall.read_text() == "it ends\n"
 
 
-def test_a_wall_that_hangs_holds_nobody_up(tmp: Path, wall: Path) -> None:
+def test_a_wall_that_hangs_delays_nothing(tmp: Path, wall: Path) -> None:
     (wall.parent / "bin/wall").write_text("#!/bin/sh\ntrap '' TERM\ntail -f /dev/null &\nwait\n")
     tell.everyone("it ends", str(tmp))
 

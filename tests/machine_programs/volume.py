@@ -161,7 +161,7 @@ class Volume(Boot):
             key.with_suffix(".pub").write_text(f"ssh-{kind} {text} root@somewhere\n")
 
     def permit(self, volume: str = VOLUME) -> None:
-        """What the role leaves for a volume whose tags call it never formatted."""
+        """Leave the role's permission for a volume whose tags call it never formatted."""
         (self.tree / "run/persistent-mount.format").write_text(volume)
 
     def answer(self, action: str, text: str, then: str = "") -> None:
@@ -174,11 +174,11 @@ class Volume(Boot):
     def described(
         self, status: str, holder: str = "", attachment: str = "attached", **about: Any
     ) -> None:
-        """What a look at the volume shows; ``about`` is zone and tags, as ``item`` has them."""
+        """Answer a look at the volume; ``about`` is zone and tags, as ``item`` has them."""
         self.described_by_tags(item(VOLUME, status, holder, attachment, **about))
 
     def described_by_tags(self, *items: str) -> None:
-        """What a look by tags finds: items as ``item`` makes them."""
+        """Answer a look by tags: items as ``item`` makes them."""
         self.answer("DescribeVolumes", _DESCRIBE.format(items="".join(items)))
 
     def error(self, action: str, code: str, message: str = "as it happens") -> None:

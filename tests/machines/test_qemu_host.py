@@ -89,7 +89,7 @@ class Lab:
         }
 
     def restart_server(self) -> None:
-        """What a restart of the server is to the machines."""
+        """Begin anew, as after a restart of the server."""
         self.host.close()
         self.host = QemuHost(self.config, self.tree)
 
@@ -161,7 +161,7 @@ def test_answers_ssh_at_its_first_boot(lab: Lab) -> None:
     assert lab.ssh("hostname") == "ip-10-0-0-10"
 
 
-def test_status_tells_another_host_key_from_no_answer(lab: Lab, tmp_path: Path) -> None:
+def test_status_shows_another_host_key(lab: Lab, tmp_path: Path) -> None:
     target = machine_ssh.Target("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
     _, kind, key = lab.known_hosts.read_text().split()
     target.known_hosts.write_text(f"{target.alias} {kind} {key}\n")
@@ -189,8 +189,8 @@ def test_user_data_ran(lab: Lab) -> None:
 
 
 def test_nothing_that_roles_install_is_there(lab: Lab) -> None:
-    found = lab.ssh("command -v git curl mdadm mkfs.xfs docker tmux vim jq htop || echo none")
-    assert found == "none"
+    missing = lab.ssh("command -v git curl mdadm mkfs.xfs docker tmux vim jq htop || echo none")
+    assert missing == "none"
 
 
 def test_instance_store_is_seen_by_serial(lab: Lab) -> None:
@@ -340,7 +340,7 @@ def test_stop_and_start_blank_the_instance_store_and_keep_volumes(lab: Lab) -> N
     assert lab.ssh(f"sudo head -c 30 {disk} | tr -d '\\0' | head -1") == "later words"
 
 
-def test_guest_poweroff_is_told_from_a_crash(lab: Lab) -> None:
+def test_guest_poweroff_is_no_crash(lab: Lab) -> None:
     """Also when nobody listened at that moment: here the server is down meanwhile."""
     lab.host.close()
     pid = machine_pid(lab)

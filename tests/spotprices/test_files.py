@@ -65,7 +65,7 @@ def test_json_of_the_aws_command_line(tmp_path: Path) -> None:
         assert prices.dollars == [0.1, 0.2, 0.3]
 
 
-def test_older_name_of_the_product_where_there_is_no_other(tmp_path: Path) -> None:
+def test_older_name_of_the_product_if_there_is_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([entry("2026-01-01T00:00:00Z", "0.1", "Linux/UNIX (Amazon VPC)")]))
     (prices,) = read(path).values()
@@ -93,7 +93,7 @@ BAD: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("content", "message"), BAD)
-def test_bad_file_is_told_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
+def test_names_a_bad_file_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "prices"
     path.write_bytes(content)
     with pytest.raises(PriceFileError) as caught:

@@ -1,7 +1,7 @@
 """The Python that Ansible starts for a module: it hands its work to a server that is warm.
 
 Run with ``-IS``, so that it imports nothing but built-in modules: it has to start at once.
-What a program is given goes to the server over a socket beside this file: arguments, working
+The program's surroundings go to the server over a socket beside this file: arguments, working
 directory, environment, umask and the three standard files. This process ends as that one does;
 if this one is killed, the server kills that one.
 """

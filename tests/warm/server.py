@@ -1,6 +1,6 @@
 """A Python that has imported what Ansible's modules for AWS import, and forks for each of them.
 
-Started by ``tests.warm``. What a fork runs is the program that it is given and nothing else: all
+Started by ``tests.warm``. A fork runs the program that it gets and nothing else: all
 that Ansible packs into a module (``ansible``, ``ansible_collections``) is imported from the
 package, as in a new Python. Only what the package takes from the virtual environment is here
 already: the standard library, boto3 and botocore with the descriptions of services that it reads.
@@ -64,7 +64,7 @@ class Packages(zipimport.zipimporter):
 
 
 def package(path: str) -> Packages:
-    """What Python asks for an importer of a place on its path."""
+    """The importer of a place on the path, as Python asks for it."""
     if "_payload.zip" not in path:
         raise ImportError(path)
     return Packages(path)
@@ -251,7 +251,7 @@ def execute(arguments: list[str]) -> int:
 
 
 def finish(code: int) -> NoReturn:
-    """What Python does at its end, without taking all objects apart."""
+    """End as Python does, without taking all objects apart."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for file in (sys.stdout, sys.stderr):

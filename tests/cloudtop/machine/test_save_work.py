@@ -270,7 +270,7 @@ def test_interrupted_while_it_saves_the_machine_goes_on(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True,
     )  # fmt: skip
-    until("it saves", lambda: "terminate" in machine.told())
+    until("it saves", lambda: "terminate" in machine.warnings())
     os.killpg(process.pid, deadly)
     until("it hears", lambda: (machine.tree / "run/farewell/reap.off").exists())
     (machine.tree / "go").touch()
@@ -281,7 +281,7 @@ def test_interrupted_while_it_saves_the_machine_goes_on(
     until("the end is kept by nobody", lambda: not machine.keepers())
     is_back(machine)
     assert STOPPED[1] not in machine.log
-    assert "called off" in machine.told()
+    assert "called off" in machine.warnings()
 
 
 def test_the_program_that_is_sent_needs_no_posix_shell() -> None:
