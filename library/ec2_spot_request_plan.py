@@ -128,7 +128,7 @@ EXAMPLES = r"""
     name: cloudtop
     owner: alice
     volume: "{{ persistent_volume_facts }}"
-    instance_type: i3.4xlarge
+    instance_type: m5d.4xlarge
     bid: 0.2
     image_parameter: /aws/service/canonical/ubuntu/server/24.04/stable
     key_name: cloudtop

@@ -95,7 +95,7 @@ EXAMPLES = r"""
     owner: alice
     question: replacement
     snapshot: before-upgrade
-    instance_type: i3.4xlarge
+    instance_type: m5d.4xlarge
 """
 
 RETURN = r"""

@@ -206,11 +206,11 @@ TABLE = (
     Rule(
         "instance_type",
         _like(instance_type_list.INSTANCE_TYPE),
-        "types look like i3.4xlarge",
-        "i3.4xlarge",
+        "types look like m5d.4xlarge",
+        "m5d.4xlarge",
     ),
     Rule("instance_types", _types, "", "i3en.3xlarge,i3.8xlarge"),
-    Rule("bid", _bid, "a bid is a number of dollars an hour, above 0", "0.20"),
+    Rule("bid", _bid, "a bid is a number of dollars an hour, above 0", "0.65"),
     Rule(
         "monthly_budget", _dollars, "a budget is a number of dollars a month, or 0 for none", "50"
     ),

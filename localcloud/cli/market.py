@@ -47,7 +47,7 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
         if not arguments.zone or (arguments.dollars is None) != arguments.default:
             raise LocalCloudError(
                 "A type needs a zone, and then either dollars an hour or --default.",
-                "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
+                "For example: python -m localcloud price m5d.4xlarge us-east-1b 0.70",
             )
         dollars = arguments.dollars
         given |= {"type": arguments.type, "zone": arguments.zone, "price": None}
@@ -56,7 +56,7 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
     elif not given:
         raise LocalCloudError(
             "There is nothing to set: neither a type nor a notice.",
-            "For example: python -m localcloud price i3.4xlarge us-east-1b 0.35",
+            "For example: python -m localcloud price m5d.4xlarge us-east-1b 0.70",
         )
     answer = ask(config, "price", given, HINT)
     for row in answer["prices"]:
@@ -69,14 +69,14 @@ def price(config: Config, arguments: argparse.Namespace) -> int:
 
 def prices(config: Config, arguments: argparse.Namespace) -> int:
     path = f"prices?type={quote(arguments.type)}" if arguments.type else "prices"
-    answer = ask(config, path, hint="For example: python -m localcloud prices i3.4xlarge")
+    answer = ask(config, path, hint="For example: python -m localcloud prices m5d.4xlarge")
     if arguments.json:
         print(json.dumps(answer, indent=2), flush=True)
         return 0
     for row in answer["prices"]:
         print(line(row))
     if not answer["prices"]:
-        print("Every price is the default one. Try: python -m localcloud prices i3.4xlarge")
+        print("Every price is the default one. Try: python -m localcloud prices m5d.4xlarge")
     return 0
 
 

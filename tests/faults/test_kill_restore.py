@@ -68,7 +68,7 @@ def running(place: Place) -> tuple[str, str]:
     """A cloudtop as a provision leaves it: its volume and its live request."""
     volume = place.make_volume(NAME)
     zone = {"AvailabilityZone": "us-east-1a"}
-    spec = {"ImageId": place.image(), "InstanceType": "i3.4xlarge", "Placement": zone}
+    spec = {"ImageId": place.image(), "InstanceType": "m5d.4xlarge", "Placement": zone}
     request = place.make_request(
         LaunchSpecification=spec, TagSpecifications=tags_for("spot-instances-request", NAME)
     )

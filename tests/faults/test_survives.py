@@ -43,7 +43,7 @@ def pull(place: Place, lever: str, **given: Any) -> None:
 
 def spec(place: Place, **other: Any) -> dict[str, Any]:
     zone = {"AvailabilityZone": "us-east-1a"}
-    return {"ImageId": place.image(), "InstanceType": "i3.4xlarge", "Placement": zone, **other}
+    return {"ImageId": place.image(), "InstanceType": "m5d.4xlarge", "Placement": zone, **other}
 
 
 def test_two_laptops_running_provision_at_once(place: Place, tmp_path: Path) -> None:
@@ -104,14 +104,14 @@ def test_a_request_that_expired_with_its_instance_running(place: Place) -> None:
 
 def test_no_capacity_past_the_deadline(place: Place) -> None:
     for zone in ("a", "b", "c", "d", "e", "f"):
-        pull(place, "capacity", type="i3.4xlarge", zone=f"us-east-1{zone}", capacity="none")
+        pull(place, "capacity", type="m5d.4xlarge", zone=f"us-east-1{zone}", capacity="none")
     outcome = provision(place, cloudtop_launch_deadline=5)
     assert outcome.code != 0
     (request,) = live(place)
     assert "capacity-not-available" in outcome.sentence
     assert f"The request {request['SpotInstanceRequestId']} has no running" in outcome.sentence
     for zone in ("a", "b", "c", "d", "e", "f"):
-        pull(place, "capacity", type="i3.4xlarge", zone=f"us-east-1{zone}", capacity="some")
+        pull(place, "capacity", type="m5d.4xlarge", zone=f"us-east-1{zone}", capacity="some")
     again = provision(place)
     assert again.code == 0, again.text
     has_one_of_each(place)
@@ -132,7 +132,7 @@ def test_the_volume_attached_to_a_stranger(place: Place) -> None:
     volume = place.make_volume("box")
     ran = place.ec2.run_instances(
         ImageId=place.image(),
-        InstanceType="i3.4xlarge",
+        InstanceType="m5d.4xlarge",
         Placement={"AvailabilityZone": "us-east-1a"},
         MinCount=1,
         MaxCount=1,

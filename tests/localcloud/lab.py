@@ -16,7 +16,7 @@ from localcloud.machines.fake import FakeHost
 from tests.cloud import client, own
 
 ZONE = "us-east-1b"
-TYPE = "i3.4xlarge"
+TYPE = "m5d.4xlarge"
 # Seconds; everything here takes a few hundredths
 DEADLINE = 10.0
 
@@ -111,7 +111,7 @@ class Lab:
 
     def ask(self, spec: dict[str, Any] | None = None, **params: Any) -> str:
         """Id of a new persistent request."""
-        given = {"SpotPrice": "0.2", "Type": "persistent", **params}
+        given = {"SpotPrice": "0.65", "Type": "persistent", **params}
         answer = self.ec2.request_spot_instances(LaunchSpecification=spec or self.spec(), **given)
         return str(answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
 
@@ -212,6 +212,7 @@ class Lab:
             "RootDeviceName": "/dev/sda1",
             "Architecture": "x86_64",
             "VirtualizationType": "hvm",
+            "EnaSupport": True,
             "BlockDeviceMappings": [mapped],
             **params,
         }

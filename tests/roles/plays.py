@@ -106,9 +106,9 @@ class Place:
 
     def make_request(self, **wanted: Any) -> str:
         """A live request, made by hand; for nobody but its token without tags."""
-        spec = {"ImageId": self.image(), "InstanceType": "i3.4xlarge"}
+        spec = {"ImageId": self.image(), "InstanceType": "m5d.4xlarge"}
         made = self.ec2.request_spot_instances(
-            **{"SpotPrice": "0.20", "Type": "persistent", "LaunchSpecification": spec, **wanted}
+            **{"SpotPrice": "0.65", "Type": "persistent", "LaunchSpecification": spec, **wanted}
         )
         return str(made["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
 

@@ -97,7 +97,7 @@ def provisioned(home: Path) -> Iterator[Cloudtop]:
         zone = volume["AvailabilityZone"]
         spec = {
             "ImageId": place.image(),
-            "InstanceType": "i3.4xlarge",
+            "InstanceType": "m5d.4xlarge",
             "Placement": {"AvailabilityZone": zone},
         }
         stranger = place.make_request(

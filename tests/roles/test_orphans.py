@@ -60,7 +60,7 @@ class Account:
 
     def spec(self) -> dict[str, Any]:
         zone = {"AvailabilityZone": "us-east-1a"}
-        return {"ImageId": self.place.image(), "InstanceType": "i3.4xlarge", "Placement": zone}
+        return {"ImageId": self.place.image(), "InstanceType": "m5d.4xlarge", "Placement": zone}
 
     def volume(self, name: str, **more: str) -> str:
         tags = tagged("volume", name, **more)
@@ -115,10 +115,10 @@ def test_each_leftover_is_found_with_its_price_and_nothing_else(account: Account
     # 10 GiB of gp3 at $0.08, and 10 GiB of snapshot at $0.05
     assert price[account.replaced] == pytest.approx(0.80)
     assert price[account.lost] == pytest.approx(0.50)
-    # 730 h at the bid of $0.20 and $0.005 for the address, and the root disk
+    # 730 h at the bid of $0.65 and $0.005 for the address, and the root disk
     by_machine = [{"Name": "attachment.instance-id", "Values": [account.machine]}]
     (root,) = account.ec2.describe_volumes(Filters=by_machine)["Volumes"]
-    assert price[account.machine] == pytest.approx(146 + 3.65 + root["Size"] * 0.08)
+    assert price[account.machine] == pytest.approx(474.5 + 3.65 + root["Size"] * 0.08)
 
 
 def test_refuses_other_peoples_and_what_is_needed_and_deletes_nothing(

@@ -10,7 +10,7 @@ NAME = "box"
 def cheapest_zone(place: Place) -> str:
     """By the prices that EC2 shows now."""
     history = place.ec2.describe_spot_price_history(
-        InstanceTypes=["i3.4xlarge"], ProductDescriptions=["Linux/UNIX"]
+        InstanceTypes=["m5d.4xlarge"], ProductDescriptions=["Linux/UNIX"]
     )["SpotPriceHistory"]
     newest: dict[str, float] = {
         entry["AvailabilityZone"]: float(entry["SpotPrice"])

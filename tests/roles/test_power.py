@@ -85,7 +85,7 @@ def test_starts_the_same_machine(place: Place, first: dict[str, Any]) -> None:
 
 def test_no_room_for_it_is_told(place: Place, first: dict[str, Any]) -> None:
     assert run(place, STOP).code == 0
-    room = {"type": "i3.4xlarge", "zone": first["Placement"]["AvailabilityZone"]}
+    room = {"type": "m5d.4xlarge", "zone": first["Placement"]["AvailabilityZone"]}
     try:
         own(place, "capacity", {**room, "capacity": "none"})
         outcome = run(place, START)
@@ -106,7 +106,7 @@ def test_check_mode_stops_nothing(place: Place, first: dict[str, Any]) -> None:
 
 def test_what_ec2_stopped_only_ec2_starts(place: Place) -> None:
     make(place, "taken", InstanceInterruptionBehavior="stop")
-    room = {"type": "i3.4xlarge", "zone": "us-east-1a"}
+    room = {"type": "m5d.4xlarge", "zone": "us-east-1a"}
     own(place, "capacity", {**room, "capacity": "none"})
     try:
         own(place, "reap", {"instance": machine(place, "taken")["InstanceId"], "notice": 0})
@@ -138,7 +138,7 @@ def make(place: Place, name: str, state: str = "active", **wanted: Any) -> None:
     place.make_volume(name)
     spec = {
         "ImageId": place.image(),
-        "InstanceType": "i3.4xlarge",
+        "InstanceType": "m5d.4xlarge",
         "Placement": {"AvailabilityZone": "us-east-1a"},
     }
     place.make_request(

@@ -149,7 +149,7 @@ def test_refuses_what_is_not_there_and_a_volume_that_a_stranger_has(place: Place
     assert 'box has no snapshot "good"; run: python runner.py snapshot --list' in nothing.sentence
     take(place)
     ran = place.ec2.run_instances(
-        ImageId=place.image(), InstanceType="i3.4xlarge",
+        ImageId=place.image(), InstanceType="m5d.4xlarge",
         Placement={"AvailabilityZone": "us-east-1a"}, MinCount=1, MaxCount=1,
     )  # fmt: skip
     stranger = ran["Instances"][0]["InstanceId"]

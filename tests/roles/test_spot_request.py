@@ -32,9 +32,9 @@ def request_(first: Outcome, place: Place) -> dict[str, Any]:
 def test_makes_a_persistent_request_as_asked(place: Place, request_: dict[str, Any]) -> None:
     spec = request_["LaunchSpecification"]
     assert request_["Type"] == "persistent"
-    assert float(request_["SpotPrice"]) == 0.2
+    assert float(request_["SpotPrice"]) == 0.65
     assert request_["InstanceInterruptionBehavior"] == "terminate"
-    assert spec["InstanceType"] == "i3.4xlarge"
+    assert spec["InstanceType"] == "m5d.4xlarge"
     assert tags(request_) == {**IDENTITY, "cloudtop:generation": "1"}
     (volume,) = place.volumes(NAME)
     assert spec["Placement"]["AvailabilityZone"] == volume["AvailabilityZone"]
@@ -79,7 +79,7 @@ def test_a_relaunch_is_taken_over_and_a_new_bid_is_told(
     place.ec2.terminate_instances(InstanceIds=[old["InstanceId"]])
     outcome = place.run("playbooks/cloud.yml", cloudtop_name=NAME, cloudtop_bid=0.5)
     assert outcome.code == 0, outcome.text
-    assert f"The request {key} is kept as it is, and its bid is 0.2, not 0.5" in outcome.text
+    assert f"The request {key} is kept as it is, and its bid is 0.65, not 0.5" in outcome.text
     (new,) = place.instances(key)
     assert new["InstanceId"] != old["InstanceId"]
     assert tags(new) == IDENTITY
@@ -145,7 +145,7 @@ def test_b8_a_type_of_another_architecture_gets_an_image_for_it(place: Place) ->
 @pytest.mark.parametrize(
     ("instance_type", "disks"),
     [
-        ("i3.4xlarge", 2),
+        ("m5d.4xlarge", 2),
         ("i3.16xlarge", 8),
         ("m5.large", 0),
         # Their disks are there as every request maps them

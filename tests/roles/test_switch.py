@@ -59,10 +59,10 @@ def labels(place: Place) -> list[str]:
 def test_another_type_and_bid_are_another_request_with_the_same_volume(place: Place) -> None:
     assert provision(place).code == 0
     before, (volume,) = live(place), place.volumes(NAME)
-    wanted = {"cloudtop_instance_type": "c3.xlarge", "cloudtop_bid": 0.05}
+    wanted = {"cloudtop_instance_type": "c3.xlarge", "cloudtop_bid": 0.09}
     kept = provision(place, **wanted)
     assert (kept.code, kept.changed) == (0, 0), kept.text
-    for told in ("its type is i3.4xlarge, not c3.xlarge", "its bid is 0.2, not 0.05"):
+    for told in ("its type is m5d.4xlarge, not c3.xlarge", "its bid is 0.65, not 0.09"):
         assert told in kept.text
     assert "python runner.py switch" in kept.text
     calls = place.mutating_calls()
@@ -71,7 +71,7 @@ def test_another_type_and_bid_are_another_request_with_the_same_volume(place: Pl
     after = live(place)
     assert after["SpotInstanceRequestId"] != before["SpotInstanceRequestId"]
     assert after["LaunchSpecification"]["InstanceType"] == "c3.xlarge"
-    assert float(after["SpotPrice"]) == 0.05
+    assert float(after["SpotPrice"]) == 0.09
     assert place.instances(before["SpotInstanceRequestId"]) == []
     assert [each["InstanceType"] for each in place.instances(after["SpotInstanceRequestId"])] == [
         "c3.xlarge"
@@ -98,7 +98,7 @@ def test_what_can_not_be_had_ends_no_machine(place: Place) -> None:
     nowhere = place.run(
         "playbooks/switch_prepare.yml", cloudtop_name=NAME, cloudtop_switch_zone="us-east-1z"
     )
-    assert "i3.4xlarge can't be had in us-east-1z: us-east-1 offers it in" in nowhere.sentence
+    assert "m5d.4xlarge can't be had in us-east-1z: us-east-1 offers it in" in nowhere.sentence
     assert place.mutating_calls() == calls
     assert live(place)["SpotInstanceRequestId"] == before["SpotInstanceRequestId"]
     assert place.instances(before["SpotInstanceRequestId"])[0]["State"] == instance["State"]
@@ -169,7 +169,7 @@ def test_a_request_that_was_made_meanwhile_keeps_its_volume(place: Place) -> Non
     volume = place.make_volume(NAME)
     spec = {
         "ImageId": place.image(),
-        "InstanceType": "i3.4xlarge",
+        "InstanceType": "m5d.4xlarge",
         "Placement": {"AvailabilityZone": "us-east-1a"},
     }
     request = place.make_request(

@@ -10,10 +10,11 @@ from localcloud.ec2.instance_types import facts, region_of, zones_offering
 from localcloud.ec2.market.pool import Pool
 from localcloud.ec2.market.series import Replay, Series
 from localcloud.ec2.records.reap import NOTICE_SECONDS
+from spotprices import feed
 from spotprices.files import DEAREST
 
-# Dollars an hour: near what Linux spot costs in us-east-1, and the same for all families
-PER_VCPU = 0.0095
+# Dollars an hour of a type that the feed lacks: the median of a vCPU of those that it has
+PER_VCPU = 0.023
 # Each further zone is this much dearer, so that the choice of a zone matters
 ZONE_STEP = 0.02
 # Times faster than the replayed series was
@@ -23,10 +24,15 @@ Place = tuple[str, str]
 
 
 def standard(instance_type: str, zone: str) -> float:
-    """Dollars an hour while nobody moves it, to four decimals; the zone's letter matters."""
+    """Dollars an hour while nobody moves it, to four decimals; the zone's letter matters.
+
+    It is EC2's own price of the feed's day, which us-east-1 had, in every region. A type that the
+    feed lacks costs the same for each vCPU.
+    """
     vcpus: int = facts(instance_type)["VCpuInfo"]["DefaultVCpus"]
+    price = feed.prices().get(instance_type, vcpus * PER_VCPU)
     step = ord(zone[-1]) - ord("a")
-    return round(vcpus * PER_VCPU * (1 + ZONE_STEP * step), 4)
+    return round(price * (1 + ZONE_STEP * step), 4)
 
 
 class Market:

@@ -81,7 +81,7 @@ def test_unknown_name_is_told_with_names_like_it(ec2: Any) -> None:
     assert "i3.4xlarge" in refused.value.hint
     with pytest.raises(CloudtopError) as refused:
         instance_types.check(ec2, ["zz9.plural"])
-    assert refused.value.hint == "For example: i3.4xlarge"
+    assert refused.value.hint == "For example: m5d.4xlarge"
 
 
 @pytest.mark.parametrize(

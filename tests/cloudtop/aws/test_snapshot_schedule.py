@@ -82,14 +82,14 @@ def test_credentials_that_may_not_look_have_none_and_other_errors_are_told() -> 
 
 
 def test_the_worst_month_and_the_budget_have_it_in() -> None:
-    # 146.00 + 4.00 + 1.28 + 3.65 and 7 * 50 * 0.05
-    assert rates.worst_month(0.20, 50, 16, 7).total == pytest.approx(154.93 + 17.50)
-    every_day = ["cloudtop_snapshot_hours=24", "cloudtop_monthly_budget=160"]
-    with pytest.raises(CloudtopError, match=r"\$172.43 in the worst month") as refused:
+    # 474.50 + 4.00 + 1.28 + 3.65 and 7 * 50 * 0.05
+    assert rates.worst_month(0.65, 50, 16, 7).total == pytest.approx(483.43 + 17.50)
+    every_day = ["cloudtop_snapshot_hours=24", "cloudtop_monthly_budget=490"]
+    with pytest.raises(CloudtopError, match=r"\$500.93 in the worst month") as refused:
         budget.refuse(settings.load(every_day))
-    # (160 - 26.43) / 730 = 0.18297…
-    assert "$0.1829" in refused.value.message
-    budget.refuse(settings.load([*every_day, "cloudtop_bid=0.1829"]))
+    # (490 - 26.43) / 730 = 0.63502…
+    assert "$0.635" in refused.value.message
+    budget.refuse(settings.load([*every_day, "cloudtop_bid=0.635"]))
     none = settings.load(every_day[1:])
     assert (none.snapshots_kept, none.snapshot_keep) == (0, 7)
     budget.refuse(none)
@@ -101,7 +101,7 @@ def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() 
     report = status.gather(
         settings.load(), clouds.load("rehearsal"), resources, ask=False, timer=EVERY_SIX
     )
-    assert report.worst_month == 172.43
+    assert report.worst_month == 500.93
     assert report.schedule == ScheduleStatus(
         "policy-1", 6, 7, "ENABLED", "ENABLED", EVERY_SIX.sentence(50), 17.5
     )

@@ -50,8 +50,8 @@ def refusal(tmp_path: Path, *given: str, name: str = "new") -> CloudtopError:
 def test_plan_of_a_new_cloudtop(tmp_path: Path) -> None:
     plan = preflight.check(wanted(tmp_path))
     assert plan.makes_request
-    assert (plan.vcpus, plan.memory_mib, plan.disks, plan.disk_gb) == (16, 124928, 2, 1900)
-    assert plan.month.total == pytest.approx(154.93)
+    assert (plan.vcpus, plan.memory_mib, plan.disks, plan.disk_gb) == (16, 65536, 2, 300)
+    assert plan.month.total == pytest.approx(483.43)
 
 
 @pytest.mark.parametrize("action", rules.INTERRUPTIONS)
@@ -114,7 +114,7 @@ def test_refuses_an_unknown_further_type_and_names_near_ones(tmp_path: Path) -> 
 
 def test_refuses_a_further_type_of_another_processor(tmp_path: Path) -> None:
     refused = further(tmp_path, "m6g.large")
-    assert "m6g.large, which runs arm64, and i3.4xlarge runs x86_64" in refused.message
+    assert "m6g.large, which runs arm64, and m5d.4xlarge runs x86_64" in refused.message
     assert "-e cloudtop_instance_types=" in refused.hint
 
 
@@ -137,7 +137,7 @@ def test_the_plan_names_the_further_types(tmp_path: Path) -> None:
 def test_a_type_that_the_zone_has_not_is_passed_over_in_a_note(tmp_path: Path) -> None:
     elsewhere = ("cloudtop_instance_type=c3.xlarge", "cloudtop_zone=us-east-1d")
     assert "c3.xlarge is not offered in us-east-1d" in refusal(tmp_path, *elsewhere).message
-    plan = preflight.check(wanted(tmp_path, *elsewhere, "cloudtop_instance_types=i3.4xlarge"))
+    plan = preflight.check(wanted(tmp_path, *elsewhere, "cloudtop_instance_types=m5d.4xlarge"))
     assert "c3.xlarge is not offered in us-east-1d and is passed over." in plan.notes
 
 
@@ -153,18 +153,19 @@ def test_refuses_unknown_image(tmp_path: Path) -> None:
 
 
 def test_refuses_bid_above_ten_times_on_demand_unless_forced(tmp_path: Path) -> None:
-    refused = refusal(tmp_path, "cloudtop_bid=12.49")
-    assert "$12.49" in refused.message
+    refused = refusal(tmp_path, "cloudtop_bid=9.05")
+    assert "$9.05" in refused.message
     assert "cloudtop_force_bid=true" in refused.hint
-    assert preflight.check(wanted(tmp_path, "cloudtop_bid=12.49", "cloudtop_force_bid=true"))
+    assert preflight.check(wanted(tmp_path, "cloudtop_bid=9.05", "cloudtop_force_bid=true"))
 
 
 def test_refuses_bid_above_the_budget_even_if_forced(tmp_path: Path) -> None:
     given = ("cloudtop_monthly_budget=100", "cloudtop_force_bid=true")
     refused = refusal(tmp_path, *given)
-    assert "$154.93 in the worst month" in refused.message
+    assert "$483.43 in the worst month" in refused.message
     assert refused.hint.endswith("-e cloudtop_bid=0.1247")
-    assert preflight.check(wanted(tmp_path, *given, "cloudtop_bid=0.1247"))
+    small = ("cloudtop_instance_type=c5d.xlarge", "cloudtop_bid=0.1247")
+    assert preflight.check(wanted(tmp_path, *given, *small))
 
 
 @pytest.mark.parametrize("half", ["id", "id.pub"])

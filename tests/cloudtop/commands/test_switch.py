@@ -23,7 +23,7 @@ from tests import cloud
 from tests.cloudtop.commands.test_preflight import tagged
 
 pytestmark = pytest.mark.usefixtures("entered")
-REQUEST = Request("sir-1", spot_price=0.2, instance_type="i3.4xlarge", image_id="ami-1")
+REQUEST = Request("sir-1", spot_price=0.65, instance_type="m5d.4xlarge", image_id="ami-1")
 VOLUME = Volume("vol-1", size=50, availability_zone="us-east-1a")
 MACHINE = Machine("i-1")
 RESOURCES = Resources(REQUEST, MACHINE, VOLUME)
@@ -46,8 +46,8 @@ def test_only_what_differs_is_a_change() -> None:
     given = ["cloudtop_instance_type=c3.xlarge", "cloudtop_bid=0.05", "cloudtop_zone=us-east-1b"]
     assert switch.differences(settings.load(given), RESOURCES, "ami-2") == [
         Difference("zone", "us-east-1a", "us-east-1b"),
-        Difference("type", "i3.4xlarge", "c3.xlarge"),
-        Difference("bid", 0.2, 0.05),
+        Difference("type", "m5d.4xlarge", "c3.xlarge"),
+        Difference("bid", 0.65, 0.05),
         Difference("image", "ami-1", "ami-2"),
     ]
     alone = Resources(None, None, VOLUME)
@@ -57,9 +57,9 @@ def test_only_what_differs_is_a_change() -> None:
 
 def test_the_worst_month_is_told_before_and_after() -> None:
     wanted = settings.load(["cloudtop_bid=0.05"])
-    # 730 h * $0.05 + 50 GiB * $0.08 + 16 GiB * $0.08 + 730 h * $0.005; $0.20 in its place
+    # 730 h * $0.05 + 50 GiB * $0.08 + 16 GiB * $0.08 + 730 h * $0.005; $0.65 in its place
     text = switch_cost.worst_line(wanted, RESOURCES, plan(0.05))
-    assert text == "At worst it costs $45.43 a month; it was $154.93."
+    assert text == "At worst it costs $45.43 a month; it was $483.43."
     first = switch_cost.worst_line(wanted, Resources(None, None, VOLUME), plan(0.05))
     assert first == "At worst it costs $45.43 a month."
 
@@ -68,9 +68,9 @@ def test_what_it_was_has_the_live_schedule_in_and_the_plans_notes_are_shown() ->
     wanted = settings.load(["cloudtop_bid=0.05"])
     every_six = Schedule("policy-1", 6, 7, "ENABLED")
     ended = replace(plan(0.05), live_schedule=every_six, notes=("policy-1 ends.",))
-    # Before: $154.93 as above, and 7 snapshots * 50 GiB * $0.05
+    # Before: $483.43 as above, and 7 snapshots * 50 GiB * $0.05
     text = switch_cost.worst_line(wanted, RESOURCES, ended)
-    assert text == "At worst it costs $45.43 a month; it was $172.43."
+    assert text == "At worst it costs $45.43 a month; it was $500.93."
     lines = switch_cost.describe(wanted, RESOURCES, ended, "", baked=False).splitlines()
     assert lines[1:3] == [text, "policy-1 ends."]
 
@@ -91,7 +91,7 @@ def test_what_a_change_of_zone_keeps_costs_and_takes_time() -> None:
 
 def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
     table = {
-        ("i3.4xlarge", "us-east-1a"): Prices([0, 50], [0.5, 0.14]),
+        ("m5d.4xlarge", "us-east-1a"): Prices([0, 50], [0.5, 0.14]),
         ("c3.xlarge", "us-east-1b"): Prices([0], [0.06]),
     }
     places = switch_cost.places(
@@ -100,14 +100,15 @@ def test_the_price_there_is_told_and_one_above_the_bid_is_a_warning() -> None:
     assert places == list(table)
     text = switch_cost.price_sentence(table, places, 0.06, 100)
     assert text == (
-        "The spot price now: i3.4xlarge in us-east-1a $0.1400/h, c3.xlarge in us-east-1b $0.0600/h."
+        "The spot price now: m5d.4xlarge in us-east-1a $0.1400/h,"
+        " c3.xlarge in us-east-1b $0.0600/h."
     )
     warned = switch_cost.price_sentence(table, places, 0.05, 100)
     assert warned.endswith(
         "It is above the bid of $0.05/h: EC2 launches no machine until it falls."
     )
     unknown = switch_cost.price_sentence({}, places[:1], 0.05, 100)
-    assert unknown == "The spot price now: i3.4xlarge in us-east-1a unknown."
+    assert unknown == "The spot price now: m5d.4xlarge in us-east-1a unknown."
 
 
 def test_a_later_provision_is_told_what_to_write_down() -> None:

@@ -125,11 +125,11 @@ class Box:
         self.servers: dict[str, socketserver.TCPServer] = {}
         self.volume = self.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
         self.request = self.ec2.request_spot_instances(
-            SpotPrice="0.20",
+            SpotPrice="0.65",
             Type="persistent",
             LaunchSpecification={
                 "ImageId": self.ec2.describe_images()["Images"][0]["ImageId"],
-                "InstanceType": "i3.4xlarge",
+                "InstanceType": "m5d.4xlarge",
                 "Placement": {"AvailabilityZone": "us-east-1a"},
             },
         )["SpotInstanceRequests"][0]["SpotInstanceRequestId"]

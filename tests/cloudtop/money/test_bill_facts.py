@@ -249,7 +249,7 @@ def test_clock_that_is_half_a_year_behind_is_said_and_breaks_nothing(scene: Scen
     scene.request()
     money = scene.money(journal=[], ahead=-200 * 24 * HOUR)
     assert "clock is behind EC2's" in money["notes"][0]
-    assert money["notes"][1].startswith("the price is unknown: EC2 has no price history of i3.4x")
+    assert money["notes"][1].startswith("the price is unknown: EC2 has no price history of m5d.4x")
     assert (money["month"], money["hours_run"], money["price"]) == ("2027-04", 0, None)
     assert money["so_far"]["machine"] == 0
 

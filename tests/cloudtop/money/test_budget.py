@@ -34,9 +34,9 @@ def test_without_a_budget_no_bid_is_refused() -> None:
 
 def test_bid_above_it_is_refused_with_the_highest_that_fits() -> None:
     refused = refusal(100)
-    # 0.20 * 730 + 4.00 + 1.28 + 3.65; (100 - 8.93) / 730 = 0.12475…
+    # 0.65 * 730 + 4.00 + 1.28 + 3.65; (100 - 8.93) / 730 = 0.12475…
     assert refused.message == (
-        "cloudtop_bid is $0.2 an hour, which is $154.93 in the worst month, and"
+        "cloudtop_bid is $0.65 an hour, which is $483.43 in the worst month, and"
         " cloudtop_monthly_budget is $100.00. The highest bid that fits is $0.1247."
     )
     assert refused.hint == "Try: python runner.py provision -e cloudtop_bid=0.1247"
@@ -45,9 +45,9 @@ def test_bid_above_it_is_refused_with_the_highest_that_fits() -> None:
 
 
 def test_bid_that_is_just_the_budget_fits() -> None:
-    budget.refuse(wanted(154.93))
-    refusal(154.92)
-    assert budget.highest_bid(154.93, 50, 16) == 0.20
+    budget.refuse(wanted(483.43))
+    refusal(483.42)
+    assert budget.highest_bid(483.43, 50, 16) == 0.65
 
 
 def test_bigger_disks_leave_less_for_the_bid() -> None:
@@ -58,7 +58,7 @@ def test_bigger_disks_leave_less_for_the_bid() -> None:
 def test_no_bid_fits_where_the_disks_alone_are_above_it() -> None:
     refused = refusal(8)
     assert "No bid fits: the disks and the address alone are $8.93." in refused.message
-    assert refused.hint == "Try: python runner.py provision -e cloudtop_monthly_budget=155"
+    assert refused.hint == "Try: python runner.py provision -e cloudtop_monthly_budget=484"
     # One that leaves less than the smallest step of a bid
     assert "No bid fits" in refusal(8.95).message
 

@@ -20,7 +20,7 @@ def own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_defaults_are_the_recipe() -> None:
     loaded = settings.load()
-    assert (loaded.instance_type, loaded.bid, loaded.cloud) == ("i3.4xlarge", 0.20, "rehearsal")
+    assert (loaded.instance_type, loaded.bid, loaded.cloud) == ("m5d.4xlarge", 0.65, "rehearsal")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_defaults_are_the_recipe() -> None:
 )
 def test_further_types_are_a_list_or_a_text(given: str) -> None:
     loaded = settings.load([f"cloudtop_instance_types={given}"])
-    assert loaded.types == ("i3.4xlarge", "c3.xlarge", "i3.8xlarge")
+    assert loaded.types == ("m5d.4xlarge", "c3.xlarge", "i3.8xlarge")
 
 
 def test_a_further_type_may_be_the_first_for_a_while() -> None:
@@ -39,7 +39,7 @@ def test_a_further_type_may_be_the_first_for_a_while() -> None:
 @pytest.mark.parametrize("given", ["", "[]", "c3.xlarge"])
 def test_further_types_may_be_none_or_one(given: str) -> None:
     loaded = settings.load([f"cloudtop_instance_types={given}"])
-    assert loaded.types == ("i3.4xlarge", "c3.xlarge")[: 2 if "c3" in given else 1]
+    assert loaded.types == ("m5d.4xlarge", "c3.xlarge")[: 2 if "c3" in given else 1]
 
 
 def test_no_budget_unless_one_is_set() -> None:

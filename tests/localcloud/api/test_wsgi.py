@@ -143,7 +143,7 @@ def test_tags_need_something_to_tag(lab: Lab) -> None:
 def test_aws_command_line_makes_and_ends_a_spot_machine(lab: Lab) -> None:
     spec = json.dumps(lab.spec())
     answer = aws(
-        lab.endpoint, "ec2", "request-spot-instances", "--spot-price", "0.2",
+        lab.endpoint, "ec2", "request-spot-instances", "--spot-price", "0.65",
         "--type", "persistent", "--launch-specification", spec,
     )  # fmt: skip
     sir = answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"]

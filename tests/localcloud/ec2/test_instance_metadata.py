@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from localcloud.ec2.backend.whole import backends
-from tests.localcloud.lab import ZONE, Lab
+from tests.localcloud.lab import TYPE, ZONE, Lab
 
 
 def test_user_data_is_handed_out_as_given(lab: Lab) -> None:
@@ -47,7 +47,7 @@ def test_metadata_tells_the_machine_who_it_is(lab: Lab) -> None:
     assert lab.host.machines[ident].spec.mac == mac
     assert {
         "/instance-id": ident,
-        "/instance-type": "i3.4xlarge",
+        "/instance-type": "m5d.4xlarge",
         "/instance-life-cycle": "spot",
         "/public-ipv4": instance["PublicIpAddress"],
         "/local-ipv4": instance["PrivateIpAddress"],
@@ -111,20 +111,20 @@ def test_prices_are_those_that_decide(lab: Lab) -> None:
     def history(**params: Any) -> list[dict[str, Any]]:
         return list(lab.ec2.describe_spot_price_history(**params)["SpotPriceHistory"])
 
-    now = history(InstanceTypes=["i3.4xlarge"], ProductDescriptions=["Linux/UNIX"])
+    now = history(InstanceTypes=[TYPE], ProductDescriptions=["Linux/UNIX"])
     latest = {one["AvailabilityZone"]: float(one["SpotPrice"]) for one in reversed(now)}
-    assert len(latest) == 6
+    assert len(latest) == 5
     since = now[0]["Timestamp"] + timedelta(hours=1)
-    recent = history(InstanceTypes=["i3.4xlarge"], StartTime=since, AvailabilityZone=ZONE)
+    recent = history(InstanceTypes=[TYPE], StartTime=since, AvailabilityZone=ZONE)
     # Also the last change before the start, which gives the price at the start
     assert [float(one["SpotPrice"]) for one in recent] == [latest[ZONE]]
     assert history(InstanceTypes=["hi1.4xlarge"]) == []
-    assert history(InstanceTypes=["i3.4xlarge"], ProductDescriptions=["Windows"]) == []
+    assert history(InstanceTypes=[TYPE], ProductDescriptions=["Windows"]) == []
     below = lab.ask(SpotPrice=f"{latest[ZONE] - 0.0001:.4f}")
     lab.reaches(below, "open", "price-too-low")
     enough = lab.ask(SpotPrice=f"{latest[ZONE]:.4f}")
     lab.reaches(enough, "active", "fulfilled")
     pages = lab.ec2.get_paginator("describe_spot_price_history").paginate(
-        InstanceTypes=["i3.4xlarge"], PaginationConfig={"PageSize": 100}
+        InstanceTypes=[TYPE], PaginationConfig={"PageSize": 100}
     )
-    assert sum(len(page["SpotPriceHistory"]) for page in pages) == 6 * 91
+    assert sum(len(page["SpotPriceHistory"]) for page in pages) == 5 * 91

@@ -72,8 +72,8 @@ def test_launch_mapping_refusals(lab: Lab, snapshot: str) -> None:
 
 
 def test_types_that_need_ena_refuse_an_image_without_it(lab: Lab, snapshot: str) -> None:
-    plain = lab.baked("plain", snapshot=snapshot)
-    enhanced = lab.baked("enhanced", snapshot=snapshot, EnaSupport=True)
+    plain = lab.baked("plain", snapshot=snapshot, EnaSupport=None)
+    enhanced = lab.baked("enhanced", snapshot=snapshot)
     given = {"InstanceType": "c5.large", "Placement": {"AvailabilityZone": ZONE}}
     message = lab.refused("InvalidParameterCombination", lab.run, ImageId=plain, **given)
     assert "(ENA) is required for the 'c5.large'" in message

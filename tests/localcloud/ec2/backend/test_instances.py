@@ -57,7 +57,8 @@ def test_terminated_one_is_shown_for_a_while_only(
 
 
 def test_instance_store_is_new_at_every_start_and_kept_by_a_reboot(lab: Lab) -> None:
-    ident = lab.run()
+    # Two of 1900 GB
+    ident = lab.run(InstanceType="i3.4xlarge")
     first = lab.host.machines[ident].spec.instance_store
     assert [disk.size for disk in first] == [1_899_999_232 // (1 << 20) * (1 << 20)] * 2
     assert all(disk.serial.startswith("AWS") and len(disk.serial) == 20 for disk in first)

@@ -13,13 +13,13 @@ from tests.localcloud.lab import ZONE, Lab, until
 
 def test_opens_before_it_is_active(lab: Lab) -> None:
     answer = lab.ec2.request_spot_instances(
-        SpotPrice="0.2", Type="persistent", LaunchSpecification=lab.spec()
+        SpotPrice="0.65", Type="persistent", LaunchSpecification=lab.spec()
     )["SpotInstanceRequests"][0]
     assert (answer["State"], answer["Status"]["Code"]) == ("open", "pending-evaluation")
     assert "InstanceId" not in answer
     request = lab.reaches(answer["SpotInstanceRequestId"], "active", "fulfilled")
     assert request["LaunchedAvailabilityZone"] == ZONE
-    assert request["SpotPrice"] == "0.200000"
+    assert request["SpotPrice"] == "0.650000"
     now = datetime.now(UTC)
     for moment in (request["CreateTime"], request["Status"]["UpdateTime"]):
         assert now - timedelta(minutes=1) < moment < now + timedelta(seconds=2)

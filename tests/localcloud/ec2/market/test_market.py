@@ -11,7 +11,7 @@ from localcloud.ec2.backend.whole import backends
 from tests.localcloud.clock import Clock
 from tests.localcloud.lab import TYPE, ZONE, Lab
 
-BID = 0.2
+BID = 0.65
 OPEN_CODES = ("instance-terminated-by-price", "price-too-low")
 
 
@@ -142,9 +142,9 @@ def test_notice_of_the_market_can_be_set(lab: Lab, clock: Clock) -> None:
 
 def test_default_bid_is_not_the_price_of_now(lab: Lab, clock: Clock) -> None:
     """EC2 takes the price on demand, which does not move."""
-    lab.price(1.5, zone="us-east-1a")
+    lab.price(4.5, zone="us-east-1a")
     before = lab.ec2.request_spot_instances(LaunchSpecification=lab.spec())
-    assert float(before["SpotInstanceRequests"][0]["SpotPrice"]) == pytest.approx(1.52)
+    assert float(before["SpotInstanceRequests"][0]["SpotPrice"]) == pytest.approx(4.56)
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [

@@ -18,7 +18,7 @@ def test_market_survives_a_restart(tmp_path: Path) -> None:
     with fake_cloud(tmp_path, host) as running:
         lab = Lab(*running)
         sir, old = lab.spot_instance()
-        lab.own("price", {**place, "price": 0.3, "notice": 0})
+        lab.own("price", {**place, "price": 0.7, "notice": 0})
         lab.becomes(old, "terminated")
         lab.reaches(sir, "open", "price-too-low")
         lab.own("capacity", {**place, "capacity": "none"})
