@@ -6,18 +6,26 @@ import csv
 import gzip
 import io
 import json
+import re
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 COLUMNS = ("timestamp", "availability_zone", "instance_type", "spot_price")
 FIELDS = ("Timestamp", "AvailabilityZone", "InstanceType", "SpotPrice")
-# One price under two names; the second one is EC2's older one for the same
+# Columns that a file may have beside them: which product a price is of, and a zone's other name
+PRODUCT, ZONE_ID = "product_description", "availability_zone_id"
+# Two markets with prices of their own: EC2-Classic's, and the one of machines in a VPC. Since
+# Classic is gone (2022-08), EC2 lists the latter as Linux/UNIX, too
 PRODUCTS = ("Linux/UNIX", "Linux/UNIX (Amazon VPC)")
+# EC2's other products (API reference, DescribeSpotPriceHistory): their prices hold a license
+OTHER_PRODUCTS = ("Red Hat Enterprise Linux", "SUSE Linux", "Windows")
+EVERY_PRODUCT = (*PRODUCTS, *OTHER_PRODUCTS, *(f"{one} (Amazon VPC)" for one in OTHER_PRODUCTS))
 HINT = (
-    f"It has to be CSV ({','.join(COLUMNS)}), gzipped or not, or the JSON of:"
+    f"It has to be CSV ({','.join(COLUMNS)}, perhaps {PRODUCT}), gzipped or not, or the JSON of:"
     " aws ec2 describe-spot-price-history"
 )
 GZIP = b"\x1f\x8b"
@@ -51,8 +59,16 @@ class PriceFileError(Exception):
         self.hint = hint
 
 
-def read(path: Path) -> Table:
-    """Every series of the file. Raises PriceFileError saying what is wrong, and where."""
+def on_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def read(path: Path, tell: Callable[[str], None] = on_stderr) -> Table:
+    """Every Linux series of the file; prices of other products are passed over.
+
+    ``tell`` gets a sentence if the file is some pages of EC2's answer only. Raises PriceFileError
+    saying what is wrong, and where: also for a column or a product that is not understood.
+    """
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw.startswith(GZIP) else raw).decode("utf-8-sig")
@@ -62,7 +78,7 @@ def read(path: Path) -> Table:
         raise PriceFileError(f"{path} is no whole gzip file: {error}.", HINT) from error
     except OSError as error:
         raise PriceFileError(f"{path} cannot be read: {error.strerror or error}.", HINT) from error
-    rows = _of_json(path, text) if text.lstrip()[:1] in ("{", "[") else _of_csv(path, text)
+    rows = _of_json(path, text, tell) if text.lstrip()[:1] in ("{", "[") else _of_csv(path, text)
     try:
         return _table(path, rows)
     except csv.Error as error:
@@ -77,15 +93,33 @@ def moment(text: str) -> datetime:
 
 def _of_csv(path: Path, text: str) -> Iterator[Row]:
     rows = csv.DictReader(io.StringIO(text))
-    absent = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+    # Also as EC2 calls them: SpotPrice
+    rows.fieldnames = [_column(name) for name in rows.fieldnames or ()]
+    absent = [name for name in COLUMNS if name not in rows.fieldnames]
     if absent:
         raise PriceFileError(f"{path} has no column {absent[0]} in its first line.", HINT)
+    known = (*COLUMNS, PRODUCT, ZONE_ID)
+    if strange := [name for name in rows.fieldnames if name not in known]:
+        raise PriceFileError(
+            f"{path} has a column {strange[0]!r}, which may tell prices apart; known are"
+            f" {', '.join(known)}.",
+            HINT,
+        )
+    if twice := [name for name in known if rows.fieldnames.count(name) > 1]:
+        raise PriceFileError(f"{path} has the column {twice[0]} twice.", HINT)
     for row in rows:
         when, zone, kind, price = (row[name] or "" for name in COLUMNS)
-        yield f"line {rows.line_num}", when, zone, kind, price, PRODUCTS[0]
+        product = row[PRODUCT] or "" if PRODUCT in row else PRODUCTS[0]
+        yield f"line {rows.line_num}", when, zone, kind, price, product
 
 
-def _of_json(path: Path, text: str) -> Iterator[Row]:
+def _column(name: str) -> str:
+    """A column's name as ours: SpotPrice and "Spot Price" are spot_price."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s-]+", "_", words).lower()
+
+
+def _of_json(path: Path, text: str, tell: Callable[[str], None]) -> Iterator[Row]:
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -93,6 +127,11 @@ def _of_json(path: Path, text: str) -> Iterator[Row]:
     entries = document.get("SpotPriceHistory") if isinstance(document, dict) else document
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise PriceFileError(f"{path} has no list SpotPriceHistory.", HINT)
+    if isinstance(document, dict) and document.get("NextToken"):
+        tell(
+            f"{path} is not all of EC2's answer: it ends with a NextToken, so that older prices are"
+            " missing. For all of them, ask without --max-items and --no-paginate."
+        )
     # EC2 lists the newest first; two prices of one second stay in order, the older one first
     for number, entry in reversed(list(enumerate(entries, 1))):
         when, zone, kind, price = (str(entry.get(name, "")) for name in FIELDS)
@@ -103,6 +142,12 @@ def _of_json(path: Path, text: str) -> Iterator[Row]:
 def _table(path: Path, rows: Iterator[Row]) -> Table:
     series: dict[tuple[str, str], dict[str, list[tuple[int, float]]]] = {}
     for where, when, zone, kind, price, product in rows:
+        if product not in EVERY_PRODUCT:
+            raise PriceFileError(
+                f"{path}, {where}: the product is {product!r}; EC2's are"
+                f" {', '.join(EVERY_PRODUCT[:5])}.",
+                HINT,
+            )
         if product not in PRODUCTS:
             continue
         if not kind or not zone:
@@ -113,7 +158,8 @@ def _table(path: Path, rows: Iterator[Row]) -> Table:
         raise PriceFileError(f"{path} holds no prices of {PRODUCTS[0]}.", HINT)
     table: Table = {}
     for place, by_product in series.items():
-        points = sorted(by_product.get(PRODUCTS[0]) or by_product[PRODUCTS[1]], key=_time)
+        # A file that has both is of before 2022-08, and a machine was in a VPC
+        points = sorted(by_product.get(PRODUCTS[1]) or by_product[PRODUCTS[0]], key=_time)
         table[place] = Prices([time for time, _ in points], [dollars for _, dollars in points])
     return table
 

@@ -30,10 +30,10 @@ def entry(when: str, price: str, product: str = "Linux/UNIX") -> dict[str, str]:
 def test_real_prices_of_2015() -> None:
     table = read(REAL)
     assert sorted(table) == [("c3.xlarge", f"us-east-1{letter}") for letter in "abe"]
-    assert sum(len(one.times) for one in table.values()) == 4015
+    assert sum(len(one.times) for one in table.values()) == 1570
     for one in table.values():
         assert one.times == sorted(one.times)
-    assert table["c3.xlarge", "us-east-1a"].dollars[:2] == [0.0545, 0.0518]
+    assert table["c3.xlarge", "us-east-1a"].dollars[:2] == [1.0, 0.1071]
     assert max(table["c3.xlarge", "us-east-1a"].dollars) == 1
 
 
@@ -55,7 +55,6 @@ def test_json_of_the_aws_command_line(tmp_path: Path) -> None:
         entry("2026-01-01T00:00:01+00:00", "9.000000", "Windows"),
         entry("2026-01-01T00:00:01+00:00", "0.200000"),
         entry("2026-01-01T00:00:01+00:00", "0.100000"),
-        entry("2026-01-01T00:00:00.500Z", "8.000000", "Linux/UNIX (Amazon VPC)"),
     ]
     for number, content in enumerate(({"SpotPriceHistory": entries}, entries)):
         path = tmp_path / f"{number}.json"
@@ -65,11 +64,55 @@ def test_json_of_the_aws_command_line(tmp_path: Path) -> None:
         assert prices.dollars == [0.1, 0.2, 0.3]
 
 
-def test_older_name_of_the_product_if_there_is_no_other(tmp_path: Path) -> None:
+def test_the_market_of_machines_in_a_vpc_is_not_mixed_with_classics(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text(json.dumps([entry("2026-01-01T00:00:00Z", "0.1", "Linux/UNIX (Amazon VPC)")]))
+    vpc = entry("2015-06-01T00:00:00Z", "0.1", "Linux/UNIX (Amazon VPC)")
+    classic = entry("2015-06-01T00:00:01Z", "0.9")
+    for entries in ([vpc], [classic, vpc]):
+        path.write_text(json.dumps(entries))
+        (prices,) = read(path).values()
+        assert prices.dollars == [0.1]
+
+
+@pytest.mark.parametrize("header", ["product_description", "ProductDescription"])
+def test_csv_with_products_gives_the_linux_rows_only(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "prices.csv"
+    rows = [
+        f"2023-01-01T0{hour}:00:00Z,us-east-1a,c3.xlarge,{price},{product}\n"
+        for hour, price, product in (
+            (0, 0.42, "Linux/UNIX"), (1, 1.25, "Windows"), (2, 0.62, "SUSE Linux"),
+            (3, 0.41, "Linux/UNIX"), (4, 1.3, "Windows (Amazon VPC)"),
+        )
+    ]  # fmt: skip
+    path.write_text(HEAD.strip() + f",{header}\n" + "".join(rows))
     (prices,) = read(path).values()
-    assert prices.dollars == [0.1]
+    assert prices.dollars == [0.42, 0.41]
+
+
+def test_columns_may_have_ec2s_own_names(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    head = "AvailabilityZone,AvailabilityZoneId,InstanceType,ProductDescription,SpotPrice,Timestamp"
+    path.write_text(f"{head}\nus-east-1a,use1-az1,c3.xlarge,Linux/UNIX,0.1,2026-01-01T00:00:00Z\n")
+    assert list(read(path)) == [("c3.xlarge", "us-east-1a")]
+
+
+def test_json_of_four_products_and_six_zones_of_2021() -> None:
+    """The newest entries that EC2 gave for i3.4xlarge on 2021-05-30."""
+    sentences: list[str] = []
+    table = read(REAL.with_name("i3.4xlarge-2021-05.json.gz"), sentences.append)
+    assert sorted(table) == [("i3.4xlarge", f"us-east-1{letter}") for letter in "abcdef"]
+    # Linux cost $0.4 to $0.55 then; Red Hat and SUSE $0.1 more, Windows $0.7 more
+    assert all(0.3 < dollars < 0.6 for one in table.values() for dollars in one.dollars)
+    assert sentences == []
+
+
+def test_json_with_further_pages_is_said_to_be_a_part(tmp_path: Path) -> None:
+    path, sentences = tmp_path / "a.json", list[str]()
+    entries = [entry("2026-01-01T00:00:00Z", "0.1")]
+    path.write_text(json.dumps({"SpotPriceHistory": entries, "NextToken": "abc"}))
+    assert read(path, sentences.append)
+    (sentence,) = sentences
+    assert sentence.startswith(f"{path} is not all of EC2's answer")
 
 
 BAD: list[tuple[bytes, str]] = [
@@ -80,6 +123,16 @@ BAD: list[tuple[bytes, str]] = [
     (f"{HEAD}{ROW.replace('0.05', '0')}".encode(), "line 2: the price is '0'; it has to be"),
     (f"{HEAD}{ROW.replace('0.05', 'nan')}".encode(), "the price is 'nan'"),
     (f"{HEAD}{ROW.replace('0.05', 'x')}".encode(), "the price is 'x'"),
+    (f"os,{HEAD}linux,{ROW}".encode(), "has a column 'os', which may tell prices apart"),
+    (f"SpotPrice,{HEAD}1,{ROW}".encode(), "has the column spot_price twice."),
+    (
+        f"{HEAD.strip()},product_description\n{ROW.strip()},BeOS\n".encode(),
+        "line 2: the product is 'BeOS'; EC2's are Linux/UNIX, ",
+    ),
+    (
+        f"{HEAD.strip()},product_description\n{ROW.strip()},Windows\n".encode(),
+        "holds no prices of Linux/UNIX.",
+    ),
     (f"{HEAD}2015-06-01,us-east-1a\n".encode(), "line 2: instance type or zone is missing."),
     (f"{HEAD}{'x' * 140_000}\n".encode(), "is no CSV"),
     (b"{", "is no JSON"),

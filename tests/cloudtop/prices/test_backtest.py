@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -166,6 +167,16 @@ def test_real_prices_of_2015_against_a_walk_through_the_file(zone: str) -> None:
         mean = paid / ran if ran else None
         assert alike(outcome, Outcome(outcome.bid, end - start, reaps, longest, away, mean))
     assert outcomes[-1].reaps == 0 and outcomes[-1].availability == 100
+
+
+def test_a_bid_of_2015_was_reaped_about_once_a_day() -> None:
+    """39 days of us-east-1a at $0.05. A file that mixed two markets gave hundreds of reaps."""
+    series = history.read(REAL.with_name("c3.xlarge-1a-2015-06-07.csv.gz"))[
+        "c3.xlarge", "us-east-1a"
+    ]
+    start = datetime(2015, 6, 3, tzinfo=UTC).timestamp()
+    (outcome,) = backtest.replay(series, start, start + 39 * 24 * HOUR, [0.05])
+    assert 30 <= outcome.reaps <= 40
 
 
 def test_mean_paid_is_what_the_bill_says() -> None:

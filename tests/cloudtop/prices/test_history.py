@@ -14,7 +14,7 @@ from spotprices.files import Prices
 from tests.cloud import client, fake_cloud, own
 
 KIND = "c3.xlarge"
-REAL = Path(__file__).parents[2] / "localcloud/prices/c3.xlarge-2015-06.csv.gz"
+REAL = Path(__file__).parents[2] / "localcloud/prices/c3.xlarge-1a-2015-06-07.csv.gz"
 DAY = 86400
 # $0.10 for one hour, $0.40 for half an hour, then $0.20
 SERIES = Prices([0, 3600, 5400], [0.10, 0.40, 0.20])
@@ -22,7 +22,7 @@ SERIES = Prices([0, 3600, 5400], [0.10, 0.40, 0.20])
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A cloud whose past is the five days of the file."""
+    """A cloud whose past is the forty days of the file."""
     table = history.read(REAL)
     with fake_cloud(tmp_path_factory.mktemp("cloud")) as (address, _, _):
         given = {
@@ -38,7 +38,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_all_pages_of_a_history_in_ascending_order(endpoint: str) -> None:
     now = time.time()
-    table = history.fetch(lambda: client(endpoint), [KIND], None, now - 4 * DAY, now)
+    table = history.fetch(lambda: client(endpoint), [KIND], None, now - 30 * DAY, now)
     for place, whole in history.read(REAL).items():
         series = table[place]
         assert series.times == sorted(set(series.times))

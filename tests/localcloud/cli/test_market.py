@@ -45,7 +45,7 @@ def test_price_is_set_shown_and_given_back(
     assert [row["price"] for row in rows if row["zone"] != ZONE] == [
         row["default"] for row in rows if row["zone"] != ZONE
     ]
-    assert (len(rows), [row["price"] for row in rows if row["zone"] == ZONE]) == (6, [0.35])
+    assert (len(rows), [row["price"] for row in rows if row["zone"] == ZONE]) == (5, [0.35])
     assert "default" in output(capsys, "price", TYPE, ZONE, "--default")
     assert shown(capsys) == []
 
@@ -64,13 +64,13 @@ def test_capacity(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_replay_of_a_whole_file(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    text = output(capsys, "replay", FILE, "--speed", "60", "--from", "2015-06-02")
+    text = output(capsys, "replay", FILE, "--speed", "60", "--from", "2015-06-03")
     assert [line.split()[:2] for line in text.splitlines()] == [
         ["c3.xlarge", f"us-east-1{letter}"] for letter in "abe"
     ]
-    assert "replay at 2015-06-02 00:00:00, 60 times as fast, until" in text
+    assert "replay at 2015-06-03 00:00:00, 60 times as fast, until" in text
     clock.skip(hours=1)
-    assert "at 2015-06-04 12:00:00" in output(capsys, "prices")
+    assert "at 2015-06-05 12:00:00" in output(capsys, "prices")
     assert "set by hand" in output(capsys, "replay", "--stop", "--zone", "us-east-1e")
     assert len(output(capsys, "replay", "--stop").splitlines()) == 2
     assert "No replay runs." in output(capsys, "replay", "--stop")
@@ -80,7 +80,7 @@ def test_replay_for_another_type_and_zone(clock: Clock, capsys: pytest.CaptureFi
     chosen = ("--type", f"c3.xlarge={TYPE}", "--zone", f"us-east-1a={ZONE}")
     output(capsys, "replay", FILE, *chosen)
     (row,) = shown(capsys)
-    assert (row["type"], row["zone"], row["price"]) == (TYPE, ZONE, 0.0545)
+    assert (row["type"], row["zone"], row["price"]) == (TYPE, ZONE, 1.0)
     assert row["replay"]["speed"] == 1
 
 

@@ -15,8 +15,10 @@ from spotprices.files import Prices, read
 from tests.localcloud.clock import Clock
 from tests.localcloud.lab import Lab
 
-# 2015-06-01 to 2015-06-05, real prices of us-east-1 a, b and e: the first spikes to $1
+# 2015-06-02 to 2015-06-06, real prices of us-east-1 a, b and e: the first spikes to $1
 FILE = Path(__file__).parents[2] / "prices/c3.xlarge-2015-06.csv.gz"
+# 2015-06-02 to 2015-07-12, of us-east-1a
+LONG = FILE.with_name("c3.xlarge-1a-2015-06-07.csv.gz")
 KIND = "c3.xlarge"
 START = datetime(2026, 5, 1, 12)
 SPIKES = "us-east-1a"
@@ -36,7 +38,7 @@ def at(text: str) -> int:
 def test_every_bid_is_passed_where_the_file_says_so(zone: str, bid: float) -> None:
     prices, series = series_of(zone)
     pool = Pool(0.038)
-    begin, speed, step = at("2015-06-02T03:00:00"), 600.0, 7
+    begin, speed, step = at("2015-06-02T05:00:00"), 600.0, 7
     pool.play(Replay(series, begin, START, speed))
     for number in range(80):
         begins = START + timedelta(seconds=number * step)
@@ -56,8 +58,8 @@ def test_every_bid_is_passed_where_the_file_says_so(zone: str, bid: float) -> No
 
 def test_request_is_reaped_and_fulfilled_as_the_file_says(lab: Lab, clock: Clock) -> None:
     """The whole cloud, in steps of 97 minutes of 2015."""
-    prices, _ = series_of(SPIKES)
-    bid, begin = 0.3, at("2015-06-01T00:30:00")
+    prices = read(LONG)[KIND, SPIKES]
+    bid, begin = 0.042, at("2015-06-23T00:30:00")
     play(lab, prices, begin=begin, speed=97 * 60, zone=SPIKES)
     lab.own("price", {"notice": 0})
     sir, ident = lab.spot_instance(
@@ -170,7 +172,7 @@ def test_stop_leaves_the_prices_of_now(lab: Lab, clock: Clock) -> None:
     play(lab, prices, begin=None, speed=60, zone="us-east-1e")
     clock.skip(minutes=30)
     (before, other) = lab.own("prices")["prices"]
-    assert before["replay"]["time"] == "2015-06-02T06:07:54.000Z"
+    assert before["replay"]["time"] == "2015-06-03T10:43:10.000Z"
     (stopped,) = lab.own("replay/stop", {"zone": SPIKES})["prices"]
     assert (stopped["price"], stopped["source"]) == (before["price"], "hand")
     clock.skip(minutes=30)
