@@ -176,6 +176,15 @@ def lose_work_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def wait_option(parser: argparse.ArgumentParser) -> None:
+    """Whether a machine is requested although the bid is below EC2's price of now."""
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="request it even if the bid is below EC2's price, and wait for that to fall",
+    )
+
+
 def version() -> str:
     """The version that ``pyproject.toml`` states."""
     return str(tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"])

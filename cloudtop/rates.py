@@ -7,6 +7,7 @@ published in 2024 and unchanged since.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -22,8 +23,12 @@ GP2_PER_GIB_MONTH = 0.10
 PUBLIC_IPV4_PER_HOUR = 0.005
 # A GiB that is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
 SNAPSHOT_PER_GIB_MONTH = 0.05
+SURPLUS_PER_VCPU_HOUR = 0.05
 # A bid above this many times the on-demand price is taken for a slip of the finger
 BID_CAP_FACTOR = 10
+# A bid that is recommended is the price times this: the original recipe bid as much above the
+# average price of its type
+BID_FACTOR = 1.43
 
 _SIZE_FACTORS = {"medium": 0.25, "large": 0.5, "xlarge": 1.0}
 
@@ -61,6 +66,20 @@ def worst_month(bid: float, volume_gib: int, root_gib: int, kept: int = 0) -> Wo
         address=PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH,
         snapshots=snapshots(kept * volume_gib),
     )
+
+
+def not_in_it(types: Sequence[str]) -> list[str]:
+    """Costs that a month's sum leaves out, for the plan of a machine of one of these types.
+
+    Source: Amazon EC2 on-demand pricing, "CPU credits" (T3, Linux), as published in 2024.
+    """
+    notes = ["The month is at us-east-1's prices of 2024; data transfer and tax are not in it."]
+    if bursting := [each for each in types if re.match(r"t\d", each)]:
+        notes.append(
+            f"{', '.join(bursting)} also costs surplus credits, about ${SURPLUS_PER_VCPU_HOUR:.2f}"
+            " a vCPU-hour above its baseline, which are not in it either."
+        )
+    return notes
 
 
 def snapshots(gib: int) -> float:

@@ -7,6 +7,7 @@ import botocore.exceptions
 from ansible.module_utils.ec2_offers import (
     by_choice,
     latest_prices,
+    lowest_price,
     offered_zones,
     price_history,
     subnet_zones,
@@ -32,6 +33,10 @@ options:
     type: list
     elements: str
     default: []
+  zone:
+    description: The only zone that counts for RV(lowest); empty for all that can be used.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -40,7 +45,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Look up the cheapest zone
   ec2_spot_zones_info:
-    instance_type: i3.4xlarge
+    instance_type: m5d.4xlarge
 """
 
 RETURN = r"""
@@ -64,6 +69,12 @@ prices:
   description: The current spot price in dollars an hour by zone, if EC2 gives one.
   type: dict
   returned: always
+lowest:
+  description:
+    - The lowest current price of any of the types in the zones that can be used, with its
+      C(dollars) an hour, C(type) and C(zone). Empty if EC2 gives none.
+  type: dict
+  returned: always
 """
 
 
@@ -72,6 +83,7 @@ def main() -> None:
         argument_spec={
             "instance_type": {"type": "str", "required": True},
             "further": {"type": "list", "elements": "str", "default": []},
+            "zone": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -85,15 +97,22 @@ def main() -> None:
         further = {
             name: retry(offered_zones)(client, name) & subnets for name in module.params["further"]
         }
-        prices = latest_prices(retry(price_history)(client, instance_type)) if usable else {}
+        by_type = {instance_type: usable, **further}
+        prices = {
+            name: latest_prices(retry(price_history)(client, name)) if zones else {}
+            for name, zones in by_type.items()
+        }
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg=f"The zones of {instance_type} can't be listed")
+    only = module.params["zone"]
+    counted = {name: {at for at in zones if only in ("", at)} for name, zones in by_type.items()}
     module.exit_json(
         changed=False,
         offered=sorted(offered),
-        zones=by_choice(usable, list(further.values()), prices),
-        by_type={name: sorted(at) for name, at in ({instance_type: usable} | further).items()},
-        prices=prices,
+        zones=by_choice(usable, list(further.values()), prices[instance_type]),
+        by_type={name: sorted(at) for name, at in by_type.items()},
+        prices=prices[instance_type],
+        lowest=lowest_price(prices, counted),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-# EC2 used both names for the same Linux price, the second one since VPC is all there is
-PRODUCTS = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"]
+# The market of machines in a VPC, which is all that EC2 has since EC2-Classic ended in 2022
+PRODUCTS = ["Linux/UNIX"]
 # Names for mapped instance-store disks: those of EC2's own images (sdb is ephemeral0), without sdj
 # and sdk, which are the volume's and the copy's of a bake. d2.8xlarge has 24 disks: one is left out
 STORE_DEVICES = tuple(f"/dev/sd{letter}" for letter in "bcdefghilmnopqrstuvwxyz")
@@ -74,6 +74,20 @@ def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
     """Dollars an hour by zone, from the youngest entry of each."""
     oldest_first = sorted(history, key=lambda entry: entry["Timestamp"])
     return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
+
+
+def lowest_price(prices: dict[str, dict[str, float]], zones: dict[str, set[str]]) -> dict[str, Any]:
+    """The lowest price of several types in the zones of each: dollars an hour, type and zone.
+
+    ``prices`` is by type and zone. Empty if EC2 gives no price of any.
+    """
+    every = [
+        (dollars, kind, zone)
+        for kind, at in prices.items()
+        for zone, dollars in at.items()
+        if zone in zones[kind]
+    ]
+    return dict(zip(("dollars", "type", "zone"), min(every), strict=True)) if every else {}
 
 
 def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:

@@ -87,7 +87,10 @@ def no_machine(request: Request | None, request_id: str, deadline: int) -> str:
     if rules.is_stopped_by_ec2(request.ec2):
         waiting = f"EC2 stopped the machine, and only EC2 starts it again; {later}"
     else:
-        waiting = f"after {deadline} s the request is kept and EC2 goes on trying; {later}"
+        waiting = (
+            f"after {deadline} s the request is kept and EC2 goes on trying, also for months, while"
+            f" the volume costs money; {later}; to end the request: python runner.py destroy"
+        )
     return (
         f"The request {request.id} has no running machine: it is {request.state}, and EC2 says"
         f" {request.code}: {request.message}; {ways.get(request.verdict, waiting)}"

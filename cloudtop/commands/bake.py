@@ -13,6 +13,7 @@ from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
 from cloudtop.playbooks.unreachable import GO_ON
+from cloudtop.prices import bid_check
 from module_utils import cloudtop_rules as rules
 
 
@@ -88,6 +89,14 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
         return
     # An answer may take long: another machine may run by now
     resources = context.find()
+    try:
+        zone = resources.volume.availability_zone if resources.volume else ""
+        places = {each: [zone] for each in settings.types if zone}
+        bid_check.notes(aws.client(), settings, places)
+    except CloudtopError as refused:
+        print(f"The live request keeps its image. {refused.message}")
+        yield {}
+        return
     with save_work.ending(context, [resources.instance], resources.volume):
         yield {"cloudtop_renew": True}
 

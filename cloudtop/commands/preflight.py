@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,12 @@ from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws import instance_types, snapshot_schedule
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import Client, plain_errors
 from cloudtop.aws.find import Resources, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
+from cloudtop.prices import bid_check
 from cloudtop.rates import WorstMonth
 from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
@@ -54,11 +55,11 @@ class Plan:
         return self.resources.request is None
 
 
-def check(settings: Settings, moves: bool = False) -> Plan:
+def check(settings: Settings, moves: bool = False, wait: bool = False) -> Plan:
     """Check credentials, zone, type, bid, image, key and quota without changing anything.
 
-    With ``moves`` a volume in another zone than the wanted one is taken there. Raises
-    CloudtopError for the first thing that would not work.
+    With ``moves`` a volume in another zone than the wanted one is taken there; with ``wait`` the
+    bid may be below EC2's price. Raises CloudtopError for the first thing that would not work.
     """
     check_key(settings)
     with plain_errors():
@@ -84,9 +85,12 @@ def check(settings: Settings, moves: bool = False) -> Plan:
     storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
     usable = rules.offered_types(settings.types, zone, offered)
     notes = [
-        f"{each} is not offered in {zone} and is passed over."
-        for each in settings.types
-        if zone and each not in usable
+        *rates.not_in_it(settings.types),
+        *(
+            f"{each} is not offered in {zone} and is passed over."
+            for each in settings.types
+            if zone and each not in usable
+        ),
     ]
     for each in settings.types:
         notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
@@ -94,6 +98,9 @@ def check(settings: Settings, moves: bool = False) -> Plan:
             notes.append(
                 f"There is no on-demand price of {each}: the bid was not compared with one."
             )
+    if moves or resources.request is None:
+        places = usable_places(client, zone, offered)
+        notes += bid_check.notes(client, settings, places, wait=wait)
     live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
     notes += filter(None, [budget.note_on_request(settings, resources.request), ended])
@@ -163,7 +170,7 @@ def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
                 if "spot" not in info.get("SupportedUsageClasses", ["spot"]):
                     raise CloudtopError(
                         f"EC2 does not sell {wanted} as a spot instance.",
-                        "Try: -e cloudtop_instance_type=i3.4xlarge",
+                        "Try: -e cloudtop_instance_type=m5d.4xlarge",
                     )
                 return info
     near = instance_types.similar(client, wanted)
@@ -172,7 +179,7 @@ def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
         f"cloudtop_instance_{named} {wanted!r}, which EC2 does not have in this region.",
         f"Did you mean {' or '.join(near)}?"
         if near
-        else "Try: -e cloudtop_instance_type=i3.4xlarge",
+        else "Try: -e cloudtop_instance_type=m5d.4xlarge",
     )
 
 
@@ -183,6 +190,21 @@ def _offered(client: Any, instance_type: str) -> list[str]:
             Filters=[{"Name": "instance-type", "Values": [instance_type]}],
         )
     return sorted(each["Location"] for each in answer["InstanceTypeOfferings"])
+
+
+def usable_places(
+    client: Client, zone: str, offered: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """By type, the zones that the request may be fulfilled in: ``zone``, or if that is empty
+    every one that offers the type and has a default subnet."""
+    if zone:
+        return {each: [zone] for each, zones in offered.items() if zone in zones}
+    with plain_errors():
+        pages = client.get_paginator("describe_subnets").paginate(
+            Filters=[{"Name": "default-for-az", "Values": ["true"]}]
+        )
+        with_subnet = {one["AvailabilityZone"] for page in pages for one in page["Subnets"]}
+    return {each: sorted(with_subnet & set(zones)) for each, zones in offered.items()}
 
 
 def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
@@ -198,7 +220,7 @@ def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
                 f"cloudtop_instance_types has {each}, which runs {' and '.join(able[each])}, and"
                 f" {settings.instance_type} runs {' and '.join(first)}: one image does not fit"
                 " both.",
-                "Try: -e cloudtop_instance_types=i3en.3xlarge,i3.8xlarge",
+                "Try: -e cloudtop_instance_types=m6id.4xlarge,c5d.4xlarge",
             )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
-from cloudtop.command import Context, confirm, lose_work_option
+from cloudtop import rates
+from cloudtop.command import Context, confirm, lose_work_option, wait_option
 from cloudtop.commands import bake, converge, preflight
 from cloudtop.commands.preflight import Plan
 from cloudtop.commands.status import gathered
+from cloudtop.errors import CloudtopError
 
 
 def run(context: Context) -> None:
     """Check, show the plan, ask if it costs money, run the playbooks, sum up."""
-    plan = preflight.check(context.settings)
+    plan = preflight.check(context.settings, wait=context.options.wait)
     print(describe(context, plan))
     if context.settings.monthly_budget:
         money = gathered(context).money
@@ -21,8 +23,39 @@ def run(context: Context) -> None:
             print(f"WARNING: {money.budget.warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
-    with bake.renewing(context, plan.resources) as more:
-        converge.run(context, more)
+    try:
+        with bake.renewing(context, plan.resources) as more:
+            converge.run(context, more | waiting(context))
+    except CloudtopError as failed:
+        raise CloudtopError(
+            "\n".join([failed.message, *left(context, plan)]), failed.hint
+        ) from failed
+
+
+def left(context: Context, plan: Plan) -> Iterator[str]:
+    """Sentences on things of a failed run that cost money or will, each with its end's command."""
+    try:
+        resources = context.find()
+    except CloudtopError:
+        return
+    name, volume = context.settings.name, resources.volume
+    month = f"${rates.worst_month(0, volume.size, 0).volume:.2f}" if volume else ""
+    if resources.request and not resources.instance:
+        yield (
+            f"The request {resources.request.spot_instance_request_id} stays open without end: EC2"
+            " may launch its machine at any time, also months from now, for up to"
+            f" ${plan.month.machine:.2f} a month. To end it: python runner.py destroy"
+        )
+    if volume and (resources.request is None or not resources.instance):
+        yield (
+            f"The volume {volume.volume_id} costs {month} a month on AWS, machine or not. To"
+            f" delete it with its data: python runner.py destroy --delete-volume {name}"
+        )
+
+
+def waiting(context: Context) -> dict[str, bool]:
+    """The extra variable that lets a bid below EC2's price pass, if that is wanted."""
+    return {"cloudtop_wait": True} if context.options.wait else {}
 
 
 def describe(context: Context, plan: Plan) -> str:
@@ -51,5 +84,6 @@ def _others(types: Sequence[str]) -> Iterator[str]:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Options for work that a change of image would lose."""
+    """Options for work that a change of image would lose, and for a bid below the price."""
     lose_work_option(parser)
+    wait_option(parser)

@@ -10,7 +10,7 @@ from cloudtop.aws import client as aws
 from cloudtop.aws import instance_types
 from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Machine, Resources
-from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
+from cloudtop.command import Context, confirm, lose_work_option, run_playbooks, wait_option
 from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
@@ -52,7 +52,7 @@ def run(context: Context) -> None:
             f"A switch of the cloudtop {settings.name!r} to {moving} is half done.",
             f"Bring it to its end: python runner.py {rules.command_of_half(resources.half)}",
         )
-    plan = preflight.check(settings, moves=True)
+    plan = preflight.check(settings, moves=True, wait=options.wait)
     wanted_image = bake.wanted_image(context, bake.images_of(context))
     check_architecture(settings, wanted_image)
     changes = differences(settings, resources, wanted_image)
@@ -196,3 +196,4 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--delete-old", metavar="NAME", help="delete the replaced volumes of the cloudtop NAME"
     )
     lose_work_option(parser)
+    wait_option(parser)

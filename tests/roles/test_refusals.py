@@ -138,6 +138,11 @@ def cases_of(world: World) -> dict[str, Case]:
             ("cloudtop_zone is us-east-1a", "lies in us-east-1b", "cloudtop_zone=us-east-1b"),
             settings={name: "far", zone: "us-east-1a"},
         ),
+        "a bid below the price before there is a volume": Case(
+            volume,
+            ("below EC2's price of now: m5d.4xlarge costs $0.456 in us-east-1a", "--wait"),
+            settings={name: "poor", bid: 0.2},
+        ),
         "another cloudtop's volume to delete": Case(
             volume,
             ('"far"', "only by its own cloudtop's name", "--delete-volume box"),

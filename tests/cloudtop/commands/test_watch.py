@@ -120,7 +120,7 @@ def test_provision_warns_before_it_does_anything(
     monkeypatch.setattr(converge, "run_playbooks", run)
     # The worst month of a new request, at a bid of 0.01, is 7.30 and 8.93 for what is beside it
     given = ["cloudtop_monthly_budget=16.23", "cloudtop_bid=0.01", f"cloudtop_ssh_key={tmp_path}/k"]
-    options = Namespace(yes=True, verbose=0)
+    options = Namespace(yes=True, verbose=0, wait=True)
     provision.run(Context(options, settings.load(given), clouds.load("rehearsal"), ("x.yml",)))
     assert "WARNING: the budget is spent: " in outputs[0]
     assert "The live request's bid is $9000 an hour" in outputs[0]
