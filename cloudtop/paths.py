@@ -13,6 +13,7 @@ OWN_SETTINGS = SETTINGS.with_name("settings_local.yml")
 CLOUDS = ROOT / "inventory" / "clouds"
 # Shell programs that are run on the machine
 PROGRAMS = Path(__file__).with_name("machine") / "programs"
+SPOT_ADVISOR = Path(__file__).with_name("prices") / "spot-advisor-2025-06.json.gz"
 ON_DEMAND_PRICES = Path(__file__).with_name("on_demand_prices.yml")
 
 

@@ -39,20 +39,34 @@ class Wish:
         return f"{self.vcpus} vCPUs, {self.memory_gib:g} GiB and {self.disks} disks"
 
 
-def check(client: Client, names: Sequence[str]) -> None:
-    """Raises CloudtopError for a name that is no type of the client's region."""
-    known: set[str] = set()
+def describe_all(client: Client, names: Sequence[str]) -> dict[str, Any]:
+    """EC2's descriptions by type, of those names that are types of the client's region."""
+    infos: dict[str, Any] = {}
     with plain_errors():
         for begin in range(0, len(names), AT_ONCE):
             asked = {"Name": "instance-type", "Values": list(names[begin : begin + AT_ONCE])}
             pages = client.get_paginator("describe_instance_types").paginate(Filters=[asked])
-            known |= {info["InstanceType"] for page in pages for info in page["InstanceTypes"]}
+            infos |= {
+                info["InstanceType"]: info for page in pages for info in page["InstanceTypes"]
+            }
+    return infos
+
+
+def disks_of(info: dict[str, Any]) -> str:
+    """The instance store of a type in words: 2 x 300 GB, or none."""
+    disks = info.get("InstanceStorageInfo", {}).get("Disks", [])
+    return ", ".join(f"{disk['Count']} x {disk['SizeInGB']} GB" for disk in disks) or "none"
+
+
+def check(client: Client, names: Sequence[str]) -> None:
+    """Raises CloudtopError for a name that is no type of the client's region."""
+    known = describe_all(client, names)
     for name in names:
         if name not in known:
             near = similar(client, name)
             raise CloudtopError(
                 f"{name!r} is no instance type that EC2 has in this region.",
-                f"Did you mean {' or '.join(near)}?" if near else "For example: i3.4xlarge",
+                f"Did you mean {' or '.join(near)}?" if near else "For example: m5d.4xlarge",
             )
 
 

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cloudtop.aws import client as aws
+from cloudtop.aws.client import Client
 from cloudtop.command import Context
+from cloudtop.commands import prices
 from cloudtop.commands.prices import HISTORY
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import reap_journal
-from cloudtop.prices import backtest
+from cloudtop.prices import backtest, history, offers
 from cloudtop.prices import source as price_source
 from cloudtop.prices import table as price_table
 from cloudtop.prices.backtest import Outcome
+from cloudtop.prices.interruption import Band
 from cloudtop.prices.source import Source, number
+from cloudtop.rates import BID_FACTOR
 from cloudtop.settings.settings import Settings
 
 # Rows that are shown beside those that have a name
 SHOWN = 8
-FLOOR = (
-    "This is a floor: since the end of 2017 EC2 takes machines mostly for their\n"
-    "capacity, which no history of prices shows. A higher bid does not keep those."
+# A type that EC2 interrupts less may cost so many times as much
+MOST_MORE = 1.25
+CAPACITY = (
+    "Since the end of 2017 EC2 takes machines mostly for their capacity, which no history of prices"
+    " shows: a higher bid does not keep those."
 )
+FLOOR = f"The reaps below are a floor. {CAPACITY}"
 
 
 @dataclass(frozen=True)
@@ -41,17 +50,32 @@ class Replay:
     outcomes: Sequence[Outcome]
     recommended: Outcome
     on_demand: float | None
+    # The price now
+    price: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The type to take, the bid for it in dollars an hour, and the band of its interruptions."""
+
+    type: str
+    bid: float
+    band: Band | None
+    # In words, empty for this type with nothing to compare it with
+    why: str = ""
 
 
 def run(context: Context) -> None:
     options, settings = context.options, context.settings
     availability = number("--availability", options.availability, 0, 100, "per cent", "99")
-    source = _source(options, settings)
+    source = prices.described(_source(options, settings), context)
     replays = replay(source, settings, availability)
+    given = advice(replays, source, None if options.history is not None else aws.client())
     if options.json:
-        print(json.dumps(as_json(replays, source, settings, availability), indent=2))
+        print(json.dumps(as_json(replays, source, settings, availability, given), indent=2))
         return
     out = price_table.console()
+    _show_bands(out, replays, source)
     _show(out, replays[0], source, settings, availability)
     for other in replays[1:]:
         enough = other.recommended
@@ -59,7 +83,11 @@ def run(context: Context) -> None:
             f"In {other.zone}: ${enough.bid:g}, {_percent(enough)},"
             f" ${enough.month(settings.volume_size, settings.root_size):.2f} a month."
         )
-    out.print(Text(f"\n{FLOOR}"), style="dim")
+    out.print(Text(f"\n{given.why}".rstrip()))
+    out.print(
+        Text(f"Take: -e cloudtop_instance_type={given.type} -e cloudtop_bid={given.bid:g}"),
+        style="bold",
+    )
 
 
 def replay(source: Source, settings: Settings, availability: float) -> list[Replay]:
@@ -77,7 +105,8 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
         wanted = backtest.candidates(series, start, end, named)
         outcomes = backtest.replay(series, start, end, wanted)
         cheapest = backtest.cheapest(outcomes, availability)
-        replays.append(Replay(kind, zone, outcomes, cheapest, on_demand))
+        now = history.price_at(series, end)
+        replays.append(Replay(kind, zone, outcomes, cheapest, on_demand, now))
     if not replays:
         raise CloudtopError(
             f"The history of {source.place} is one moment long, too short to replay a bid.",
@@ -85,6 +114,40 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
         )
     volume, root = settings.volume_size, settings.root_size
     return sorted(replays, key=lambda one: (one.recommended.month(volume, root), one.zone))
+
+
+def advice(replays: Sequence[Replay], source: Source, client: Client | None) -> Advice:
+    """The type that EC2 interrupts less for about as much money, or this one, and a bid for it.
+
+    The bid is above the price of now as the original recipe's was above its own, and no less than
+    what the history asks for. Without ``client`` there are no other types to look at.
+    """
+    first = replays[0]
+    band = source.advisor.band(first.type, first.zone) if source.advisor else None
+    price = max(first.recommended.bid, first.price * BID_FACTOR)
+    best = Advice(first.type, round(price, 2) or price, band)
+    if client is None or band is None or source.advisor is None:
+        return best
+    wanted, every = offers.like(client, first.type, [one.zone for one in replays], (8, 12, 16))
+    bands = {offer: source.advisor.band(offer.type, offer.zone) for offer in every}
+    better = [
+        (known.index, offer.dollars, offer)
+        for offer, known in bands.items()
+        if known and known.index < band.index and offer.likeness(wanted) == 1
+        and offer.disks >= wanted.disks and offer.dollars <= first.price * MOST_MORE
+    ]  # fmt: skip
+    if not better:
+        more = f"{MOST_MORE - 1:.0%}".replace("%", " %")
+        return replace(best, why=f"No type that has as much is taken less for {more} more money.")
+    index, dollars, offer = min(better, key=lambda one: (one[0], one[1], one[2].type))
+    why = f"{_why(first.type, band)} {_why(offer.type, Band(index))} It has {offer}."
+    return Advice(offer.type, round(dollars * BID_FACTOR, 2), Band(index), why)
+
+
+def _why(instance_type: str, band: Band | None) -> str:
+    if band is None:
+        return f"AWS does not say how often EC2 interrupts {instance_type}."
+    return f"EC2 interrupts {band.label} of the {instance_type} machines a month."
 
 
 def shown(market: Replay, bid: float) -> list[Outcome]:
@@ -112,6 +175,15 @@ def _source(options: Namespace, settings: Settings) -> Source:
             f"Name it: python runner.py bid {types[0]} --history {options.history}",
         )
     return source
+
+
+def _show_bands(out: Console, replays: Sequence[Replay], source: Source) -> None:
+    """How often EC2 interrupts the types, before any history of prices."""
+    if source.advisor:
+        for kind, zone in dict.fromkeys((one.type, one.zone) for one in replays[:1]):
+            out.print(Text(_why(kind, source.advisor.band(kind, zone)), style="bold"))
+        out.print(Text(f"From {source.advisor.source}."), style="dim")
+    out.print(Text(f"{textwrap.fill(FLOOR, 80)}\n"))
 
 
 def _show(
@@ -170,7 +242,11 @@ def _percent(one: Outcome) -> str:
 
 
 def as_json(
-    replays: Sequence[Replay], source: Source, settings: Settings, availability: float
+    replays: Sequence[Replay],
+    source: Source,
+    settings: Settings,
+    availability: float,
+    given: Advice,
 ) -> dict[str, Any]:
     """The output of ``bid --json``. Keys are stable; money is dollars, times are UTC or seconds."""
     return {
@@ -178,12 +254,19 @@ def as_json(
         "to": price_source.iso(source.end),
         "bid": settings.bid,
         "availability": availability,
-        "note": FLOOR.replace("\n", " "),
+        "note": FLOOR,
+        "interruption": prices.as_interruption(source),
+        "recommended": {
+            "type": given.type,
+            "bid": given.bid,
+            "interruption": given.band.label if given.band else None,
+        },
         "on_demand_from": source.on_demand.source,
         "zones": [
             {
                 "type": one.type,
                 "zone": one.zone,
+                "interruption": _label(source, one),
                 "on_demand": one.on_demand,
                 "recommended": one.recommended.bid,
                 "bids": [_row(each, settings) for each in one.outcomes],
@@ -191,6 +274,11 @@ def as_json(
             for one in replays
         ],
     }
+
+
+def _label(source: Source, one: Replay) -> str | None:
+    band = source.advisor.band(one.type, one.zone) if source.advisor else None
+    return band.label if band else None
 
 
 def _row(one: Outcome, settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from argparse import Namespace
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cloudtop.aws import client as aws
@@ -16,7 +16,7 @@ from cloudtop.aws import instance_types
 from cloudtop.aws.instance_types import Wish
 from cloudtop.command import Context
 from cloudtop.errors import CloudtopError
-from cloudtop.prices import chart, picture
+from cloudtop.prices import chart, interruption, picture
 from cloudtop.prices import source as price_source
 from cloudtop.prices import table as price_table
 from cloudtop.prices.rows import Row, gather, ordered, rounded
@@ -35,7 +35,13 @@ def run(context: Context) -> None:
     limit = None
     if options.limit:
         limit = int(number("--limit", options.limit, 1, 1e6, "rows", "10"))
+    most = None
+    if options.max_interruption is not None:
+        most = number("--max-interruption", options.max_interruption, 0, 100, "per cent", "10")
     source, note = _source(options, settings)
+    source = described(source, context)
+    source, left_out = narrowed(source, options.arch, most)
+    note = "\n".join(filter(None, (note, left_out)))
     rows = ordered(gather(source, settings), options.sort)[:limit]
     if options.json:
         print(json.dumps(as_json(rows, source, settings), indent=2))
@@ -54,6 +60,49 @@ def run(context: Context) -> None:
         print(f"Saved {options.save}", file=sys.stderr)
 
 
+def described(source: Source, context: Context) -> Source:
+    """The source with how often EC2 interrupts each type, and with the types' disks.
+
+    With ``--history`` nobody is asked: the bands are those of the copy, and disks are unknown.
+    """
+    if context.options.history is not None:
+        return replace(source, advisor=interruption.copy())
+    infos = instance_types.describe_all(aws.client(), sorted({kind for kind, _ in source.table}))
+    disks = {kind: instance_types.disks_of(info) for kind, info in infos.items()}
+    return replace(source, advisor=interruption.look_up(context.cloud.spot_advisor), disks=disks)
+
+
+def narrowed(source: Source, arch: str | None, most: float | None) -> tuple[Source, str]:
+    """Only types of this architecture, and those that EC2 interrupts at most so often a month.
+
+    Returns a note on the types whose band is unknown, which are left out, too. Raises
+    CloudtopError if none is left.
+    """
+    table, unknown = dict(source.table), set[str]()
+    if arch:
+        infos = instance_types.describe_all(aws.client(), sorted({kind for kind, _ in table}))
+        able = {
+            kind: info["ProcessorInfo"]["SupportedArchitectures"] for kind, info in infos.items()
+        }
+        table = {place: one for place, one in table.items() if arch in able.get(place[0], ())}
+    if most is not None and source.advisor:
+        bands = {place: source.advisor.band(*place) for place in table}
+        unknown = {kind for (kind, _), band in bands.items() if band is None}
+        table = {
+            place: one for place, one in table.items()
+            if (band := bands[place]) is not None and band.at_most <= most
+        }  # fmt: skip
+    if not table:
+        wish = [f"of {arch}"] if arch else []
+        wish += [f"that EC2 interrupts at most {most:g} % a month"] if most is not None else []
+        raise CloudtopError(
+            f"No type in {source.place} is {' and '.join(wish)}.",
+            "Allow more: --max-interruption 20, or look at more types: --vcpus 8 --disks 1",
+        )
+    note = f"Left out, as AWS says nothing of their interruptions: {', '.join(sorted(unknown))}."
+    return replace(source, table=table), note if unknown else ""
+
+
 def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, Any]:
     """The output of ``prices --json``. Keys are stable; money is dollars, times are UTC."""
     return {
@@ -64,8 +113,16 @@ def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, An
         "volume_gib": settings.volume_size,
         "root_gib": settings.root_size,
         "on_demand_from": source.on_demand.source,
+        "interruption": as_interruption(source),
         "prices": [rounded(row) for row in rows],
     }
+
+
+def as_interruption(source: Source) -> dict[str, str] | None:
+    """The source of the bands, for ``--json``: bands are per cent of machines a month."""
+    if source.advisor is None:
+        return None
+    return {"source": source.advisor.source, "date": source.advisor.date}
 
 
 def _charted(row: Row, source: Source, settings: Settings) -> chart.Chart:
@@ -76,6 +133,8 @@ def _charted(row: Row, source: Source, settings: Settings) -> chart.Chart:
 def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
     """The prices, and a note on the choice of types, or an empty one."""
     wished = (options.vcpus, options.memory, options.disks)
+    if options.arch and not options.types:
+        wished = (wished[0] or "0", *wished[1:])
     wish = any(one is not None for one in wished)
     if wish and options.types:
         raise CloudtopError(
@@ -83,7 +142,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
             "For example: python runner.py prices --vcpus 16 --memory 60 --disks 2",
         )
     if options.history is not None:
-        if wish:
+        if wish or options.arch:
             raise CloudtopError(
                 "EC2 alone can tell which types fulfil a wish, and with --history it is not asked.",
                 "Name the types, or none for all of the file",
@@ -91,7 +150,7 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
         return price_source.of_file(options, options.types), ""
     types, note = options.types or list(settings.types), ""
     if wish:
-        types, note = _wished(wished, settings)
+        types, note = _wished(wished, options.arch, settings)
     source = price_source.of_ec2(options, settings, list(dict.fromkeys(types)), wish)
     absent = [kind for kind in types if kind not in {place[0] for place in source.table}]
     if absent:
@@ -99,14 +158,16 @@ def _source(options: Namespace, settings: Settings) -> tuple[Source, str]:
     return source, note.strip()
 
 
-def _wished(given: tuple[str | None, ...], settings: Settings) -> tuple[list[str], str]:
+def _wished(
+    given: tuple[str | None, ...], arch: str | None, settings: Settings
+) -> tuple[list[str], str]:
     asked = (("--vcpus", "vCPUs", "16"), ("--memory", "GiB", "60"), ("--disks", "disks", "2"))
     vcpus, memory, disks = (
         number(name, text or "0", 0, 100_000, unit, example)
         for (name, unit, example), text in zip(asked, given, strict=True)
     )
     client = aws.client()
-    processor = instance_types.architecture(client, settings)
+    processor = arch or instance_types.architecture(client, settings)
     wish = Wish(math.ceil(vcpus), memory, math.ceil(disks))
     types, count = instance_types.fulfilling(client, wish, processor)
     if count == len(types):
@@ -125,10 +186,20 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--disks", metavar="N", help="every type with at least N instance-store disks"
     )
     parser.add_argument(
+        "--arch", choices=("x86_64", "arm64"), help="only types of this architecture"
+    )
+    parser.add_argument(
+        "--max-interruption",
+        metavar="PERCENT",
+        help="only types that EC2 interrupts at most so often a month: 5, 10, 15 or 20",
+    )
+    parser.add_argument(
         "--zone", metavar="ZONE", help="only this zone (default: all of the region)"
     )
     parser.add_argument("--days", metavar="N", help="days of history (default 30, at most 90)")
-    orders = ("average", "now", "p95", "max", "saving", "type", "zone")
+    orders = (
+        "average", "price", "interruption", "saving", "now", "p95", "max", "type", "zone",
+    )  # fmt: skip
     parser.add_argument(
         "--sort", choices=orders, default="average", help="the order of the rows (default average)"
     )

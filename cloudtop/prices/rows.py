@@ -9,6 +9,7 @@ from typing import Any
 
 from cloudtop import rates
 from cloudtop.prices import history
+from cloudtop.prices.interruption import LABELS
 from cloudtop.prices.source import Source
 from cloudtop.settings.settings import Settings
 
@@ -17,7 +18,8 @@ from cloudtop.settings.settings import Settings
 class Row:
     """One type in one zone. Dollars an hour over the window, but ``month_…`` dollars a month:
     the machine all the time at that price, its disks and its address. ``saving`` is what the
-    average saves of the on-demand price, in per cent."""
+    average saves of the on-demand price, in per cent; ``interruption`` how often EC2 interrupts
+    the type, as a band of per cent a month, and ``disks`` its instance store, None for unknown."""
 
     type: str
     zone: str
@@ -29,6 +31,8 @@ class Row:
     saving: float | None
     month_average: float
     month_bid: float
+    interruption: str | None = None
+    disks: str | None = None
 
 
 def gather(source: Source, settings: Settings) -> list[Row]:
@@ -41,6 +45,7 @@ def gather(source: Source, settings: Settings) -> list[Row]:
         on_demand = source.on_demand.prices.get(kind)
         held = [dollars for _, _, dollars in history.stretches(series, start, end)]
         now = history.price_at(series, end)
+        band = source.advisor.band(kind, zone) if source.advisor else None
         rows.append(
             Row(
                 type=kind,
@@ -53,6 +58,8 @@ def gather(source: Source, settings: Settings) -> list[Row]:
                 saving=100 * (1 - average / on_demand) if on_demand else None,
                 month_average=rates.worst_month(average, volume, root).total,
                 month_bid=rates.worst_month(settings.bid, volume, root).total,
+                interruption=band.label if band else None,
+                disks=source.disks.get(kind),
             )
         )
     return rows
@@ -61,6 +68,9 @@ def gather(source: Source, settings: Settings) -> list[Row]:
 ORDERS: dict[str, Callable[[Row], Any]] = {
     "average": lambda row: row.average,
     "now": lambda row: row.now,
+    "price": lambda row: row.now,
+    # The rarest come first, unknown ones last
+    "interruption": lambda row: (*LABELS, None).index(row.interruption),
     "p95": lambda row: row.p95,
     "max": lambda row: row.maximum,
     # The largest saving comes first, an unknown one last

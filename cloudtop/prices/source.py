@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.prices import history
 from cloudtop.prices import on_demand as price_list
+from cloudtop.prices.interruption import Advisor
 from cloudtop.prices.on_demand import OnDemand
 from cloudtop.settings.rules import ZONE
 from cloudtop.settings.settings import Settings
@@ -40,6 +41,10 @@ class Source:
     # In words
     place: str
     on_demand: OnDemand
+    # How often EC2 interrupts each type, if that was looked up
+    advisor: Advisor | None = None
+    # The instance store by type, in words, of the types that EC2 was asked about
+    disks: Mapping[str, str] = field(default_factory=dict)
 
     def window(self, series: Prices) -> tuple[float, float]:
         """The part of the window that has prices of the series."""

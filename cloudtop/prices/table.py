@@ -17,7 +17,14 @@ from cloudtop.settings.settings import Settings
 
 # Off a terminal, nothing is cut to fit
 WIDE = 160
-HEADS = ("type", "zone", "now", "average", "95 %", "max", "on-dem.", "saved", "$/mo.", "at bid")
+HEADS = (
+    "type", "zone", "taken", "now", "average", "95 %", "max", "on-dem.", "saved", "$/mo.", "at bid",
+    "disks",
+)  # fmt: skip
+# Left out in this order, while the table is too wide; --json has them all
+DISPENSABLE = ("95 %", "max", "on-dem.", "at bid")
+# Columns of words: the others are numbers
+WORDS = ("type", "zone", "disks")
 
 
 class PlainConsole(Console):
@@ -49,15 +56,17 @@ def show(out: Console, rows: Sequence[Row], source: Source, settings: Settings, 
     if note:
         out.print(note)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    short = _width(rows) > out.width
-    for number, head in enumerate(HEADS):
-        table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
+    heads = _fitting(rows, out.width)
+    for head in heads:
+        table.add_column(head, justify="left" if head in WORDS else "right", no_wrap=True)
     for number, row in enumerate(rows):
-        zone = row.zone[-1] if short else row.zone
-        table.add_row(*_cells(row, zone, settings.bid), style="green" if number == 0 else None)
+        cells = _cells(row, settings.bid)
+        table.add_row(*(cells[head] for head in heads), style="green" if number == 0 else None)
     out.print(table)
     out.print()
+    taken = source.advisor.source if source.advisor else "not looked up"
     for line in (
+        f"taken: how many machines of the type EC2 interrupts a month, {taken}",
         f"{source.place}, {source.span}; dollars an hour, the bid is ${settings.bid:g}.",
         f"$/mo.: 730 hours at the average, {settings.volume_size} GiB of volume,"
         f" {settings.root_size} GiB of root disk and the",
@@ -67,20 +76,22 @@ def show(out: Console, rows: Sequence[Row], source: Source, settings: Settings, 
         out.print(Text(line), style="dim")
 
 
-def _cells(row: Row, zone: str, bid: float) -> list[str | Text]:
+def _cells(row: Row, bid: float) -> dict[str, str | Text]:
     above = "red" if row.now > bid else ""
-    return [
-        row.type,
-        zone,
-        Text(dollars(row.now), style=above),
-        dollars(row.average),
-        dollars(row.p95),
-        dollars(row.maximum),
-        dollars(row.on_demand),
-        "-" if row.saving is None else f"{row.saving:.0f} %",
-        month(row.month_average),
-        month(row.month_bid),
-    ]
+    return {
+        "type": row.type,
+        "zone": row.zone,
+        "taken": row.interruption or "?",
+        "now": Text(dollars(row.now), style=above),
+        "average": dollars(row.average),
+        "95 %": dollars(row.p95),
+        "max": dollars(row.maximum),
+        "on-dem.": dollars(row.on_demand),
+        "saved": "-" if row.saving is None else f"{row.saving:.0f} %",
+        "$/mo.": month(row.month_average),
+        "at bid": month(row.month_bid),
+        "disks": row.disks or "?",
+    }
 
 
 def dollars(price: float | None) -> str:
@@ -94,7 +105,12 @@ def month(amount: float) -> str:
     return f"{amount:.2f}" if amount < 1000 else f"{amount:.0f}"
 
 
-def _width(rows: Sequence[Row]) -> int:
-    """The width of the widest row, with whole names of zones."""
-    lines = [HEADS, *(tuple(map(str, _cells(row, row.zone, 0))) for row in rows)]
-    return sum(max(map(len, column)) + 1 for column in zip(*lines, strict=True)) - 1
+def _fitting(rows: Sequence[Row], width: int) -> list[str]:
+    """The columns that fit: names are whole, and the dispensable columns go first."""
+    every = [_cells(row, 0) for row in rows]
+    widths = {head: max(len(head), *(len(str(row[head])) for row in every), 0) for head in HEADS}
+    heads = list(HEADS)
+    for head in DISPENSABLE:
+        if sum(widths[each] + 1 for each in heads) - 1 > width:
+            heads.remove(head)
+    return heads

@@ -32,6 +32,8 @@ class Cloud:
     start: tuple[str, ...]
     environment: tuple[str, ...]
     reap: tuple[str, ...]
+    # The address of AWS's Spot Instance Advisor; empty for the copy that cloudtop has
+    spot_advisor: str = ""
 
 
 def load(name: str) -> Cloud:
@@ -46,6 +48,7 @@ def load(name: str) -> Cloud:
         start=tuple(values["cloudtop_cloud_start"]),
         environment=tuple(values["cloudtop_cloud_environment"]),
         reap=tuple(values["cloudtop_cloud_reap"]),
+        spot_advisor=values["cloudtop_cloud_spot_advisor"],
     )
 
 
