@@ -31,6 +31,15 @@ HOST_ADDRESS = "169.254.0.2"
 USER_NETWORK = f"net=169.254.0.0/16,dhcpstart=169.254.10.10,host={HOST_ADDRESS},dns=169.254.0.3"
 METADATA_ADDRESS = "169.254.169.254:80"
 NETDEV = "net0"
+# An empty disk before the first of virtio's, which the kernel calls vda: mapped as sdb, a disk is
+# looked for as vdb by cloud-init before it is as xvdb, and that one has to be the same
+SPACER: dict[str, object] = {
+    "driver": "null-co", "node-name": "spacer", "size": 1 << 20, "read-zeroes": True,
+    "read-only": True,
+}  # fmt: skip
+SPACER_DEVICE: dict[str, object] = {
+    "driver": "virtio-blk-pci", "id": "spacer", "serial": "spacer", "drive": "spacer",
+}  # fmt: skip
 
 Json = dict[str, object]
 
@@ -195,6 +204,8 @@ def argv(
         *boot_arguments(image),
         *network(spec, ssh_port, socat),
     ]  # fmt: skip
+    if any(disk.device for disk in disks):
+        command += ["-blockdev", json.dumps(SPACER), "-device", json.dumps(SPACER_DEVICE)]
     for index, disk in enumerate(disks):
         order: Json = {"bootindex": 0} if index == 0 and image.kernel is None else {}
         command += ["-blockdev", json.dumps(blockdev(disk))]

@@ -85,6 +85,35 @@ def test_b2_cloud_inits_mount_of_an_empty_disk_gives_way(raid: Raid) -> None:
     assert fstab.read_text() == "/dev/root / ext4 rw 0 1\n"
 
 
+def test_b2_so_does_one_under_the_kernels_own_name(tmp_path: Path) -> None:
+    raid = Raid(
+        tmp_path,
+        expected=1,
+        instance_type="m3.medium",
+        deadline=30,
+        fstab=tmp_path / "fstab",
+        mnt=tmp_path / "mnt",
+    )
+    raid.mapping("m3.medium", "sdb")
+    raid.xen_disk("vdb", "xvdb", filesystem="ext3")
+    raid.stub("umount", _UMOUNT)
+    (tmp_path / "fstab").touch()
+    (tmp_path / "mnt").mkdir(exist_ok=True)
+    raid.mounted("vdb", str(tmp_path / "mnt"))
+    line = f"{tmp_path}/dev/vdb\t{tmp_path}/mnt\tauto\tdefaults,comment=cloudconfig\t0\t2\n"
+    (tmp_path / "fstab").write_text(line)
+    assert raid.good()["disks"] == 1
+    assert (tmp_path / "fstab").read_text() == ""
+
+
+def test_b2_so_does_cloud_inits_line_for_a_disk_without_a_file_system(raid: Raid) -> None:
+    fstab = cloud_init_mounted(raid)
+    (raid.tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
+    assert raid.good()["disks"] == 2
+    assert raid.logged("umount") == []
+    assert fstab.read_text() == "/dev/root / ext4 rw 0 1\n"
+
+
 def test_b2_cloud_inits_mount_stays_if_somebody_put_a_file_there(raid: Raid) -> None:
     fstab = cloud_init_mounted(raid)
     (raid.tree / "mnt/notes").write_text("mine")

@@ -64,8 +64,11 @@ def test_serials_are_those_of_ec2() -> None:
 
 def test_b2_a_disk_of_xens_kind_is_virtios_with_its_name_and_no_serial_of_ec2() -> None:
     disk = InstanceStoreDisk("AWS00000000000000001", 1 << 30, device="xvdb")
-    _, store = disk_devices(command(IMAGE, qemu.TCG, qemu.store_disk(disk, Path("/m/a.store"))))
+    argv = command(IMAGE, qemu.TCG, qemu.store_disk(disk, Path("/m/a.store")))
+    spacer, _, store = disk_devices(argv)
     assert (store["driver"], store["serial"]) == ("virtio-blk-pci", "xvdb")
+    # So that the kernel calls the one that is mapped as sdb vdb, and not vda
+    assert (spacer["driver"], spacer["serial"]) == ("virtio-blk-pci", "spacer")
 
 
 def test_b3_the_guest_reads_when_its_sources_change_from_the_command_line() -> None:
