@@ -38,8 +38,8 @@ def test_b8_an_image_of_another_architecture_is_refused_at_the_request(
 
 def test_b8_an_image_of_an_arm64_machine_is_one_for_arm64(lab: Lab) -> None:
     ident = lab.run(ImageId=image(lab, "arm64"), InstanceType=TYPES["arm64"])
-    made = lab.ec2.create_image(InstanceId=ident, Name="of arm", NoReboot=True)["ImageId"]
-    assert lab.image_of(made)["Architecture"] == "arm64"
+    baked = lab.ec2.create_image(InstanceId=ident, Name="of arm", NoReboot=True)["ImageId"]
+    assert lab.image_of(baked)["Architecture"] == "arm64"
 
 
 @pytest.fixture
