@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import botocore.exceptions
 from ansible.module_utils.ec2_ours import instance_store_disks
 from ansible.module_utils.ec2_requests import by_id, look, wait
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
@@ -104,6 +105,8 @@ def main() -> None:
                 instance["disks"] = instance_store_disks(client, instance["type"])
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        module.fail_json_aws(error, msg="EC2 could not be asked about the machine's type")
     module.exit_json(changed=False, **picture.shown(verdict))
 
 

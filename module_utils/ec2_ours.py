@@ -13,6 +13,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_spot_instance_requests,
 )
 
+# EC2's codes for credentials that may not make a call
+DENIED = ("AccessDenied", "AuthFailure", "UnauthorizedOperation")
+
 
 class RefusedError(Exception):
     """Nothing is done, for a reason in one sentence that ends with what to do."""
@@ -82,13 +85,15 @@ def describe_types(client: Any, types: list[str]) -> dict[str, dict[str, Any]]:
     """EC2's descriptions by type.
 
     Credentials that may not ask, and a type that EC2 does not list, are no reason to fail: they
-    are left out.
+    are left out. Other refusals are, as a request without a mapping has no disks on some types.
     """
     try:
         by_name = [{"Name": "instance-type", "Values": types}]
         pages = client.get_paginator("describe_instance_types").paginate(Filters=by_name)
         return {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"]}
-    except botocore.exceptions.ClientError:
+    except botocore.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            raise
         return {}
 
 

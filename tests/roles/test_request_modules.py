@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.machine_programs import load
 
@@ -209,3 +210,22 @@ def test_an_instance_of_a_dead_request_is_an_orphan(ec2: MadeUpEC2) -> None:
     ec2.instance("i-1", "sir-1")
     ec2.instance("i-0", "sir-1", "terminated")
     assert [orphan["id"] for orphan in requests.look(None, TAGS).orphans] == ["i-1"]
+
+
+class Asked:
+    """EC2's answer to whoever asks what types there are."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def get_paginator(self, name: str) -> Asked:
+        return self
+
+    def paginate(self, **_params: Any) -> list[dict[str, Any]]:
+        raise ClientError({"Error": {"Code": self.code}}, "DescribeInstanceTypes")
+
+
+def test_b2_a_busy_ec2_is_not_taken_for_a_type_without_disks() -> None:
+    assert ours.instance_store_disks(Asked("UnauthorizedOperation"), "c3.xlarge") == -1
+    with pytest.raises(ClientError, match="RequestLimitExceeded"):
+        ours.instance_store_disks(Asked("RequestLimitExceeded"), "c3.xlarge")
