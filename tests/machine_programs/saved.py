@@ -89,7 +89,7 @@ class Machine:
     def save(self, reap: str = "20260101T120000Z-i-0abc", seconds: float = 60) -> dict[str, Any]:
         """Run save-work; returns its report, with its words under ``said``."""
         directory = self.volume / ".cloudtop/saved" / reap
-        directory.mkdir(parents=True)
+        directory.mkdir(parents=True, exist_ok=True)
         ends = str(int(time.time() + seconds))
         done = self.run("save-work", "all", str(self.config()), str(directory), ends)
         assert done.returncode == 0, done.stderr

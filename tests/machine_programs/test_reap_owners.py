@@ -166,3 +166,39 @@ def test_a_path_over_the_cap_is_not_copied(machine: Machine) -> None:
     machine.settings |= {"paths": place, "tree_cap_mib": 1}
     (found,) = machine.save()["paths"]
     assert (found["complete"], found["trouble"]) == (False, "2 MiB do not fit into 1 MiB")
+
+
+def test_a_directory_that_is_exchanged_during_a_save_leads_root_nowhere(
+    machine: Machine, tree: Tree
+) -> None:
+    """The volume's root is the user's, and a container may have it."""
+    tree.write("file", "changed\n")
+    elsewhere, top = machine.tree / "elsewhere", machine.volume / ".cloudtop"
+    for number in range(25):
+        (elsewhere / f"saved/20250101T0000{number:02}Z-i-0abc/kept").mkdir(parents=True)
+    reap = "20260101T120000Z-i-0abc"
+    (elsewhere / "saved" / reap).mkdir()
+    before = sorted(elsewhere.rglob("*"))
+    exchange = f'mv "{top}" "{top}.was"; ln -s "{elsewhere}" "{top}"'
+    machine.stub("git", f'[ -L "{top}" ] || {{ {exchange}; }}\nexec /usr/bin/git "$@"')
+    machine.save(reap)
+    assert sorted(elsewhere.rglob("*")) == before
+    assert (machine.volume / f".cloudtop.was/saved/{reap}/report.json").exists()
+
+
+@pytest.mark.parametrize("name", ["report.json", "hint"])
+def test_a_report_that_cannot_be_written_costs_no_work(
+    machine: Machine, tree: Tree, name: str
+) -> None:
+    tree.write("file", "changed\n")
+    reap = "20260101T120000Z-i-0abc"
+    saved = machine.volume / ".cloudtop/saved"
+    (saved / name if name == "hint" else saved / reap / name).mkdir(parents=True)
+    machine_saved = machine.save(reap)
+    assert machine_saved["trees"][0]["complete"] is True
+    assert [each["path"].rpartition("/")[2] for each in machine_saved["not_saved"]] == [name]
+
+
+def test_a_machine_without_an_array_has_nothing_to_save(machine: Machine) -> None:
+    machine.array.rmdir()
+    assert machine.save()["trees"] == []

@@ -39,11 +39,17 @@ class VolumeDirectory:
 
         The volume's root itself is the user's.
         """
-        above = os.open(mount_point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        above = cls.of(mount_point, owner)
         try:
-            return cls(above, mount_point, owner).inside(TOP, make)
+            return above.inside(TOP, make)
         finally:
-            os.close(above)
+            above.close()
+
+    @classmethod
+    def of(cls, mount_point: str, owner: int = 0) -> VolumeDirectory:
+        """The root of a file system, whoever owns it. Raises OSError."""
+        handle = os.open(mount_point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return cls(handle, mount_point, owner)
 
     def inside(self, name: str, make: bool = True, mode: int = 0o755) -> VolumeDirectory:
         """A directory in this one, made if need be. Raises NotRoots, or OSError."""
@@ -63,6 +69,14 @@ class VolumeDirectory:
             os.close(handle)
             raise NotRoots(refusal)
         return VolumeDirectory(handle, place, self.owner)
+
+    @property
+    def path(self) -> str:
+        """A path for this process and its forked copies, which leads here whatever its name means.
+
+        Programs that it runs do not have the handle.
+        """
+        return f"/proc/self/fd/{self.handle}"
 
     def close(self) -> None:
         """The volume can be unmounted from now on."""

@@ -69,19 +69,6 @@ def boot_id(proc: str) -> str:
         return ""
 
 
-def replace_file(path: str, text: str, uid: int) -> None:
-    """Whole or not there, and past whatever link lies in its place."""
-    new = f"{path}.{os.urandom(8).hex()}"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-    with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
-        if uid and uid != os.geteuid():
-            with contextlib.suppress(OSError):
-                os.fchown(descriptor, uid, -1)
-    os.chmod(new, 0o644)
-    os.rename(new, path)
-
-
 def remove(path: str) -> None:
     """A folder with what is in it, as much of it as can be removed."""
     shutil.rmtree(path, True)

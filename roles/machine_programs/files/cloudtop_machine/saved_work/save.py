@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from cloudtop_machine import config
+from cloudtop_machine.volume_directory import NotRoots, VolumeDirectory
 
 from . import old_saves, places, save_tree
 from .children import Job, Tell, run, run_all
@@ -69,13 +70,20 @@ class Task:
 
 @dataclass
 class Save:
-    """One end of a machine. ``ends`` is in seconds of the monotonic clock."""
+    """One end of a machine. ``ends`` is in seconds of the monotonic clock.
+
+    Root works in ``kept``, ``saves`` and ``scratch_directory`` by their handles: their names are in
+    directories of users'. Owners work by the names, as themselves.
+    """
 
     settings: dict[str, str]
     directory: str
     ends: float
     report: Report = field(init=False)
     scratch: str = ""
+    scratch_directory: VolumeDirectory = field(init=False)
+    saves: VolumeDirectory = field(init=False)
+    kept: VolumeDirectory = field(init=False)
     total: int = 0
     names: set[str] = field(default_factory=set)
     owners: dict[int, Owner] = field(default_factory=dict)
@@ -86,6 +94,9 @@ class Save:
         self.cpus = int(self.settings["cpus"]) or len(os.sched_getaffinity(0))
         self.excluded = _lines(self.settings["excluded"])
         self.paths = _lines(self.settings["paths"])
+        top = VolumeDirectory.top(self.settings["persistent"], os.geteuid(), make=False)
+        self.saves = top.inside("saved", make=False)
+        self.kept = self.saves.inside(os.path.basename(self.directory), make=False)
 
     def left(self) -> float:
         return self.ends - time.monotonic()
@@ -116,7 +127,7 @@ class Save:
                 )
             self._bases()
         finally:
-            run(Job(partial(places.tidy, array, self.directory)), 10)
+            run(Job(partial(places.tidy, array, self.kept.path)), 10)
         self._finish()
         return self.report
 
@@ -127,12 +138,14 @@ class Save:
         array = self.settings["ephemeral"]
         place = f"{array}/{places.SCRATCH}{os.urandom(16).hex()}"
         job = run(Job(partial(places.make_on_array, array, place)), 5)
-        self.scratch = place
-        if not job.ended:
+        if job.ended:
+            above, self.scratch = VolumeDirectory.of(array, os.geteuid()), place
+        else:
             # The array is (nearly) full, or broken: its work is put together on the volume
-            self.scratch = f"{self.directory}/.scratch"
-            os.mkdir(self.scratch, 0o711)
-            os.chmod(self.scratch, 0o711)
+            above, self.scratch = self.kept, f"{self.directory}/.scratch"
+        name = os.path.basename(self.scratch)
+        self.scratch_directory = above.inside(name, make=not job.ended, mode=0o711)
+        os.fchmod(self.scratch_directory.handle, 0o711)
 
     def _free(self, place: str) -> int:
         job = run(Job(lambda tell: tell(places.free_bytes(place))), 5)
@@ -217,14 +230,19 @@ class Save:
 
     def _forget(self, task: Task) -> None:
         self.report.items.remove(task.saved)
-        for place in self._places(task):
+        for place in self._handles(task):
             places.remove(place)
 
     def _places(self, task: Task) -> tuple[str, str]:
         return f"{self.directory}/{task.saved.item}", f"{self.scratch}/{task.saved.item}"
 
+    def _handles(self, task: Task) -> tuple[str, str]:
+        """The same places for root."""
+        item = task.saved.item
+        return f"{self.kept.path}/{item}", f"{self.scratch_directory.path}/{item}"
+
     def _job(self, task: Task, work: Callable[[Tell], None], make: bool = False) -> Job:
-        prepare = partial(places.give, self._places(task), task.owner) if make else None
+        prepare = partial(places.give, self._handles(task), task.owner) if make else None
         return Job(work, task.owner, prepare)
 
     def _run(self, jobs: dict[str, Job], seconds: float) -> None:
@@ -322,13 +340,22 @@ class Save:
         if not self.report.items and self.report.complete:
             return
         boot = places.boot_id(self.settings["proc"])
-        values = json.dumps({**self.report.as_dict(), "boot": boot}, indent=1)
-        places.replace_file(f"{self.directory}/report.json", f"{values}\n", 0)
+        self._write(self.kept, "report.json", {**self.report.as_dict(), "boot": boot})
         number = int(self.settings["saves"]), int(self.settings["saves_mib"]) * MIB
-        job = run(Job(partial(old_saves.bound, self.directory, boot, *number)), self.half(10))
+        newest = f"{self.saves.path}/{os.path.basename(self.directory)}"
+        job = run(Job(partial(old_saves.bound, newest, boot, *number)), self.half(10))
         self.report.limits += [str(each) for each in job.answers]
         if self.report.items:
             self._hint()
+
+    def _write(self, directory: VolumeDirectory, name: str, value: object, uid: int = 0) -> None:
+        """A text as it is, other values as JSON. A full volume costs no more than this file."""
+        text = value if isinstance(value, str) else f"{json.dumps(value, indent=1)}\n"
+        try:
+            directory.replace(name, text.encode(errors="replace"), uid or None)
+        except OSError as error:
+            why = f"it could not be written: {error.strerror}"
+            self.report.unsaved.append(Unsaved(f"{directory.place}/{name}", why))
 
     def _hint(self) -> None:
         """For the login: its shell prints this file if it is there."""
@@ -339,9 +366,7 @@ class Save:
         )
         if not self.report.complete:
             text += "Not all of it was saved.\n"
-        saved = self.directory.rpartition("/")[0]
-        uid = self._user()
-        places.replace_file(f"{saved}/hint", f"{text}See: cloudtop-restore\n\n", uid)
+        self._write(self.saves, "hint", f"{text}See: cloudtop-restore\n\n", self._user())
 
     def _user(self) -> int:
         user = self.settings["user"]
@@ -400,7 +425,11 @@ def main() -> int:
     settings = config.read(words[1], SETTINGS)
     # The clock may be set meanwhile
     ends = time.monotonic() + int(words[3]) - time.time()
-    report = Save(settings, words[2].rstrip("/"), ends).run()
+    try:
+        report = Save(settings, words[2].rstrip("/"), ends).run()
+    except NotRoots as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
     for sentence in [*report.limits, *report.sentences()]:
         print(sentence, file=sys.stderr)
     print(json.dumps(report.as_dict(), separators=(",", ":")))
