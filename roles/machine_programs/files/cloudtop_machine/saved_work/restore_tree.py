@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -302,6 +303,10 @@ class Restore:
         variables = {**plain_git, "GIT_INDEX_FILE": f"{git_dir}/index"}
         self.must("-c", "core.bare=false", "read-tree", "--reset", "-u", staged, **variables)
         names = self.item.read("converted")
+        # To git they are up to date by now, and it writes no such file anew, -f or not
+        for name in filter(None, names.split(b"\0")):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(os.fsencode(self.repository), name))
         words = ("checkout-index", "-f", "-u", "-q", "-z", "--stdin")
         self.git(*self._lfs_words(), *words, stdin=names)
 
