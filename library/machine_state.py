@@ -29,6 +29,11 @@ options:
   lock_timeout: {description: Seconds to wait for apt's lock, type: int, default: 600}
   directories: {description: Directories to have, type: list, elements: dict, default: []}
   files: {description: Files to have or not to have, type: list, elements: dict, default: []}
+  modules:
+    description: Directories of Python modules, compiled when a file in one changes
+    type: list
+    elements: path
+    default: []
   groups: {description: Groups that users are members of, type: dict, default: {}}
   units: {description: Units enabled and started, type: list, elements: dict, default: []}
   report: {description: Files whose text is returned, type: list, elements: path, default: []}
@@ -60,6 +65,7 @@ ARGUMENTS = {
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
     },
+    "modules": {"type": "list", "elements": "path", "default": []},
     "groups": {"type": "dict", "default": {}},
     "units": {
         "type": "list",
@@ -123,6 +129,7 @@ class MachineState:
         ]
         self._note_new_paths(units)
         changed = self._files()
+        self._compile(changed)
         self._packages()
         self._groups()
         self._units(units, changed)
@@ -145,6 +152,18 @@ class MachineState:
                 machine_files.apply(self.root, change)
             self._note(change.sentence, change.before, change.after, change.entry.path)
         return {change.entry.path for change in changes if change.content_differs}
+
+    def _compile(self, changed: set[str]) -> None:
+        """The first run of a program would compile its modules, and that may be at a notice."""
+        for place in self.params["modules"]:
+            if self.check or not any(path.startswith(f"{place}/") for path in changed):
+                continue
+            directory = str(machine_files.inside(self.root, place))
+            code, _, err = self.run(
+                ["/usr/bin/python3", "-IS", "-m", "compileall", "-q", directory]
+            )
+            if code:
+                raise MachineError(f"The modules in {place} do not compile: {err.strip()}")
 
     def _runs_with(self) -> dict[str, dict[str, str]]:
         """Digests by unit and path, as the last runs left them; empty if there were none."""

@@ -100,6 +100,7 @@ def converge(root: Path, programs: Programs) -> Callable[..., Any]:
             "packages": [],
             "wished_packages": [],
             "groups": {},
+            "modules": [],
             "report": [],
         }
         wanted = {**defaults, "lock_timeout": 1, **params}

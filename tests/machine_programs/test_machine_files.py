@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.machine_programs import load
+from tests.machine_programs import installed, load
 from tests.machine_programs.conftest import Programs
 
 machine_files = load.module("ansible.module_utils.machine_files")
@@ -87,3 +89,34 @@ def test_refuses_a_file_that_cannot_be_meant(
 ) -> None:
     with pytest.raises(MachineError, match=sentence):
         converge(files=[wanted])
+
+
+def modules(text: str) -> dict[str, Any]:
+    files = [{"path": "/usr/local/lib/x/package/module.py", "content": text}]
+    return {"files": files, "modules": ["/usr/local/lib/x/package"]}
+
+
+def test_modules_are_compiled_when_one_changes(
+    converge: Callable[..., Any], root: Path, programs: Programs
+) -> None:
+    converge(check=True, **modules("a = 1\n"))
+    assert programs.ran == []
+    converge(**modules("a = 1\n"))
+    (words,) = programs.ran
+    subprocess.run(words, check=True)
+    assert len(list((root / "usr/local/lib/x/package/__pycache__").iterdir())) == 1
+    converge(**modules("a = 1\n"))
+    assert programs.ran == [words]
+
+
+def test_a_module_that_does_not_compile_is_an_error(
+    converge: Callable[..., Any], programs: Programs
+) -> None:
+    programs.fails["compileall"] = "SyntaxError"
+    with pytest.raises(MachineError, match=r"package do not compile: SyntaxError"):
+        converge(**modules("a ="))
+
+
+def test_the_package_of_the_machine_is_compiled() -> None:
+    (task,) = yaml.safe_load((load.ROOT / "roles/machine_programs/tasks/main.yml").read_text())
+    assert task["machine_state"]["modules"] == [f"{installed.LIB}/cloudtop_machine"]
