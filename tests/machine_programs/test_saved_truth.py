@@ -8,8 +8,10 @@ import socket
 import subprocess
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from cloudtop_machine.saved_work import old_saves
 from cloudtop_machine.saved_work.children import Job, Tell, run
 
 from tests.machine_programs.saved import REMOTE, Machine, Tree
@@ -567,6 +569,26 @@ def test_saves_have_a_bound_and_those_put_back_go_first(
     report = machine.save("20260104T120000Z-i-0abc")
     assert saves(machine) == [f"2026010{day}T120000Z-i-0abc" for day in (1, 3, 4)]
     assert any("oldest saves were removed" in sentence for sentence in report["limits"])
+
+
+@pytest.mark.parametrize(("gib", "kept"), [(100, 8), (32, 8), (16, 4), (4, 1)])
+def test_saves_leave_a_small_volume_to_its_owner(gib: int, kept: int) -> None:
+    assert old_saves.room(8 << 30, gib << 30) == kept << 30
+
+
+def test_saves_beyond_a_share_of_the_volume_go(tmp_path: Path) -> None:
+    sentences: list[object] = []
+    for day in range(1, 4):
+        item = tmp_path / f"saved/2026010{day}T120000Z-i-0abc/project"
+        item.mkdir(parents=True)
+        (item / "1.bundle").write_bytes(bytes(MIB))
+    with mock.patch.object(old_saves, "all_bytes", lambda _: 10 * MIB):
+        old_saves.bound(str(item.parent), "one", 20, 8 << 30, sentences.append)
+    assert [each.name[:8] for each in sorted((tmp_path / "saved").iterdir())] == [
+        *("20260102", "20260103"),
+    ]
+    (sentence,) = sentences
+    assert "at most 20 saves and 2 MiB are kept" in str(sentence)
 
 
 def test_what_was_not_saved_is_shown_by_the_restore_and_at_the_login(machine: Machine) -> None:

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .children import Tell
-from .places import remove
+from .places import all_bytes, remove
 
 NAMES_BYTES = 1 << 20
+# The part of a volume that saves may take: the rest is its owner's, however small it is
+SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def read_plain(path: str) -> bytes:
         return file.read(NAMES_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
 
 
+def room(most_bytes: int, volume_bytes: int) -> int:
+    """The bytes that saves may take of a volume of this size."""
+    return min(most_bytes, volume_bytes // SHARE)
+
+
 def bound(directory: str, boot: str, most: int, most_bytes: int, tell: Tell) -> None:
     """Remove what newer saves have, then what is beyond the bounds; tells a sentence of each."""
     saved, _, newest = directory.rpartition("/")
@@ -94,7 +101,7 @@ def bound(directory: str, boot: str, most: int, most_bytes: int, tell: Tell) -> 
         _remove_if_empty(f"{saved}/{reap}")
     if replaced:
         tell(f"{replaced} earlier saves of this machine were replaced: this one has all of them.")
-    _beyond(saved, newest, most, most_bytes, tell)
+    _beyond(saved, newest, most, room(most_bytes, all_bytes(saved)), tell)
 
 
 def _beyond(saved: str, newest: str, most: int, most_bytes: int, tell: Tell) -> None:

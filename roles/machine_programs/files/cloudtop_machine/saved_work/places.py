@@ -45,6 +45,12 @@ def free_bytes(place: str) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def all_bytes(place: str) -> int:
+    """The size of the file system."""
+    status = os.statvfs(place)
+    return status.f_blocks * status.f_frsize
+
+
 def sync(directory: str, tell: Tell) -> None:
     """Tells the exit code: a disk that does not take what was written to it says so only now."""
     tell(subprocess.run(["sync", "-f", directory], check=False).returncode)
