@@ -19,7 +19,7 @@ IDLE = installed.argv(installed.program("cloudtop-idle"))
 BUSY = installed.argv(installed.program("cloudtop-busy"))
 PYTHON_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(installed.PACKAGE)}
 STOPPED = ["reap end", "StopInstances"]
-# What cloudtop-reap reports if all was saved
+# The report of cloudtop-reap if all was saved
 WHOLE = '{"saved": {"trees": [], "paths": [], "complete": true}, "mounted": true, "hooks": []}'
 OK = "<{0}Response><requestId>59dbff89</requestId>{1}</{0}Response>"
 REQUEST = (
@@ -42,7 +42,7 @@ class Idle(Volume):
             file.write(f"2 1 8:2 / {self.mount_point} rw\n")
         (tree / "proc/net/route").write_text("Iface\tDestination\nens5\t00000000\nens5\t0000FEA9\n")
         self.ticks, self.bytes, self.connections = 1000.0, 5_000_000, ""
-        # Of no concern: time that other machines took, and traffic with itself
+        # No concern of it: time that other machines took, and traffic with itself
         self.steal, self.loopback = 0, 0
         self.processes = 100
         # State, as in: ss -HOtinp state established
@@ -56,7 +56,7 @@ class Idle(Volume):
         self.answer("TerminateInstances", OK.format("TerminateInstances", ""))
 
     def reaps(self, script: str) -> None:
-        """What cloudtop-reap does; its end is done afterwards."""
+        """The steps of cloudtop-reap; its end is done afterwards."""
         done = (
             ': >"$TREE/run/idle/reap.done"\n'
             f"[ -e $TREE/run/idle/reap.report ] || echo '{WHOLE}' >$TREE/run/idle/reap.report"
@@ -90,10 +90,10 @@ class Idle(Volume):
         return place
 
     def looks(self, count: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        status: dict[str, Any] = {}
         for _ in range(count):
-            found = self.look()
-        return found
+            status = self.look()
+        return status
 
     def terminal(self, number: int, read: int = 100, written: int = 100) -> None:
         """A terminal was read from and written to at these times."""
@@ -111,7 +111,7 @@ class Idle(Volume):
         return self.processes
 
     def listens(self, lines: str) -> None:
-        """What ss shows of the ports that are listened on."""
+        """The lines of ss for the ports that are listened on."""
         (self.tree / "connections.listening").write_text(lines)
 
     def connection(
@@ -137,11 +137,11 @@ class Idle(Volume):
 
     @property
     def steps(self) -> list[str]:
-        """What was done to the machine, and asked of EC2, in order."""
+        """The steps on the machine, and the calls of EC2, in order."""
         lines = [line.split() for line in self.log if line.split()[0] in ("reap", "curl")]
         return [" ".join(words[:2]) if words[0] == "reap" else words[1] for words in lines]
 
     @property
-    def told(self) -> str:
+    def sentences(self) -> str:
         place = self.tree / "wall"
         return place.read_text() if place.exists() else ""

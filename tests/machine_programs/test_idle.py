@@ -101,9 +101,9 @@ def test_one_kind_of_activity_alone_keeps_it(machine: Idle, act: Act) -> None:
     machine.look()
     for minute in range(7):
         act(machine, minute)
-        told = machine.look()
-        assert (told["state"], told["idle_seconds"]) == ("active", 0)
-    assert (machine.steps, machine.told) == ([], "")
+        status = machine.look()
+        assert (status["state"], status["idle_seconds"]) == ("active", 0)
+    assert (machine.steps, machine.sentences) == ([], "")
 
 
 @contextmanager
@@ -126,8 +126,8 @@ def busy(machine: Idle) -> Iterator[subprocess.Popen[bytes]]:
 
 def test_a_lock_of_a_command_that_runs_keeps_it(machine: Idle) -> None:
     with busy(machine):
-        told = machine.looks(7)
-        assert told["message"].startswith("active: cloudtop-busy holds a lock")
+        status = machine.looks(7)
+        assert status["message"].startswith("active: cloudtop-busy holds a lock")
     assert machine.steps == []
     machine.looks(4)
     assert machine.steps == STOPPED
@@ -152,7 +152,7 @@ def an_open_terminal(machine: Idle, minute: int) -> None:
 
 
 def a_terminal_of_the_future(machine: Idle, minute: int) -> None:
-    """Of before a clock was put right."""
+    """Its times are from before a clock was put right."""
     machine.terminal(0, read=4_000_000_000)
 
 
@@ -245,12 +245,12 @@ def what_is_none_of_its_work(machine: Idle, minute: int) -> None:
         *(many_connections, asking_the_metadata, what_is_none_of_its_work),
     ],
 )
-def test_what_is_no_activity_keeps_it_no_minute_longer(machine: Idle, act: Act) -> None:
+def test_anything_else_keeps_it_no_minute_longer(machine: Idle, act: Act) -> None:
     states: list[Any] = []
     for minute in range(5):
         act(machine, minute)
-        told = machine.look()
-        states.append((told["state"], told["idle_seconds"] // 60))
-        assert (machine.steps == []) == (minute < 4), told
+        status = machine.look()
+        states.append((status["state"], status["idle_seconds"] // 60))
+        assert (machine.steps == []) == (minute < 4), status
     assert states == [("active", 0), ("idle", 1), ("warned", 2), ("warned", 3), ("ending", 4)]
     assert machine.steps == STOPPED

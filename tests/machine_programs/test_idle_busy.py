@@ -93,9 +93,7 @@ def test_words_are_handed_on_as_they_are(locks: Path) -> None:
 
 
 @pytest.mark.parametrize(("word", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
-def test_a_command_that_cannot_be_run_is_told_as_a_shell_tells_it(
-    locks: Path, word: str, code: int
-) -> None:
+def test_a_command_that_cannot_be_run_ends_as_in_a_shell(locks: Path, word: str, code: int) -> None:
     ended, _, err = run(locks, "--", word)
     assert ended == code
     assert err.startswith(f"cloudtop-busy: {word}: ")
@@ -108,7 +106,7 @@ def test_without_a_command_it_says_its_usage(locks: Path, words: tuple[str, ...]
 
 
 def test_a_signal_that_ends_the_command_ends_it_too(locks: Path) -> None:
-    # Of SIGINT and SIGQUIT a test in the background of a shell knows nothing
+    # A test in the background of a shell knows nothing of SIGINT and SIGQUIT
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGPIPE):
         assert run(locks, "--", "sh", "-c", f"kill -{number} $$")[0] == -number
 
@@ -137,21 +135,21 @@ def test_a_key_that_interrupts_does_so_once(locks: Path) -> None:
         os.environ |= {"CLOUDTOP_BUSY": str(locks), **PYTHON_ENVIRONMENT}
         words = [*BUSY, "--", "/usr/bin/python3", "-c", COUNTS]
         os.execv(words[0], words)
-    said = b""
+    output = b""
     os.set_blocking(terminal, True)
-    while b"ready" not in said:
-        said += os.read(terminal, 1024)
+    while b"ready" not in output:
+        output += os.read(terminal, 1024)
     os.write(terminal, b"\x03")
-    while b"SIGINT" not in said:
+    while b"SIGINT" not in output:
         os.write(terminal, b"?\n")
-        said += os.read(terminal, 1024)
+        output += os.read(terminal, 1024)
     os.write(terminal, b"end\n")
-    while b"end [" not in said or not said.endswith(b"]\r\n"):
-        said += os.read(terminal, 1024)
+    while b"end [" not in output or not output.endswith(b"]\r\n"):
+        output += os.read(terminal, 1024)
     os.write(terminal, b"\x04")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     os.close(terminal)
-    assert b"end ['SIGINT']" in said
+    assert b"end ['SIGINT']" in output
 
 
 def test_a_command_that_is_stopped_stops_it_and_goes_on_with_it(locks: Path) -> None:
@@ -164,7 +162,7 @@ def test_a_command_that_is_stopped_stops_it_and_goes_on_with_it(locks: Path) -> 
         assert line(process) == "on"
 
 
-def test_what_runs_is_listed_and_a_killed_one_is_not(locks: Path) -> None:
+def test_running_commands_are_listed_and_killed_ones_are_not(locks: Path) -> None:
     with start(locks, "--", "sh", "-c", "echo ready; read x") as process:
         assert line(process) == "ready"
         (shown,) = listed(locks).splitlines()
@@ -175,7 +173,7 @@ def test_what_runs_is_listed_and_a_killed_one_is_not(locks: Path) -> None:
         assert listed(locks) == ""
 
 
-def test_what_others_put_there_is_no_lock(locks: Path) -> None:
+def test_other_files_there_are_no_locks(locks: Path) -> None:
     (locks / "1").write_text("stale")
     os.mkfifo(locks / "2")
     (locks / "3").symlink_to("/dev/zero")

@@ -1,4 +1,4 @@
-"""What the end of an idle machine asks with the real curl, answered by the rehearsal cloud."""
+"""The end of an idle machine asks the rehearsal cloud with the real curl."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_a_machine_that_terminates_has_no_successor(lab: Lab, imds: Imds) -> Non
     assert end(lab, imds, instance, "terminate") == ""
     lab.becomes(instance, "terminated")
     assert lab.request(request)["State"] == "cancelled"
-    found = lab.ec2.describe_instances()["Reservations"]
-    assert [each["InstanceId"] for one in found for each in one["Instances"]] == [instance]
+    reservations = lab.ec2.describe_instances()["Reservations"]
+    assert [each["InstanceId"] for one in reservations for each in one["Instances"]] == [instance]
 
 
 def test_a_one_time_machine_cannot_be_stopped(lab: Lab, imds: Imds) -> None:

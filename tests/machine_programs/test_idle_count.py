@@ -1,4 +1,4 @@
-"""cloudtop-idle counts: from when, and when everyone is told."""
+"""cloudtop-idle counts: from when, and when it warns everyone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_activity_begins_the_count_anew(machine: Idle) -> None:
     machine.looks(4)
     machine.terminal(3)
     assert machine.look()["idle_seconds"] == 0
-    assert "This machine stays: there was input at pts/3." in machine.told
+    assert "This machine stays: there was input at pts/3." in machine.sentences
     machine.looks(3)
     assert machine.steps == []
     machine.look()
@@ -33,8 +33,8 @@ def test_activity_begins_the_count_anew(machine: Idle) -> None:
 def test_a_gap_or_a_jump_begins_the_count_anew(machine: Idle, seconds: float) -> None:
     """As after a hibernation, which uptime goes on in."""
     machine.looks(4)
-    told = machine.look(seconds)
-    assert (told["state"], told["idle_seconds"]) == ("active", 0)
+    status = machine.look(seconds)
+    assert (status["state"], status["idle_seconds"]) == ("active", 0)
     assert machine.steps == []
 
 
@@ -95,8 +95,8 @@ def test_a_shorter_limit_gives_the_whole_warning(machine: Idle) -> None:
     machine.settings["minutes"] = 60
     machine.looks(20)
     machine.settings["minutes"] = 4
-    told = machine.look()
-    assert (told["state"], told["message"]) == ("warned", "idle 2 min of 4; then it stops")
+    status = machine.look()
+    assert (status["state"], status["message"]) == ("warned", "idle 2 min of 4; then it stops")
     machine.look()
     assert machine.steps == []
     machine.look()
@@ -125,7 +125,7 @@ def test_the_wish_to_stay_begins_the_count_anew(machine: Idle) -> None:
     assert machine.steps == []
 
 
-def test_a_wish_that_nobody_can_hear_is_told(tmp_path: Path) -> None:
+def test_a_wish_that_cannot_be_left_fails(tmp_path: Path) -> None:
     done = subprocess.run(
         [*IDLE, "--stay"],
         env={"CLOUDTOP_BUSY": str(tmp_path / "gone"), **PYTHON_ENVIRONMENT},

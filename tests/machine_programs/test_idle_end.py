@@ -15,7 +15,7 @@ from tests.machine_programs.reaped import Reaped
 from tests.machine_programs.saved import Tree
 
 CANCELLED = OK.format("CancelSpotInstanceRequests", REQUEST.format("cancelled"))
-# What every call has
+# In every call
 ONLY = ["Version=2016-11-15"]
 
 
@@ -32,26 +32,26 @@ def requested(machine: Idle, state: str) -> None:
 
 
 def kept(machine: Idle, *words: str, begun: bool = True) -> None:
-    """It stays: made whole if an end has begun, told to all, and the count begins anew."""
-    told = machine.look()
+    """It stays: made whole if an end has begun, everyone is warned, and the count begins anew."""
+    status = machine.look()
     assert machine.steps[-1:] == (["reap whole"] if begun else [])
-    assert (told["state"], told["idle_seconds"]) == ("failed", 0)
+    assert (status["state"], status["idle_seconds"]) == ("failed", 0)
     motd = (machine.tree / "motd/cloudtop-idle").read_text()
     for word in words:
-        assert word in told["message"]
-        assert word in machine.told
+        assert word in status["message"]
+        assert word in machine.sentences
         assert word in motd
     before = machine.steps
-    told = machine.looks(3)
-    assert (told["state"], machine.steps) == ("warned", before)
-    assert "the last time it did not" in told["message"]
+    status = machine.looks(3)
+    assert (status["state"], machine.steps) == ("warned", before)
+    assert "the last time it did not" in status["message"]
 
 
 def test_says_so_saves_and_asks_for_its_own_stop(machine: Idle) -> None:
     machine.looks(2)
-    assert machine.told == ""
+    assert machine.sentences == ""
     assert machine.look()["state"] == "warned"
-    assert machine.told == (
+    assert machine.sentences == (
         "Nobody has worked on this machine for 2 min: in 2 min it stops. Any key in a terminal"
         " keeps it, or: cloudtop-idle --stay\n"
     )
@@ -109,7 +109,7 @@ def test_a_request_that_ec2_keeps_is_not_left_behind(machine: Idle) -> None:
         ("IncorrectInstanceState", "IncorrectInstanceState: as it happens"),
     ],
 )
-def test_what_ec2_refuses_is_told_and_undone(machine: Idle, code: str, words: str) -> None:
+def test_a_refusal_of_ec2_is_shown_and_undone(machine: Idle, code: str, words: str) -> None:
     (machine.tree / "answers/StopInstances.1").unlink()
     machine.error("StopInstances", code)
     machine.looks(4)
@@ -117,7 +117,7 @@ def test_what_ec2_refuses_is_told_and_undone(machine: Idle, code: str, words: st
     assert machine.calls == ["StopInstances"]
 
 
-def test_what_may_pass_is_tried_again(machine: Idle) -> None:
+def test_a_trouble_that_may_pass_is_tried_again(machine: Idle) -> None:
     (machine.tree / "answers/StopInstances.1").unlink()
     machine.error("StopInstances", "RequestLimitExceeded")
     machine.error("StopInstances", "InternalError")
@@ -126,7 +126,7 @@ def test_what_may_pass_is_tried_again(machine: Idle) -> None:
     assert machine.steps == ["reap end", *["StopInstances"] * 3]
 
 
-def test_where_nothing_can_be_saved_it_stays(machine: Idle) -> None:
+def test_a_machine_without_its_volume_stays(machine: Idle) -> None:
     (machine.tree / "proc/self/mountinfo").write_text("1 0 8:1 / / rw\n")
     machine.looks(4)
     kept(machine, "no work could be saved", begun=False)
@@ -171,10 +171,10 @@ def test_a_report_that_is_not_whole_keeps_it(machine: Idle, report: str) -> None
 def test_somebody_who_comes_while_it_saves_keeps_it(machine: Idle) -> None:
     machine.terminal(0)
     machine.reaps('touch -a -d @777 "$TREE/dev/pts/0"')
-    told = machine.looks(5)
+    status = machine.looks(5)
     assert machine.steps == ["reap end", "reap whole"]
-    assert (told["state"], told["idle_seconds"]) == ("active", 0)
-    assert "This machine stays: there was input at pts/0" in machine.told
+    assert (status["state"], status["idle_seconds"]) == ("active", 0)
+    assert "This machine stays: there was input at pts/0" in machine.sentences
     assert not (machine.tree / "motd/cloudtop-idle").exists()
 
 
@@ -237,8 +237,8 @@ def test_the_real_end_saves_the_work_and_unmounts(machine: Idle, guarded: Reaped
     (line,) = guarded.journal
     assert (line["event"], line["action"], line["why"]) == ("notice", "stop", "idle")
     assert [each["path"] for each in line["saved"]["trees"]] == [str(tree.place)]
-    assert "Nobody works here, so this machine goes (stop)" in machine.told
-    assert f"{guarded.volume} is unmounted." in machine.told
+    assert "Nobody works here, so this machine goes (stop)" in machine.sentences
+    assert f"{guarded.volume} is unmounted." in machine.sentences
 
 
 def test_ends_that_fail_again_and_again_leave_one_save(machine: Idle, guarded: Reaped) -> None:

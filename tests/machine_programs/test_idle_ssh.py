@@ -102,7 +102,7 @@ def test_the_metadata_has_a_rule_of_its_own_and_others_have_none() -> None:
     assert rows == Traffic(apart={"169.254.169.254:80 10.0.0.5:41000": HEADS})
 
 
-def test_without_the_ports_that_are_listened_on_nothing_is_said() -> None:
+def test_without_the_ports_that_are_listened_on_there_is_no_answer() -> None:
     assert seen(line("127.0.0.1:8888", 11), servers=None) is None
     assert seen(line("192.0.2.1:5001", 10, 11), servers=None) is not None
 
@@ -119,7 +119,7 @@ def signs(
     written: str = "",
     forwarded: int = 0,
 ) -> list[str]:
-    """What is said of a minute with so much traffic of a connection."""
+    """The signs of a minute with so much traffic of a connection."""
     before = Look(100, written={"pts/0": "1", "pts/1": "1"}, ssh={NAME: Connection(9, 9, [])})
     now = Look(160, ssh={NAME: Connection(9 + sent, 9 + received, list(terminals))})
     now.written = {**before.written, **({written: "2"} if written else {})}

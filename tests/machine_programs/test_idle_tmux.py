@@ -24,7 +24,7 @@ def machine(tmp_path: Path) -> Idle:
 
 
 def answers(machine: Idle, script: str) -> None:
-    """What the tmux server of this user answers."""
+    """The answer of this user's tmux server."""
     place = machine.tree / f"tmp/tmux-{os.getuid()}/default"
     if not place.exists():
         place.parent.mkdir()
@@ -38,7 +38,7 @@ def test_servers_that_never_answer_do_not_keep_it(machine: Idle) -> None:
     with hostile_tmux.nobody_answers(machine.tree / "tmp"):
         machine.looks(3)
         assert machine.steps == STOPPED
-    assert "in 1 min it stops" in machine.told
+    assert "in 1 min it stops" in machine.sentences
 
 
 def test_a_server_that_answers_again_had_no_input_meanwhile(machine: Idle) -> None:
@@ -55,7 +55,7 @@ def test_a_server_that_answers_again_had_no_input_meanwhile(machine: Idle) -> No
     assert machine.look()["state"] == "active"
 
 
-def test_what_a_server_answers_is_not_believed_beyond_numbers(machine: Idle) -> None:
+def test_an_answer_is_not_believed_beyond_numbers(machine: Idle) -> None:
     machine.look()
     answers(machine, "printf '%s\\n' 'x $0' '1 \\033[31m' '1 $0 x' '; run-shell true'")
     assert machine.looks(1)["state"] == "warned"
@@ -81,4 +81,4 @@ def test_the_text_of_a_lock_is_shown_and_not_run(machine: Idle) -> None:
             assert report["message"].encode().translate(None, PRINTABLE) == b""
             assert "This machine stays: cloudtop-busy holds a lock" in server.ask("show-messages")
         assert server.ran_nothing(marker)
-    assert machine.told.encode().translate(None, PRINTABLE) == b""
+    assert machine.sentences.encode().translate(None, PRINTABLE) == b""
