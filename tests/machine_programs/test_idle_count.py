@@ -85,6 +85,23 @@ def test_the_program_looks_and_another_one_waits_for_no_look(machine: Idle) -> N
     assert not state.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("minutes=soon", "soon"), ("action='stop", "quotation"), (None, "No such file")],
+)
+def test_a_configuration_that_cannot_be_read_is_a_sentence(
+    machine: Idle, text: str | None, word: str
+) -> None:
+    place = machine.tree / "broken.conf"
+    if text is not None:
+        place.write_text(f"{text}\nrun={machine.tree}/run\n")
+    done = started(machine, "--look", str(place))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{place} cannot be read (")
+    assert word in done.stderr
+    assert done.stderr.endswith("it is written by: runner.py converge\n")
+
+
 def test_other_words_are_its_usage(machine: Idle) -> None:
     for words in (("--what",), ("--look", "a", "b"), ("--stay", "a")):
         done = started(machine, *words)

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from cloudtop_machine.idle import end
 
 from tests.machine_programs import installed
 from tests.machine_programs.idle import OK, REQUEST, Idle
@@ -124,6 +125,20 @@ def test_a_trouble_that_may_pass_is_tried_again(machine: Idle) -> None:
     machine.answer("StopInstances", OK.format("StopInstances", ""))
     machine.looks(5)
     assert machine.steps == ["reap end", *["StopInstances"] * 3]
+
+
+def test_an_end_that_hangs_is_killed_with_what_it_started(
+    machine: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(end, "SAVE", 1)
+    monkeypatch.setattr(end, "MORE", 0)
+    machine.reaps('[ "$1" != end ] || { sleep 99 & echo $! >$TREE/left; exec sleep 98; }')
+    (machine.tree / "bin/sleep").unlink()
+    machine.looks(4)
+    kept(machine, "Work could not be saved")
+    left = int((machine.tree / "left").read_text())
+    state = Path(f"/proc/{left}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
 
 
 def test_a_machine_without_its_volume_stays(machine: Idle) -> None:

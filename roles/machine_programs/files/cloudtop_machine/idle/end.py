@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 
 from cloudtop_machine import config, proc, status_file, times
 from cloudtop_machine.ec2 import Ec2, Trouble
 from cloudtop_machine.imds import TOKEN_SECONDS, Metadata
+from cloudtop_machine.reap.programs import TIME_OVER, Program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ SETTINGS = {
 SAVE, MORE, BACK = 180, 60, 400
 # How often EC2 is asked for the same at most, and the seconds in which it is asked again
 TRIES, ASKING = 3, 120
-# So much of what the program printed goes to the journal, in bytes
-MOST_BYTES = 262144
 LOOK = "look with: journalctl -u cloudtop-idle"
 # States of a request that EC2 launches no other machine for
 CLOSED = ("cancelled", "closed", "failed")
@@ -122,26 +119,12 @@ class End:
 
     def _reap(self, mode: str, seconds: int) -> None:
         """Run cloudtop-reap, and kill it with its process group after so many seconds."""
-        words = [self.settings["reap"], mode, f"{self.place}/conf"]
-        # To a file: what it leaves behind may hold a pipe for ever
-        with open(f"{self.place}/output", "w+b") as output:
-            try:
-                process = subprocess.Popen(
-                    words,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                self.say(f"cloudtop-reap {mode} did not end within {seconds} s.")
-            except OSError as error:
-                self.say(f"{words[0]} could not be run: {error.strerror}.")
-            output.seek(0)
-            for line in output.read(MOST_BYTES).decode(errors="replace").splitlines():
-                self.say(line)
+        program = Program([self.settings["reap"], mode, f"{self.place}/conf"], seconds)
+        code = program.wait()
+        for line in program.text().splitlines():
+            self.say(line)
+        if code == TIME_OVER:
+            self.say(f"cloudtop-reap {mode} did not end within {seconds} s.")
 
     def _report(self) -> object:
         try:

@@ -40,6 +40,7 @@ SETTINGS = {
     "busy": busy.BUSY,
     "motd": "/run/motd.d",
 }
+NUMBERS = ("minutes", "warning", "pause", "cpus", "network_kib", "ssh_kib")
 WORDS = {"stop": "stops", "terminate": "is terminated and its request cancelled"}
 
 
@@ -55,8 +56,8 @@ class IdleStop:
         self.settings, self.run = settings, settings["run"]
         self.action = settings["action"]
         self.ends = WORDS.get(self.action, "ends")
-        self.minutes, self.warning = int(settings["minutes"]), int(settings["warning"])
-        self.limits = Limits(self.minutes * 60.0, self.warning * 60.0)
+        self.minutes = int(float(settings["minutes"]))
+        self.limits = Limits(self.minutes * 60.0, float(settings["warning"]) * 60.0)
         self.rates = activity.Rates(
             *(float(settings[name]) for name in ("cpus", "network_kib", "ssh_kib"))
         )
@@ -229,7 +230,15 @@ def show() -> int:
 
 
 def look_once(path: str) -> int:
-    settings = config.read(path, SETTINGS)
+    """One look, as the service has it."""
+    try:
+        settings = config.read(path, SETTINGS)
+        for name in NUMBERS:
+            float(settings[name])
+    except (OSError, ValueError) as error:
+        why = f"{path} cannot be read ({error}); it is written by: runner.py converge"
+        print(why, file=sys.stderr)
+        return 1
     if not lock.take(f"{settings['run']}/idle.lock"):
         print("Another look is under way.", file=sys.stderr)
         return 1
