@@ -36,9 +36,9 @@ class Outcome:
 
     @property
     def sentence(self) -> str:
-        """What the first failed task said."""
-        found = re.search(r"FAILED! => (\{.*\})$", self.text, re.M)
-        return str(json.loads(found[1])["msg"]) if found else ""
+        """The message of the first failed task."""
+        match = re.search(r"FAILED! => (\{.*\})$", self.text, re.M)
+        return str(json.loads(match[1])["msg"]) if match else ""
 
 
 class Place:
@@ -99,18 +99,18 @@ class Place:
 
     def make_volume(self, name: str, zone: str = "us-east-1a") -> str:
         """A volume of that cloudtop, made by hand."""
-        made = self.ec2.create_volume(
+        volume = self.ec2.create_volume(
             AvailabilityZone=zone, Size=10, TagSpecifications=tags_for("volume", name)
         )
-        return str(made["VolumeId"])
+        return str(volume["VolumeId"])
 
     def make_request(self, **wanted: Any) -> str:
         """A live request, made by hand; for nobody but its token without tags."""
         spec = {"ImageId": self.image(), "InstanceType": "m5d.4xlarge"}
-        made = self.ec2.request_spot_instances(
+        answer = self.ec2.request_spot_instances(
             **{"SpotPrice": "0.65", "Type": "persistent", "LaunchSpecification": spec, **wanted}
         )
-        return str(made["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
+        return str(answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"])
 
     def image(self) -> str:
         """The image that the settings name by default."""
@@ -118,21 +118,21 @@ class Place:
         return str(parameter["Parameter"]["Value"])
 
     def requests(self, name: str) -> list[dict[str, Any]]:
-        found = self.ec2.describe_spot_instance_requests(Filters=of(name))
-        return list(found["SpotInstanceRequests"])
+        answer = self.ec2.describe_spot_instance_requests(Filters=of(name))
+        return list(answer["SpotInstanceRequests"])
 
     def volumes(self, name: str) -> list[dict[str, Any]]:
         """Persistent ones, without root disks."""
-        found = self.ec2.describe_volumes(Filters=of(name))["Volumes"]
-        return [each for each in found if "cloudtop:role" not in tags(each)]
+        volumes = self.ec2.describe_volumes(Filters=of(name))["Volumes"]
+        return [each for each in volumes if "cloudtop:role" not in tags(each)]
 
     def instances(self, request_id: str) -> list[dict[str, Any]]:
         """Those of a request that are not gone."""
         by_request = [{"Name": "spot-instance-request-id", "Values": [request_id]}]
-        found = self.ec2.describe_instances(Filters=by_request)["Reservations"]
+        reservations = self.ec2.describe_instances(Filters=by_request)["Reservations"]
         return [
             instance
-            for reservation in found
+            for reservation in reservations
             for instance in reservation["Instances"]
             if instance["State"]["Name"] not in {"terminated", "shutting-down"}
         ]

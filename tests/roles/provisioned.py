@@ -70,7 +70,7 @@ class Cloudtop:
         return {each.removeprefix("ec2:") for kind in actions.values() for each in kind}
 
     def all(self) -> Any:
-        """What EC2 shows, but for when."""
+        """All resources that EC2 shows, but for their times."""
         ec2 = self.place.ec2
         return [
             ec2.describe_instances()["Reservations"],

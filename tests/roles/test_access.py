@@ -10,7 +10,7 @@ from tests.roles.plays import Outcome, Place, of, tags
 
 NAME = "box"
 PLAY = "tests/roles/access.yml"
-# What the machine may look at: its volume, and for the journal of reaps why it was taken
+# The machine may look at its volume, and at the reason of a reap for its journal
 SEE = [
     "ec2:DescribeVolumes",
     "ec2:DescribeSpotInstanceRequests",
@@ -71,7 +71,7 @@ def test_the_machine_may_attach_its_volume_and_change_nothing_else(
     assert statements[2]["Condition"] == {"ArnEquals": {"ec2:InstanceProfile": profile}}
 
 
-def test_it_may_end_itself_only_where_it_stops_when_idle(place: Place, first: Outcome) -> None:
+def test_a_machine_may_end_itself_only_if_it_stops_when_idle(place: Place, first: Outcome) -> None:
     for action, calls in (
         ("stop", ["ec2:StopInstances"]),
         ("terminate", ["ec2:TerminateInstances", "ec2:CancelSpotInstanceRequests"]),

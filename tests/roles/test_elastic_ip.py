@@ -76,7 +76,7 @@ def test_twice_is_once(place: Place, first: Outcome) -> None:
     assert place.mutating_calls() == before
 
 
-def test_a_relaunched_machine_is_given_it(place: Place, first: Outcome) -> None:
+def test_a_relaunched_machine_gets_the_address(place: Place, first: Outcome) -> None:
     (before,) = addresses(place)
     old = machine(place)["InstanceId"]
     place.ec2.terminate_instances(InstanceIds=[old])
@@ -97,7 +97,7 @@ def test_converge_looks_for_the_machine_at_its_new_address(place: Place, first: 
     assert machine(place)["PublicIpAddress"] == address["PublicIp"]
 
 
-def test_destroy_releases_it(place: Place, first: Outcome) -> None:
+def test_destroy_releases_the_address(place: Place, first: Outcome) -> None:
     place.ec2.allocate_address(TagSpecifications=tags_for("elastic-ip", "other"))
     outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME)
     assert outcome.code == 0, outcome.text

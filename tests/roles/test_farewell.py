@@ -91,9 +91,9 @@ def test_nothing_is_changed_by(
 ) -> None:
     before, calls = account(silent), silent.mutating_calls()
     assert call(silent, command) == 1
-    said = capsys.readouterr()
-    assert "does not answer (ssh: connect to host box port 22: Connection timed out)" in said.out
-    assert "--lose-work" in said.err
+    output = capsys.readouterr()
+    assert "does not answer (ssh: connect to host box port 22: Connection timed out)" in output.out
+    assert "--lose-work" in output.err
     assert account(silent) == before
     assert silent.mutating_calls() == calls
     # Once, and once more after the port was opened

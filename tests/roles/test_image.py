@@ -22,8 +22,8 @@ def provision(place: Place, **settings: Any) -> Outcome:
 
 def images(place: Place) -> list[dict[str, Any]]:
     """Newest first."""
-    found = place.ec2.describe_images(Owners=["self"], Filters=of(NAME))["Images"]
-    return sorted(found, key=lambda image: str(image["CreationDate"]), reverse=True)
+    images = place.ec2.describe_images(Owners=["self"], Filters=of(NAME))["Images"]
+    return sorted(images, key=lambda image: str(image["CreationDate"]), reverse=True)
 
 
 def live(place: Place) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def live(place: Place) -> dict[str, Any]:
 def parts(place: Place) -> set[str]:
     """Copies and snapshots of the cloudtop that no image is made of."""
     used = {each["Ebs"]["SnapshotId"] for i in images(place) for each in i["BlockDeviceMappings"]}
-    found = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
-    snapshots = {each["SnapshotId"] for each in found} - used
+    snapshots = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
+    snapshots = {each["SnapshotId"] for each in snapshots} - used
     volumes = place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]
     copies = {each["VolumeId"] for each in volumes if tags(each).get("cloudtop:role") == "copy"}
     return snapshots | copies
@@ -44,8 +44,8 @@ def parts(place: Place) -> set[str]:
 @pytest.fixture(scope="module")
 def baked(place: Place) -> Outcome:
     """A cloudtop with one image; the tests below go on from it, in their order."""
-    made = provision(place)
-    assert made.code == 0, made.text
+    outcome = provision(place)
+    assert outcome.code == 0, outcome.text
     outcome = bake(place, WHOLE)
     assert outcome.code == 0, outcome.text
     return outcome
@@ -69,7 +69,7 @@ def test_the_persistent_volume_is_in_no_image(place: Place, baked: Outcome) -> N
     assert snapshot["VolumeId"] != volume["VolumeId"]
 
 
-def test_a_live_request_keeps_its_image_until_it_is_told(place: Place, baked: Outcome) -> None:
+def test_a_live_request_keeps_its_image_until_a_renewal(place: Place, baked: Outcome) -> None:
     before = live(place)
     outcome = provision(place)
     assert (outcome.code, outcome.changed) == (0, 0), outcome.text
@@ -105,7 +105,7 @@ def test_a_bake_that_was_cut_off_is_cleared_away(place: Place, baked: Outcome) -
     assert len(images(place)) == 1
 
 
-def test_a_reap_during_the_bake_takes_the_copy_with_it(place: Place, baked: Outcome) -> None:
+def test_a_reap_during_the_bake_takes_the_copy_too(place: Place, baked: Outcome) -> None:
     cut = bake(place, ["copy"])
     assert cut.code == 0, cut.text
     (instance,) = place.instances(live(place)["SpotInstanceRequestId"])

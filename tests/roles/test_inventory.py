@@ -30,9 +30,9 @@ def instance(place: Place) -> dict[str, Any]:
     key = place.make_request(TagSpecifications=tags_for("spot-instances-request", NAME))
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        for found in place.instances(key):
-            if found["State"]["Name"] == "running":
-                return found
+        for instance in place.instances(key):
+            if instance["State"]["Name"] == "running":
+                return instance
         time.sleep(0.2)
     raise AssertionError(f"no machine of {key} runs after 60 s")
 
@@ -59,10 +59,10 @@ def test_an_untagged_machine_is_in_the_group_of_its_request(
 ) -> None:
     argv = [str(BIN / "ansible-inventory"), "--list", "-e", "@inventory/clouds/rehearsal.yml"]
     text = place.command(argv).text
-    found = json.loads(text[text.index("{\n") :])
+    inventory = json.loads(text[text.index("{\n") :])
     group = "request_" + instance["SpotInstanceRequestId"].replace("-", "_")
-    assert found[group]["hosts"] == [instance["InstanceId"]]
-    variables = found["_meta"]["hostvars"][instance["InstanceId"]]
+    assert inventory[group]["hosts"] == [instance["InstanceId"]]
+    variables = inventory["_meta"]["hostvars"][instance["InstanceId"]]
     assert variables["ansible_user"] == "ubuntu"
     assert instance["PublicIpAddress"] in str(variables["ansible_host"])
     assert "StrictHostKeyChecking=yes" in variables["ansible_ssh_common_args"]

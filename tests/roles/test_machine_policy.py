@@ -1,4 +1,4 @@
-"""What the machine may do with its own credentials: what its programs ask, and nothing else."""
+"""The machine's own credentials allow the calls of its programs, and nothing else."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def imds(cloudtop: Cloudtop) -> Iterator[Imds]:
     imds.close()
 
 
-def test_an_attach_denied_by_iam_is_said_and_mended_by_provision(
+def test_names_an_attach_denied_by_iam_and_provision_mends(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
     iam = cloudtop.place.iam
@@ -122,15 +122,15 @@ def test_an_attach_denied_by_iam_is_said_and_mended_by_provision(
     address.stub("sleep", 'echo 9999.00 1.00 >"$TREE/proc/uptime"')
     cloudtop.release()
     end = ender(cloudtop, imds, tmp_path / "end", "stop")
-    for said, call in (
+    for refusal, call in (
         (volume.refusal("waiting"), "DescribeVolumes"),
         (str(address.good()["message"]), "AssociateAddress"),
         (end.run().stdout.splitlines()[-1], "StopInstances"),
     ):
-        assert f"{cloudtop.instance} is not authorized to perform: ec2:{call}" in said
-        assert f"because no identity-based policy allows the ec2:{call} action" in said
-        assert "Encoded" not in said
-    assert "run on your computer: python runner.py provision" in said
+        assert f"{cloudtop.instance} is not authorized to perform: ec2:{call}" in refusal
+        assert f"because no identity-based policy allows the ec2:{call} action" in refusal
+        assert "Encoded" not in refusal
+    assert "run on your computer: python runner.py provision" in refusal
     cloudtop.provision("stop")
     # It may look at volumes by now, and is refused at the next call
     policy = iam.get_role_policy(**named)["PolicyDocument"]
@@ -149,15 +149,15 @@ def test_a_volume_that_was_replaced_is_attached_to_no_machine(
     mark = {"Key": "cloudtop:replaced-by", "Value": cloudtop.other["volume"]}
     admin.create_tags(Resources=kept, Tags=[mark])
     machine = mounter(cloudtop, imds, tmp_path / "mount")
-    said = machine.refusal("waiting")
+    refusal = machine.refusal("waiting")
     # It follows, to where the policy does not lead yet
-    assert f"The volume {mark['Value']} could not be attached: EC2 refused" in said
+    assert f"The volume {mark['Value']} could not be attached: EC2 refused" in refusal
     volumes = admin.describe_volumes(VolumeIds=[*kept, mark["Value"]])["Volumes"]
     assert [each["Attachments"] for each in volumes] == [[], []]
     admin.delete_tags(Resources=kept, Tags=[mark])
 
 
-def test_a_volume_that_is_gone_is_found_by_its_tags_among_all_that_have_them(
+def test_a_lost_volume_is_looked_up_by_all_its_tags(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
     machine = mounter(cloudtop, imds, tmp_path / "mount")
@@ -178,7 +178,7 @@ def replaced() -> list[dict[str, Any]]:
     return [spec]
 
 
-def test_each_program_of_the_machine_may_ask_what_it_asks(
+def test_each_program_of_the_machine_may_make_its_calls(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
     admin, place = cloudtop.place.ec2, cloudtop.place

@@ -1,4 +1,4 @@
-"""What nobody's cloudtop needs is found and deleted, and nothing that is somebody's."""
+"""Resources of no cloudtop are listed and deleted, and nothing that one needs."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class Account:
 
     def volume(self, name: str, **more: str) -> str:
         tags = tagged("volume", name, **more)
-        made = self.ec2.create_volume(
+        volume = self.ec2.create_volume(
             AvailabilityZone="us-east-1a", Size=10, TagSpecifications=tags
         )
-        self.wait_for("volume_available", VolumeIds=[made["VolumeId"]])
-        return str(made["VolumeId"])
+        self.wait_for("volume_available", VolumeIds=[volume["VolumeId"]])
+        return str(volume["VolumeId"])
 
     def snapshot(self, volume: str, name: str, **more: str) -> str:
         tags = tagged("snapshot", name, **more)
-        made = self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=tags)
-        self.wait_for("snapshot_completed", SnapshotIds=[made["SnapshotId"]])
-        return str(made["SnapshotId"])
+        snapshot = self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=tags)
+        self.wait_for("snapshot_completed", SnapshotIds=[snapshot["SnapshotId"]])
+        return str(snapshot["SnapshotId"])
 
     def wait_for(self, what: str, **ids: list[str]) -> None:
         self.ec2.get_waiter(what).wait(WaiterConfig={"Delay": 1}, **ids)
@@ -83,8 +83,8 @@ class Account:
         return {each["VolumeId"] for each in self.ec2.describe_volumes()["Volumes"]}
 
     def snapshots(self) -> set[str]:
-        found = self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-        return {each["SnapshotId"] for each in found}
+        snapshots = self.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+        return {each["SnapshotId"] for each in snapshots}
 
 
 REQUEST = "spot-instances-request"
@@ -99,9 +99,9 @@ def left(account: Account) -> orphans.Left:
     return orphans.sort_out(orphans.look(account.ec2, "alice"))
 
 
-def test_each_leftover_is_found_with_its_price_and_nothing_else(account: Account) -> None:
-    found = left(account)
-    assert {(each.kind, each.id) for each in found.orphans} == {
+def test_every_leftover_is_listed_with_its_price(account: Account) -> None:
+    leftovers = left(account)
+    assert {(each.kind, each.id) for each in leftovers.orphans} == {
         ("machine", account.machine),
         ("image", account.image),
         ("root", account.root),
@@ -110,8 +110,8 @@ def test_each_leftover_is_found_with_its_price_and_nothing_else(account: Account
         ("replaced", account.replaced),
         ("snapshot", account.lost),
     }
-    assert [each.id for each in found.kept] == [account.kept]
-    price = {each.id: each.month for each in found.orphans}
+    assert [each.id for each in leftovers.kept] == [account.kept]
+    price = {each.id: each.month for each in leftovers.orphans}
     # 10 GiB of gp3 at $0.08, and 10 GiB of snapshot at $0.05
     assert price[account.replaced] == pytest.approx(0.80)
     assert price[account.lost] == pytest.approx(0.50)
@@ -127,7 +127,7 @@ def test_refuses_other_peoples_and_what_is_needed_and_deletes_nothing(
     (living,) = place.instances(account.request)
     before = place.mutating_calls()
     ours = [account.copy]
-    for kind, ids, said in (
+    for kind, ids, words in (
         ("volumes", [*ours, account.hers], account.hers),
         ("volumes", [*ours, account.bare], account.bare),
         ("volumes", [*ours, account.kept], "is the volume of a cloudtop"),
@@ -136,12 +136,12 @@ def test_refuses_other_peoples_and_what_is_needed_and_deletes_nothing(
     ):
         outcome = place.run(PLAYBOOK, **{f"cloudtop_orphans_{kind}": ids})
         assert outcome.code != 0
-        assert said in outcome.sentence
+        assert words in outcome.sentence
         assert "nothing was deleted" in outcome.sentence
     assert place.mutating_calls() == before
 
 
-def test_deletes_what_it_was_given_and_twice_is_once(place: Place, account: Account) -> None:
+def test_deletes_its_arguments_and_twice_is_once(place: Place, account: Account) -> None:
     given = {
         "cloudtop_orphans_machines": [account.machine],
         "cloudtop_orphans_images": [account.image],

@@ -1,4 +1,4 @@
-"""What makes the tests' playbooks quicker does so, and is really what the runs take."""
+"""The packages that make the tests' playbooks quicker are really used by the runs."""
 
 from __future__ import annotations
 

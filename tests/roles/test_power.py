@@ -17,13 +17,13 @@ STOP, START = "playbooks/stop.yml", "tests/roles/start.yml"
 def only(place: Place, name: str = NAME) -> dict[str, Any]:
     """The one live request."""
     live = [each for each in place.requests(name) if each["State"] in ("active", "disabled")]
-    (found,) = live
-    return found
+    (request,) = live
+    return request
 
 
 def machine(place: Place, name: str = NAME) -> dict[str, Any]:
-    (found,) = place.instances(only(place, name)["SpotInstanceRequestId"])
-    return found
+    (instance,) = place.instances(only(place, name)["SpotInstanceRequestId"])
+    return instance
 
 
 def run(place: Place, playbook: str, name: str = NAME, **settings: Any) -> Outcome:
@@ -83,7 +83,7 @@ def test_starts_the_same_machine(place: Place, first: dict[str, Any]) -> None:
     unchanged(place, START)
 
 
-def test_no_room_for_it_is_told(place: Place, first: dict[str, Any]) -> None:
+def test_names_a_lack_of_room(place: Place, first: dict[str, Any]) -> None:
     assert run(place, STOP).code == 0
     room = {"type": "m5d.4xlarge", "zone": first["Placement"]["AvailabilityZone"]}
     try:
@@ -127,7 +127,7 @@ def test_nothing_there_is_told(place: Place) -> None:
     refused(place, START, "nobody", "no live request", '"nobody"', "provision")
 
 
-def test_a_request_without_a_machine_is_told(place: Place) -> None:
+def test_names_a_request_without_a_machine(place: Place) -> None:
     make(place, "cheap", SpotPrice="0.0002", state="open")
     refused(place, STOP, "cheap", "price-too-low", "destroy")
     refused(place, START, "cheap", "price-too-low", "watch")

@@ -1,4 +1,4 @@
-"""What the roles refuse, each in one sentence with the value, the rule and the next command.
+"""The refusals of the roles, each in one sentence with the value, the rule and the next command.
 
 All cases are one run of tests/roles/refusals.yml: starting Ansible costs more than a case.
 """
@@ -32,7 +32,7 @@ def digest(*parts: str) -> str:
 
 
 class World:
-    """What other people, other computers and bad luck left in the account."""
+    """The leftovers of other people, other computers and bad luck left in the account."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -60,13 +60,13 @@ class World:
 
     def volume(self, name: str, zone: str = "us-east-1a") -> dict[str, Any]:
         """A volume of that cloudtop, as the role persistent_volume would have found it."""
-        return found(self.place.make_volume(name, zone), zone)
+        return volume_facts(self.place.make_volume(name, zone), zone)
 
     def request(self, name: str) -> str:
         return self.place.make_request(TagSpecifications=tags_for("spot-instances-request", name))
 
     def run(self, cases: dict[str, Case]) -> dict[str, str]:
-        told = self.place.home / "told.json"
+        answers = self.place.home / "answers.json"
         outcome = self.place.run(
             "tests/roles/refusals.yml",
             refusals_cases=[
@@ -81,16 +81,16 @@ class World:
             ],
             refusals_key=str(self.key),
             refusals_group=self.group,
-            refusals_told=str(told),
+            refusals_answers=str(answers),
             cloudtop_ssh_key=None,
             cloudtop_launch_deadline=None,
         )
         assert outcome.code == 0, outcome.text
-        sentences: dict[str, str] = json.loads(told.read_text())
+        sentences: dict[str, str] = json.loads(answers.read_text())
         return sentences
 
 
-def found(volume_id: str, zone: str = "us-east-1a", instance: str = "") -> dict[str, Any]:
+def volume_facts(volume_id: str, zone: str = "us-east-1a", instance: str = "") -> dict[str, Any]:
     return {"id": volume_id, "zone": zone, "size": 10, "tags": {}, "instance": instance}
 
 
@@ -174,7 +174,7 @@ def cases_of(world: World) -> dict[str, Case]:
         "a volume that a stranger has": Case(
             request,
             ("vol-1", "i-stranger", "detach it there"),
-            volume=found("vol-1", instance="i-stranger"),
+            volume=volume_facts("vol-1", instance="i-stranger"),
         ),
         "an image of nowhere": Case(
             request,
@@ -185,10 +185,10 @@ def cases_of(world: World) -> dict[str, Case]:
             request,
             ("is for x86_64", "c6gd.xlarge runs arm64", f"cloudtop_image={world.arm_image}"),
             settings={"cloudtop_image": world.place.image(), kind: "c6gd.xlarge"},
-            volume=found("vol-1"),
+            volume=volume_facts("vol-1"),
         ),
         "a type that the volume's zone has not": Case(
-            request, ("can't be had in us-east-1z",), volume=found("vol-1", "us-east-1z")
+            request, ("can't be had in us-east-1z",), volume=volume_facts("vol-1", "us-east-1z")
         ),
         "a bid below the market": Case(
             request,
@@ -206,25 +206,25 @@ def cases_of(world: World) -> dict[str, Case]:
             request, ("no live request", '"nobody"', "provision"), "find", {name: "nobody"}
         ),
         "a machine that does not run": Case(
-            request, ("price-too-low", "provision"), "find", {name: "cheap"}, found("vol-1")
+            request, ("price-too-low", "provision"), "find", {name: "cheap"}, volume_facts("vol-1")
         ),
         "a machine that the inventory has not": Case(
-            request, ("inventory", lost, "converge"), "find", {name: "lost"}, found("vol-1")
+            request, ("inventory", lost, "converge"), "find", {name: "lost"}, volume_facts("vol-1")
         ),
     }
 
 
 @pytest.fixture(scope="module")
-def told(place: Place) -> tuple[dict[str, Case], dict[str, str]]:
+def refusals(place: Place) -> tuple[dict[str, Case], dict[str, str]]:
     world = World(place)
     cases = cases_of(world)
     return cases, world.run(cases)
 
 
 def test_every_refusal_is_one_plain_sentence(
-    told: tuple[dict[str, Case], dict[str, str]],
+    refusals: tuple[dict[str, Case], dict[str, str]],
 ) -> None:
-    cases, sentences = told
+    cases, sentences = refusals
     wrong = {
         name: sentences[name]
         for name, case in cases.items()
@@ -236,7 +236,7 @@ def test_every_refusal_is_one_plain_sentence(
 
 
 def test_nothing_is_made_for_what_is_refused(
-    place: Place, told: tuple[dict[str, Case], dict[str, str]]
+    place: Place, refusals: tuple[dict[str, Case], dict[str, str]]
 ) -> None:
     assert place.volumes("box") == []
     assert place.requests("box") == []

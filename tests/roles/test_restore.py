@@ -35,8 +35,8 @@ def take(place: Place) -> None:
 
 
 def volumes(place: Place, role: str) -> list[dict[str, Any]]:
-    found = place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]
-    return [each for each in found if tags(each).get("cloudtop:role") == role]
+    volumes = place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]
+    return [each for each in volumes if tags(each).get("cloudtop:role") == role]
 
 
 def test_a_running_cloudtop_is_ended_and_its_volume_replaced(place: Place) -> None:
@@ -56,9 +56,9 @@ def test_a_running_cloudtop_is_ended_and_its_volume_replaced(place: Place) -> No
     (new,) = place.volumes(NAME)
     assert (new["SnapshotId"], new["Encrypted"]) == (snapshot["SnapshotId"], True)
     assert (new["Size"], new["AvailabilityZone"]) == (old["Size"], old["AvailabilityZone"])
-    told = tags(new)
-    assert told["cloudtop:formatted"] == "ext4"
-    assert told["cloudtop:restored-from"] == snapshot["SnapshotId"]
+    new_tags = tags(new)
+    assert new_tags["cloudtop:formatted"] == "ext4"
+    assert new_tags["cloudtop:restored-from"] == snapshot["SnapshotId"]
     (kept,) = volumes(place, "replaced")
     assert (kept["VolumeId"], kept["State"]) == (old["VolumeId"], "available")
     assert tags(kept)["cloudtop:replaced-by"] == new["VolumeId"]
@@ -99,10 +99,10 @@ def test_half_done_no_provision_makes_an_empty_volume_and_no_other_restore_begin
 ) -> None:
     old = place.make_volume(NAME)
     take(place)
-    made = place.run(
+    outcome = place.run(
         "playbooks/restore_prepare.yml", cloudtop_name=NAME, cloudtop_restore_from="good"
     )
-    assert made.code == 0, made.text
+    assert outcome.code == 0, outcome.text
     assert [each["VolumeId"] for each in place.volumes(NAME)] == [old]
     (half,) = volumes(place, "restoring")
     snapshot = half["SnapshotId"]

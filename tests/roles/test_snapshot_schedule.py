@@ -37,8 +37,8 @@ def provision(place: Place, *options: str, hours: int = 6, keep: int = 2) -> Out
 
 def policies(place: Place) -> list[dict[str, Any]]:
     client: Any = place.client("dlm")
-    found = client.get_lifecycle_policies()["Policies"]
-    return [client.get_lifecycle_policy(PolicyId=each["PolicyId"])["Policy"] for each in found]
+    policies = client.get_lifecycle_policies()["Policies"]
+    return [client.get_lifecycle_policy(PolicyId=each["PolicyId"])["Policy"] for each in policies]
 
 
 def roles(place: Place) -> list[str]:
@@ -62,8 +62,8 @@ def snapshots(place: Place) -> list[dict[str, Any]]:
     if ids:
         waiter = place.ec2.get_waiter("snapshot_completed")
         waiter.wait(SnapshotIds=ids, WaiterConfig={"Delay": 1})
-    found = place.ec2.describe_snapshots(Filters=of(NAME))["Snapshots"]
-    return sorted(found, key=lambda each: str(each["StartTime"]), reverse=True)
+    listing = place.ec2.describe_snapshots(Filters=of(NAME))["Snapshots"]
+    return sorted(listing, key=lambda each: str(each["StartTime"]), reverse=True)
 
 
 def scheduled(place: Place) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ def test_twice_is_once_and_a_change_is_one_change(place: Place, first: Outcome) 
     assert provision(place).changed == 1
 
 
-def test_they_are_taken_and_let_go_and_the_others_stay(
+def test_scheduled_snapshots_come_and_go_and_others_stay(
     running: tuple[Place, Server], place: Place, first: Outcome
 ) -> None:
     for label in ("one", "two"):
@@ -158,9 +158,9 @@ def test_they_are_taken_and_let_go_and_the_others_stay(
     assert len(scheduled(place)) == 2
     newest = scheduled(place)[0]
     assert newest["VolumeId"] == volume["VolumeId"]
-    told = tags(newest)
-    assert (told["cloudtop:role"], told["cloudtop:owner"]) == ("snapshot", "alice")
-    assert told[POLICY] == policy["PolicyId"]
+    own = tags(newest)
+    assert (own["cloudtop:role"], own["cloudtop:owner"]) == ("snapshot", "alice")
+    assert own[POLICY] == policy["PolicyId"]
     # Those taken by hand are pruned among themselves, and none of the schedule's with them
     take(place, "three")
     labels = [tags(each).get("cloudtop:label") for each in snapshots(place)]
@@ -168,7 +168,7 @@ def test_they_are_taken_and_let_go_and_the_others_stay(
     assert len(scheduled(place)) == 2
 
 
-def test_one_is_restored_by_its_id_and_the_mark_goes_with_the_volume(
+def test_a_snapshot_is_restored_by_its_id_and_the_mark_follows(
     running: tuple[Place, Server], place: Place, first: Outcome
 ) -> None:
     ident = scheduled(place)[0]["SnapshotId"]
@@ -187,7 +187,7 @@ def test_one_is_restored_by_its_id_and_the_mark_goes_with_the_volume(
     assert [each["VolumeId"] for each in scheduled(place)] == [new["VolumeId"], old["VolumeId"]]
 
 
-def test_no_hours_end_it_and_the_snapshots_stay(place: Place, first: Outcome) -> None:
+def test_no_hours_end_the_schedule_and_snapshots_stay(place: Place, first: Outcome) -> None:
     before = [each["SnapshotId"] for each in snapshots(place)]
     off = provision(place, hours=0)
     assert off.code == 0, off.text
@@ -197,7 +197,7 @@ def test_no_hours_end_it_and_the_snapshots_stay(place: Place, first: Outcome) ->
     assert (again.code, again.changed) == (0, 0), again.text
 
 
-def test_destroy_ends_it(place: Place, first: Outcome) -> None:
+def test_destroy_ends_the_schedule(place: Place, first: Outcome) -> None:
     assert provision(place).code == 0
     assert len(policies(place)) == 1
     outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME)

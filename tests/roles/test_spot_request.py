@@ -63,7 +63,7 @@ def test_twice_is_once(place: Place, first: Outcome) -> None:
     assert place.mutating_calls() == before
 
 
-def test_check_mode_makes_nothing_and_says_what_it_would(place: Place, first: Outcome) -> None:
+def test_check_mode_makes_nothing_and_shows_the_change(place: Place, first: Outcome) -> None:
     before = place.mutating_calls()
     outcome = place.run("playbooks/cloud.yml", "--check", cloudtop_name="other")
     assert outcome.code == 0, outcome.text
@@ -71,7 +71,7 @@ def test_check_mode_makes_nothing_and_says_what_it_would(place: Place, first: Ou
     assert place.mutating_calls() == before
 
 
-def test_a_relaunch_is_taken_over_and_a_new_bid_is_told(
+def test_a_relaunch_is_taken_over_and_a_new_bid_is_shown(
     place: Place, request_: dict[str, Any]
 ) -> None:
     key = request_["SpotInstanceRequestId"]

@@ -47,13 +47,13 @@ def live(place: Place) -> dict[str, Any]:
 
 
 def volumes(place: Place, role: str) -> list[dict[str, Any]]:
-    found = place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]
-    return [each for each in found if tags(each).get("cloudtop:role") == role]
+    volumes = place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]
+    return [each for each in volumes if tags(each).get("cloudtop:role") == role]
 
 
 def labels(place: Place) -> list[str]:
-    found = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
-    return [tags(each)["cloudtop:label"] for each in found]
+    snapshots = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
+    return [tags(each)["cloudtop:label"] for each in snapshots]
 
 
 def test_another_type_and_bid_are_another_request_with_the_same_volume(place: Place) -> None:
@@ -62,8 +62,8 @@ def test_another_type_and_bid_are_another_request_with_the_same_volume(place: Pl
     wanted = {"cloudtop_instance_type": "c3.xlarge", "cloudtop_bid": 0.09}
     kept = provision(place, **wanted)
     assert (kept.code, kept.changed) == (0, 0), kept.text
-    for told in ("its type is m5d.4xlarge, not c3.xlarge", "its bid is 0.65, not 0.09"):
-        assert told in kept.text
+    for words in ("its type is m5d.4xlarge, not c3.xlarge", "its bid is 0.65, not 0.09"):
+        assert words in kept.text
     assert "python runner.py switch" in kept.text
     calls = place.mutating_calls()
     checked = provision(place, cloudtop_switch=True, **wanted)
@@ -88,13 +88,13 @@ def test_what_can_not_be_had_ends_no_machine(place: Place) -> None:
     before = live(place)
     (instance,) = place.instances(before["SpotInstanceRequestId"])
     calls = place.mutating_calls()
-    for wanted, told in (
+    for wanted, words in (
         ({"cloudtop_image": "ami-0123456789abcdef0"}, "There is no image ami-0123456789abcdef0"),
         ({"cloudtop_instance_type": "g7e.2xlarge"}, "g7e.2xlarge can't be had in us-east-1b"),
     ):
         refused = provision(place, cloudtop_switch=True, **wanted)
         assert refused.code != 0
-        assert told in refused.sentence
+        assert words in refused.sentence
     nowhere = place.run(
         "playbooks/switch_prepare.yml", cloudtop_name=NAME, cloudtop_switch_zone="us-east-1z"
     )
@@ -140,9 +140,7 @@ def test_another_zone_has_all_the_volume_had_and_the_old_one_is_kept(place: Plac
     assert [each["VolumeId"] for each in place.volumes(NAME)] == [new["VolumeId"]]
 
 
-def test_a_machine_in_between_makes_the_snapshot_old_and_no_one_takes_it(
-    place: Place, host: FakeHost
-) -> None:
+def test_a_machine_in_between_makes_the_snapshot_old(place: Place, host: FakeHost) -> None:
     volume = place.make_volume(NAME)
     host.copying.clear()
     try:
@@ -160,8 +158,8 @@ def test_a_machine_in_between_makes_the_snapshot_old_and_no_one_takes_it(
     done = move(place)
     assert done.code == 0, done.text
     (new,) = place.volumes(NAME)
-    (told,) = place.ec2.describe_snapshots(SnapshotIds=[new["SnapshotId"]])["Snapshots"]
-    assert tags(told)["cloudtop:label"] != first
+    (origin,) = place.ec2.describe_snapshots(SnapshotIds=[new["SnapshotId"]])["Snapshots"]
+    assert tags(origin)["cloudtop:label"] != first
     assert [each["VolumeId"] for each in volumes(place, "replaced")] == [volume]
 
 
@@ -183,8 +181,8 @@ def test_a_request_that_was_made_meanwhile_keeps_its_volume(place: Place) -> Non
 
 def mark(place: Place, resource: str, **named: str) -> None:
     pairs = {f"cloudtop:{key.replace('_', '-')}": value for key, value in named.items()}
-    told = [{"Key": key, "Value": value} for key, value in pairs.items()]
-    place.ec2.create_tags(Resources=[resource], Tags=told)
+    new_tags = [{"Key": key, "Value": value} for key, value in pairs.items()]
+    place.ec2.create_tags(Resources=[resource], Tags=new_tags)
 
 
 def half_moved(place: Place, volume: str, zone: str) -> str:
@@ -212,7 +210,7 @@ def test_a_half_made_volume_of_another_zone_is_set_aside_and_none_is_deleted(
     place: Place,
 ) -> None:
     volume = place.make_volume(NAME)
-    # What somebody called like ours is not ours to delete
+    # A snapshot with a label like ours is not ours to delete
     named = {"cloudtop_snapshot_label": f"early-{ZONE}"}
     assert place.run("playbooks/snapshot.yml", cloudtop_name=NAME, **named).code == 0
     aside = half_moved(place, volume, "us-east-1c")

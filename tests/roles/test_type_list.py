@@ -49,8 +49,8 @@ def provision(place: Place, *types: str, **settings: Any) -> Outcome:
 
 def asked(place: Place) -> list[tuple[str, str]]:
     """Type and state of every request so far, in the order of their generations."""
-    found = sorted(place.requests(NAME), key=lambda each: int(tags(each)["cloudtop:generation"]))
-    return [(each["LaunchSpecification"]["InstanceType"], each["State"]) for each in found]
+    requests = sorted(place.requests(NAME), key=lambda each: int(tags(each)["cloudtop:generation"]))
+    return [(each["LaunchSpecification"]["InstanceType"], each["State"]) for each in requests]
 
 
 def waiting(place: Place, kind: str, generation: int = 1, **wanted: Any) -> None:
@@ -67,13 +67,13 @@ def waiting(place: Place, kind: str, generation: int = 1, **wanted: Any) -> None
     )
 
 
-def test_the_next_type_is_taken_kept_and_told_of(lab: Lab, place: Place) -> None:
+def test_the_next_type_is_taken_kept_and_shown(lab: Lab, place: Place) -> None:
     full(lab, FIRST)
     outcome = provision(place, SECOND, THIRD)
     assert outcome.code == 0, outcome.text
     assert asked(place) == [(FIRST, "cancelled"), (SECOND, "active")]
-    told = f"EC2 had no {FIRST} within 6 s (capacity-not-available), so {SECOND} is requested."
-    assert told in outcome.text
+    words = f"EC2 had no {FIRST} within 6 s (capacity-not-available), so {SECOND} is requested."
+    assert words in outcome.text
     before = place.mutating_calls()
     again = provision(place, SECOND, THIRD)
     assert (again.code, again.changed) == (0, 0), again.text
@@ -108,7 +108,7 @@ def test_with_no_room_for_any_the_first_stays_asked_for(lab: Lab, place: Place) 
     assert "\n" not in outcome.sentence
 
 
-def test_killed_while_it_waited_it_goes_on_after_that_type(lab: Lab, place: Place) -> None:
+def test_a_run_killed_while_waiting_goes_on_after_that_type(lab: Lab, place: Place) -> None:
     full(lab, FIRST, SECOND)
     waiting(place, SECOND)
     outcome = provision(place, SECOND, THIRD)
@@ -116,7 +116,7 @@ def test_killed_while_it_waited_it_goes_on_after_that_type(lab: Lab, place: Plac
     assert asked(place) == [(SECOND, "cancelled"), (THIRD, "active")]
 
 
-def test_killed_between_two_requests_it_begins_anew(lab: Lab, place: Place) -> None:
+def test_a_run_killed_between_two_requests_begins_anew(lab: Lab, place: Place) -> None:
     full(lab, FIRST)
     waiting(place, FIRST)
     (request,) = place.requests(NAME)
@@ -128,14 +128,14 @@ def test_killed_between_two_requests_it_begins_anew(lab: Lab, place: Place) -> N
     assert asked(place) == [(FIRST, "cancelled"), (FIRST, "cancelled"), (SECOND, "active")]
 
 
-def test_one_that_is_not_offered_is_passed_over(lab: Lab, place: Place) -> None:
+def test_passes_over_a_type_that_is_not_offered(lab: Lab, place: Place) -> None:
     outcome = provision(place, SECOND, cloudtop_instance_type="i3.400xlarge")
     assert outcome.code == 0, outcome.text
     assert asked(place) == [(SECOND, "active")]
     assert f"i3.400xlarge can't be had in {ZONE}: passed over." in outcome.text
 
 
-def test_with_none_but_the_first_offered_it_is_kept(lab: Lab, place: Place) -> None:
+def test_keeps_the_first_type_if_no_other_is_offered(lab: Lab, place: Place) -> None:
     full(lab, FIRST)
     outcome = provision(place, "i3.400xlarge")
     assert outcome.code != 0
@@ -182,7 +182,7 @@ def test_a_text_is_a_list_too(lab: Lab, place: Place, given: str) -> None:
     assert asked(place) == [(SECOND, "cancelled"), (THIRD, "active")]
 
 
-def test_a_first_volume_is_made_where_further_types_are_offered_too(lab: Lab, place: Place) -> None:
+def test_a_first_volume_prefers_a_zone_that_offers_further_types(lab: Lab, place: Place) -> None:
     kind = "i3.4xlarge"
     lab.price(0.001, kind, "us-east-1e")
     lab.price(0.002, kind, "us-east-1c")

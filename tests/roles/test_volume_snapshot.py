@@ -39,8 +39,8 @@ def take(place: Place, label: str, *options: str, **settings: Any) -> Outcome:
 
 def snapshots(place: Place) -> list[dict[str, Any]]:
     """Newest first."""
-    found = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
-    ours = [each for each in found if tags(each).get("cloudtop:role") == "snapshot"]
+    snapshots = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
+    ours = [each for each in snapshots if tags(each).get("cloudtop:role") == "snapshot"]
     return sorted(ours, key=lambda each: str(each["StartTime"]), reverse=True)
 
 
@@ -54,8 +54,8 @@ def begin(place: Place, label: str, role: str = "snapshot") -> str:
     (spec,) = tags_for("snapshot", NAME)
     spec["Tags"] += [{"Key": key, "Value": value} for key, value in more.items()]
     (volume,) = place.volumes(NAME)
-    made = place.ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=[spec])
-    return str(made["SnapshotId"])
+    snapshot = place.ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=[spec])
+    return str(snapshot["SnapshotId"])
 
 
 def done(place: Place, snapshot: str) -> str:
@@ -72,7 +72,7 @@ def test_check_mode_takes_none(place: Place) -> None:
     assert (place.mutating_calls(), snapshots(place)) == (before, [])
 
 
-def test_one_is_taken_once_with_all_that_finds_it_again(place: Place) -> None:
+def test_takes_a_snapshot_once_with_all_its_tags(place: Place) -> None:
     outcome = take(place, "first")
     assert (outcome.code, outcome.changed) == (0, 1), outcome.text
     (one,) = snapshots(place)
@@ -91,9 +91,7 @@ def test_one_is_taken_once_with_all_that_finds_it_again(place: Place) -> None:
     assert [each["SnapshotId"] for each in snapshots(place)] == [one["SnapshotId"]]
 
 
-def test_one_that_a_killed_run_began_is_awaited_and_no_second_made(
-    place: Place, host: FakeHost
-) -> None:
+def test_awaits_the_snapshot_of_a_killed_run(place: Place, host: FakeHost) -> None:
     host.copying.clear()
     try:
         begun = [begin(place, "second"), begin(place, "20260102-030405")]
@@ -147,11 +145,11 @@ def root(place: Place) -> str:
     place.ec2.get_waiter("instance_running").wait(InstanceIds=[machine], WaiterConfig={"Delay": 1})
     by_machine = [{"Name": "attachment.instance-id", "Values": [machine]}]
     (volume,) = place.ec2.describe_volumes(Filters=by_machine)["Volumes"]
-    made = place.ec2.create_snapshot(VolumeId=volume["VolumeId"])
-    return done(place, made["SnapshotId"])
+    snapshot = place.ec2.create_snapshot(VolumeId=volume["VolumeId"])
+    return done(place, snapshot["SnapshotId"])
 
 
-def test_without_a_volume_or_with_a_bad_label_it_says_so(place: Place) -> None:
+def test_refuses_a_bad_label_and_a_missing_volume(place: Place) -> None:
     nothing = place.run(PLAYBOOK, cloudtop_name="nobody")
     assert nothing.code != 0
     assert "The cloudtop nobody has no volume in us-east-1" in nothing.sentence
@@ -161,9 +159,7 @@ def test_without_a_volume_or_with_a_bad_label_it_says_so(place: Place) -> None:
     assert "python runner.py snapshot" in bad.sentence
 
 
-def test_one_that_failed_is_said_and_cleared_away_the_next_time(
-    place: Place, host: FakeHost
-) -> None:
+def test_names_a_failed_snapshot_and_clears_up_the_next_time(place: Place, host: FakeHost) -> None:
     (volume,) = place.volumes(NAME)
     host.broken.add(volume["VolumeId"])
     outcome = take(place, "broken")
