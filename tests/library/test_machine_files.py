@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.library.conftest import Programs
 from tests.machine_programs import installed, load
-from tests.machine_programs.conftest import Programs
 
 machine_files = load.module("ansible.module_utils.machine_files")
 MachineError = machine_files.MachineError

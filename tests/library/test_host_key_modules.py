@@ -59,18 +59,19 @@ def test_a_key_that_was_cut_is_believed_by_its_fingerprint(
 ) -> None:
     file = tmp_path / "key.pub"
     file.write_text(public_keys[1])
-    told = subprocess.run(
+    fingerprint = subprocess.run(
         ["ssh-keygen", "-l", "-f", str(file)], capture_output=True, text=True, check=True
     ).stdout.split()[1]
     cut = block(public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:])
     keyscan(tmp_path, f"[127.0.0.1]:2222 {bare(public_keys)[1]}")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    shown = f"{cut}[   14.1] cloud-init[9]: {told} root@ip-10-0-0-1\r\n"
+    shown = f"{cut}[   14.1] cloud-init[9]: {fingerprint} root@ip-10-0-0-1\r\n"
     assert console.known_keys(shown, "127.0.0.1", 2222) == [bare(public_keys)[1]]
     assert (tmp_path / "asked").read_text().split()[-3:] == ["-p", "2222", "127.0.0.1"]
     # Not without the fingerprint, nor by that of another key, nor where nobody is to be asked
     assert console.known_keys(cut, "127.0.0.1", 2222) == []
-    assert console.known_keys(shown.replace(told, f"SHA256:{'A' * 43}"), "127.0.0.1", 2222) == []
+    other = shown.replace(fingerprint, f"SHA256:{'A' * 43}")
+    assert console.known_keys(other, "127.0.0.1", 2222) == []
     assert console.known_keys(shown, "", 22) == []
 
 
@@ -92,10 +93,10 @@ def keyscan(place: Path, answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "told"),
+    ("says", "banner"),
     [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"), (b"HTTP/1.1 400\r\n", ""), (b"", "")],
 )
-def test_only_ssh_is_ssh(says: bytes, told: str) -> None:
+def test_only_ssh_is_ssh(says: bytes, banner: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -105,8 +106,8 @@ def test_only_ssh_is_ssh(says: bytes, told: str) -> None:
 
         threading.Thread(target=answer, daemon=True).start()
         port = server.getsockname()[1]
-        if told:
-            assert ssh_answers.banner_at("127.0.0.1", port) == told
+        if banner:
+            assert ssh_answers.banner_at("127.0.0.1", port) == banner
         else:
             with pytest.raises(OSError, match=r"and not SSH-2\.0"):
                 ssh_answers.banner_at("127.0.0.1", port)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.library.conftest import Programs
 from tests.machine_programs import load
-from tests.machine_programs.conftest import Programs
 
 machine_state = load.module("machine_state")
 machine_files = load.module("ansible.module_utils.machine_files")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.library.conftest import Programs
 from tests.machine_programs import load
-from tests.machine_programs.conftest import Programs
 
 machine_packages = load.module("ansible.module_utils.machine_packages")
 machine_files = load.module("ansible.module_utils.machine_files")

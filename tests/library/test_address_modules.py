@@ -80,7 +80,7 @@ def addresses(ec2: Ec2, **more: Any) -> Any:
     return once.Addresses(ec2, params)
 
 
-def test_one_is_allocated_with_its_tags_and_found_again() -> None:
+def test_allocates_an_address_with_its_tags_once() -> None:
     ec2 = Ec2()
     first = addresses(ec2)
     assert first.one() == {"id": "eipalloc-5", "address": "ip-eipalloc-5", "instance": ""}
@@ -92,7 +92,7 @@ def test_one_is_allocated_with_its_tags_and_found_again() -> None:
     assert not again.changed
 
 
-def test_none_is_allocated_where_none_is_wanted() -> None:
+def test_allocates_no_unwanted_address() -> None:
     ec2 = Ec2()
     assert addresses(ec2, allocate=False).one() == {"id": "", "address": "", "instance": ""}
     assert ec2.addresses == {}
@@ -110,7 +110,7 @@ def test_of_two_runs_at_once_both_keep_the_same(other: str, kept: str) -> None:
     assert addresses(ec2).one()["id"] == kept
 
 
-def test_one_that_is_associated_is_kept_before_all_others() -> None:
+def test_keeps_an_associated_address_before_all_others() -> None:
     ec2 = Ec2("eipalloc-1", "eipalloc-2")
     ec2.add("eipalloc-9", InstanceId="i-me", AssociationId="eipassoc-9")
     assert addresses(ec2).one() == {
@@ -127,20 +127,20 @@ def test_a_second_one_in_use_is_left_alone() -> None:
     assert len(ec2.addresses) == 2
 
 
-def test_one_that_another_run_gives_away_just_now_is_left_alone() -> None:
+def test_leaves_an_address_that_another_run_just_released() -> None:
     ec2 = Ec2("eipalloc-1", "eipalloc-2")
     ec2.busy = ["InvalidIPAddress.InUse"]
-    found = addresses(ec2)
-    found.one()
-    assert (found.released, found.changed, len(ec2.addresses)) == ([], False, 2)
+    once = addresses(ec2)
+    once.one()
+    assert (once.released, once.changed, len(ec2.addresses)) == ([], False, 2)
 
 
 def test_another_owners_address_is_not_ours() -> None:
     ec2 = Ec2()
     ec2.add("eipalloc-1", Tags=[LISTED[0], {"Key": "cloudtop:owner", "Value": "alicia"}])
     assert addresses(ec2).one()["id"] == "eipalloc-5"
-    found = addresses(ec2, state="absent")
-    found.none()
+    once = addresses(ec2, state="absent")
+    once.none()
     assert list(ec2.addresses) == ["eipalloc-1"]
 
 
@@ -148,23 +148,23 @@ def test_all_of_ours_are_released_once_they_are_free() -> None:
     ec2 = Ec2("eipalloc-1")
     ec2.add("eipalloc-2", InstanceId="i-me", AssociationId="eipassoc-2")
     ec2.busy = ["InvalidIPAddress.InUse"] * 2
-    found = addresses(ec2, state="absent")
-    found.none()
-    assert sorted(found.released) == ["eipalloc-1", "eipalloc-2"]
+    once = addresses(ec2, state="absent")
+    once.none()
+    assert sorted(once.released) == ["eipalloc-1", "eipalloc-2"]
     assert ec2.addresses == {}
     again = addresses(ec2, state="absent")
     again.none()
     assert not again.changed
 
 
-def test_one_that_stays_in_use_is_said() -> None:
+def test_names_an_address_that_stays_in_use() -> None:
     ec2 = Ec2("eipalloc-1")
     ec2.busy = ["InvalidIPAddress.InUse"] * 9
     with pytest.raises(TimeoutError, match="the coming free of ip-eipalloc-1"):
         addresses(ec2, state="absent", deadline=0).none()
 
 
-def test_credentials_that_may_not_look_are_no_trouble_where_none_is_wanted() -> None:
+def test_credentials_that_may_not_look_are_fine_without_an_address() -> None:
     ec2 = Ec2()
     ec2.denied = True
     assert addresses(ec2, allocate=False).one()["id"] == ""

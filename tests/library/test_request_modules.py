@@ -79,12 +79,12 @@ class MadeUpEC2:
 
 @pytest.fixture
 def ec2(monkeypatch: pytest.MonkeyPatch) -> MadeUpEC2:
-    made = MadeUpEC2()
-    monkeypatch.setattr(ours, "describe_spot_instance_requests", made.describe_requests)
-    monkeypatch.setattr(ours, "describe_instances", made.describe_instances)
-    monkeypatch.setattr(end, "cancel_spot_instance_requests", made.cancel)
-    monkeypatch.setattr(end, "terminate_instances", made.terminate)
-    return made
+    ec2 = MadeUpEC2()
+    monkeypatch.setattr(ours, "describe_spot_instance_requests", ec2.describe_requests)
+    monkeypatch.setattr(ours, "describe_instances", ec2.describe_instances)
+    monkeypatch.setattr(end, "cancel_spot_instance_requests", ec2.cancel)
+    monkeypatch.setattr(end, "terminate_instances", ec2.terminate)
+    return ec2
 
 
 def finish() -> Any:
@@ -96,7 +96,7 @@ def finish() -> Any:
 
 
 @pytest.mark.parametrize("state", ["active", "disabled"])
-def test_cancels_before_it_terminates(ec2: MadeUpEC2, state: str) -> None:
+def test_cancels_before_terminating(ec2: MadeUpEC2, state: str) -> None:
     ec2.request("sir-1", state, "i-1")
     ec2.instance("i-1", "sir-1", "stopped" if state == "disabled" else "running")
     finish()
@@ -110,7 +110,7 @@ def test_cancels_an_open_request_that_has_no_instance(ec2: MadeUpEC2) -> None:
     assert ending.generation == 3
 
 
-def test_ends_the_instance_that_was_launched_while_it_cancelled(ec2: MadeUpEC2) -> None:
+def test_ends_an_instance_that_was_launched_during_the_cancelling(ec2: MadeUpEC2) -> None:
     ec2.request("sir-1", "open", code="pending-fulfillment")
     ec2.fulfilled_meanwhile = "i-new"
     ending = end.Ending(None, TAGS)
@@ -196,7 +196,7 @@ def test_no_request_is_a_verdict_too() -> None:
     assert rules.verdict(None, "") == "none"
 
 
-def test_the_instance_that_is_reaped_hides_not_the_one_that_replaces_it(ec2: MadeUpEC2) -> None:
+def test_a_reaped_instance_does_not_hide_its_replacement(ec2: MadeUpEC2) -> None:
     ec2.request("sir-1", "active", "i-new")
     ec2.instance("i-old", "sir-1")
     ec2.instance("i-new", "sir-1")

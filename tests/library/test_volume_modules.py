@@ -70,10 +70,10 @@ class Client:
 
 @pytest.fixture
 def volumes(monkeypatch: pytest.MonkeyPatch) -> Volumes:
-    made = Volumes()
-    monkeypatch.setattr(once, "describe_volumes", made.describe)
+    ec2 = Volumes()
+    monkeypatch.setattr(once, "describe_volumes", ec2.describe)
     monkeypatch.setattr(once, "POLL_SECONDS", 0)
-    return made
+    return ec2
 
 
 def make(volumes: Volumes, **more: Any) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def make(volumes: Volumes, **more: Any) -> dict[str, Any]:
         "deadline": 1,
         **more,
     }
-    made: dict[str, Any] = once.Making(Client(volumes), params).volume()
-    return made
+    volume: dict[str, Any] = once.Making(Client(volumes), params).volume()
+    return volume
 
 
 def test_a_volume_is_made_once(volumes: Volumes) -> None:

@@ -93,7 +93,7 @@ def test_two_at_once_keep_the_same_one(dlm: Dlm) -> None:
     assert list(dlm.policies) == ["policy-3"]
 
 
-def test_one_that_another_run_made_just_now_is_taken(dlm: Dlm) -> None:
+def test_takes_a_policy_that_another_run_just_made(dlm: Dlm) -> None:
     dlm.twin, dlm.refusals = "policy-9", [refusal("InvalidRequestException", "tag in use")]
     assert policies(dlm).one() == "policy-9"
     assert dlm.changes == []
@@ -134,7 +134,7 @@ def test_what_aws_adds_and_another_order_are_no_change(dlm: Dlm) -> None:
     assert again.changed is False
 
 
-def test_one_that_is_in_error_is_enabled_again(dlm: Dlm) -> None:
+def test_enables_a_policy_in_error_again(dlm: Dlm) -> None:
     policies(dlm).one()
     dlm.policies["policy-5"]["State"] = "ERROR"
     policies(dlm).one()
