@@ -15,8 +15,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (
     *("cloudtop", "inventory", "library", "localcloud", "module_utils", "molecule", "playbooks"),
-    *("roles", "runner.py", "spotprices", "tools"),
-    *("tests/cloudtop", "tests/library", "tests/localcloud", "tests/spotprices", "tests/tools"),
+    *("roles", "runner.py", "spotprices", "tests", "tools"),
+)
+# Examples of what is refused, and work trees that an earlier program saved
+EXEMPT = (
+    *("tests/test_language.py", "tests/test_docs.py", "tests/machine_programs/saved_by_shell/"),
+    # Not gone over yet, as their subjects are being changed
+    *("tests/faults/", "tests/machine_programs/guard.py", "tests/machine_programs/idle.py"),
+    *("tests/machine_programs/installed.py", "tests/machine_programs/journal.py"),
+    *("tests/machine_programs/reaped.py", "tests/machine_programs/test_idle"),
+    "tests/machine_programs/test_reap",
 )
 
 # Participles that say how a value came, not what it is
@@ -126,7 +134,7 @@ def tracked(folder: str) -> Iterator[tuple[Path, str]]:
     )
     for name in filter(None, listing.stdout.split("\0")):
         path = ROOT / name
-        if path == Path(__file__) or not path.is_file():
+        if name.startswith(EXEMPT) or not path.is_file():
             continue
         try:
             yield path, path.read_text(encoding="utf-8")
