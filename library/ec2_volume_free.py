@@ -35,6 +35,11 @@ options:
     description: The command of runner.py that goes on.
     type: str
     required: true
+  aim:
+    description: The change that needs a free volume.
+    type: str
+    choices: [replaced, deleted]
+    default: replaced
   deadline:
     description: Seconds in which the volume has to come free.
     type: int
@@ -74,6 +79,7 @@ def main() -> None:
             "volume": {"type": "str", "required": True},
             "tags": {"type": "dict"},
             "command": {"type": "str", "required": True},
+            "aim": {"type": "str", "choices": ["replaced", "deleted"], "default": "replaced"},
             "deadline": {"type": "int", "default": 180},
         },
         supports_check_mode=True,
@@ -87,7 +93,7 @@ def main() -> None:
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     try:
         volume = wait(client, volume_id, deadline)
-        refuse_held(volume, volume_id, deadline, command)
+        refuse_held(volume, volume_id, deadline, command, module.params["aim"])
         at_rest = None if tags is None else tags.get("cloudtop:at-rest", "")
         refuse_used(volume, volume_id, at_rest, command)
     except RefusedError as refused:

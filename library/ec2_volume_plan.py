@@ -13,8 +13,8 @@ from ansible.module_utils.cloudtop_resources import Snapshot, Volume
 from ansible.module_utils.ec2_offers import cheapest_zones, offered_zones
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
 from ansible.module_utils.ec2_requests import look
+from ansible.module_utils.persistent_volume_plan import NOBODY
 from ansible.module_utils.volume_plan import (
-    NOBODY,
     Replacement,
     Wanted,
     World,

@@ -7,11 +7,16 @@ in ``module_utils``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .cloudtop_resources import Request, Snapshot, Volume
+
+# A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+OWNER = re.compile(r"[A-Za-z0-9_.@+=,/:-]{1,64}")
 
 # States in which a request can still make or hold an instance. EC2's own list of values for
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
@@ -261,15 +266,20 @@ class Volumes:
     replaced: list[Volume]
 
 
-def volumes_by_role(volumes: Iterable[Volume], name: str, owner: str) -> Volumes:
-    """A cloudtop's volumes by what they are for; root disks and deleted ones are left out.
+def own_volumes(volumes: Iterable[Volume], name: str, owner: str) -> list[Volume]:
+    """All volumes with a cloudtop's tags, root disks too; deleted ones are left out.
 
     The asterisk of a filter finds other cloudtops' volumes, so the tags are compared here.
     """
     mine = {"cloudtop:name": name, "cloudtop:owner": owner}
-    ours = [
+    return [
         each for each in volumes if each.state not in DELETED and mine.items() <= each.tags.items()
     ]
+
+
+def volumes_by_role(volumes: Iterable[Volume], name: str, owner: str) -> Volumes:
+    """A cloudtop's volumes by what they are for; root disks and deleted ones are left out."""
+    ours = own_volumes(volumes, name, owner)
     return Volumes(
         live=[each for each in ours if "cloudtop:role" not in each.tags],
         half=[each for each in ours if each.tags.get("cloudtop:role") == "restoring"],
@@ -323,6 +333,10 @@ def is_restored(
 # --- Snapshots ------------------------------------------------------------------------
 
 SNAPSHOT_ROLE = "snapshot"
+# Data Lifecycle Manager's own tag on what it takes, and the most that a schedule of it keeps
+# (its API reference, RetainRule)
+POLICY_TAG = "aws:dlm:lifecycle-policy-id"
+SCHEDULE_KEEPS = 1000
 
 
 def snapshots_of(snapshots: Iterable[Snapshot], name: str, owner: str) -> list[Snapshot]:
@@ -349,3 +363,16 @@ def which_snapshot(snapshots: Iterable[Snapshot], wanted: str) -> Snapshot | Non
     by_id = [each for each in whole if each.snapshot_id == wanted]
     by_label = [each for each in whole if wanted and each.label == wanted]
     return next(iter(by_id + by_label), None)
+
+
+def snapshots_in_use(images: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Ids of the snapshots that images (as boto3 returns them) are made of.
+
+    EC2 refuses to delete those.
+    """
+    return {
+        disk["Ebs"]["SnapshotId"]
+        for image in images
+        for disk in image.get("BlockDeviceMappings", [])
+        if "SnapshotId" in disk.get("Ebs", {})
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,7 +77,9 @@ def latest_prices(history: list[dict[str, Any]]) -> dict[str, float]:
     return {entry["AvailabilityZone"]: float(entry["SpotPrice"]) for entry in oldest_first}
 
 
-def lowest_price(prices: dict[str, dict[str, float]], zones: dict[str, set[str]]) -> dict[str, Any]:
+def lowest_price(
+    prices: Mapping[str, Mapping[str, float]], zones: Mapping[str, set[str]]
+) -> dict[str, Any]:
     """The lowest price of several types in the zones of each: dollars an hour, type and zone.
 
     ``prices`` is by type and zone. Empty if EC2 gives no price of any.
@@ -85,7 +88,7 @@ def lowest_price(prices: dict[str, dict[str, float]], zones: dict[str, set[str]]
         (dollars, kind, zone)
         for kind, at in prices.items()
         for zone, dollars in at.items()
-        if zone in zones[kind]
+        if zone in zones.get(kind, ())
     ]
     return dict(zip(("dollars", "type", "zone"), min(every), strict=True)) if every else {}
 

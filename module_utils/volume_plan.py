@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
+from ansible.module_utils import persistent_volume_plan as persistent
 from ansible.module_utils.cloudtop_resources import Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 from ansible.module_utils.snapshot_plan import BY_TIME, handed_on
-
-NOBODY = {"id": "", "zone": "", "size": 0, "tags": {}, "instance": ""}
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,8 @@ class Replacement:
     @property
     def old(self) -> dict[str, Any]:
         """``before`` as the role persistent_volume shows a volume, free."""
-        if self.done or self.before is None:
-            return dict(NOBODY)
-        return shown(self.before)
+        before = None if self.done else self.before
+        return {**persistent.shown(before), "instance": ""}
 
 
 @dataclass(frozen=True)
@@ -86,27 +84,11 @@ class Move:
     mark: dict[str, str] = field(default_factory=dict)
 
 
-def shown(volume: Volume) -> dict[str, Any]:
-    """A volume as the role persistent_volume shows it, free."""
-    return {
-        "id": volume.volume_id,
-        "zone": volume.availability_zone,
-        "size": volume.size,
-        "tags": volume.tags,
-        "instance": "",
-    }
-
-
 def sorted_volumes(cloudtop: Cloudtop, wanted: Wanted, world: World) -> rules.Volumes:
     """The cloudtop's volumes by role. Raises RefusedError if two could be the one."""
     volumes = rules.volumes_by_role(world.volumes, cloudtop.name, cloudtop.owner)
-    if len(volumes.live) > 1 or len(volumes.half) > 1:
-        ids = ", ".join(each.volume_id for each in volumes.live + volumes.half)
-        raise RefusedError(
-            f"The cloudtop {cloudtop.name} has several volumes ({ids}) and may have one; look at"
-            " them in EC2, remove the tag cloudtop:name from the one that is not to be used, then"
-            f" run: python runner.py {wanted.command}"
-        )
+    for each in (volumes.live, volumes.half):
+        persistent.refuse_several(cloudtop, each, wanted.command)
     return volumes
 
 
@@ -196,12 +178,14 @@ def refuse_used(volume: Volume | None, volume_id: str, at_rest: str | None, comm
         )
 
 
-def refuse_held(volume: Volume | None, volume_id: str, seconds: int, command: str) -> None:
+def refuse_held(
+    volume: Volume | None, volume_id: str, seconds: int, command: str, aim: str = "replaced"
+) -> None:
     """Raise RefusedError for a volume that a machine still has after so many seconds."""
     holders = volume.instance_ids if volume else []
     if holders:
         raise RefusedError(
-            f"The volume {volume_id} was not replaced: after {seconds} s it was still held by"
+            f"The volume {volume_id} was not {aim}: after {seconds} s it was still held by"
             f" {', '.join(holders)}, and it is never taken from a machine; when that is gone, run:"
             f" python runner.py {command}"
         )

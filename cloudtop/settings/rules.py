@@ -11,16 +11,13 @@ from typing import Any
 from cloudtop import paths
 from cloudtop.errors import CloudtopError
 from cloudtop.settings import instance_type_list
+from module_utils import cloudtop_rules
 
-# A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-OWNER = re.compile(r"[\w.@+=,/:-]{1,64}")
 ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+(-[a-z0-9]+)*[a-z]")
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 PLACE = re.compile(r"(?!.*/\.\.(/|$))(/[\w.+-]+)+")
-# Data Lifecycle Manager's intervals and the most that it keeps (its API reference, CreateRule)
+# Data Lifecycle Manager's intervals (its API reference, CreateRule)
 SNAPSHOT_HOURS = (0, 1, 2, 3, 4, 6, 8, 12, 24)
-SCHEDULE_KEEPS = 1000
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -134,7 +131,7 @@ def _hours(value: Any, _: Mapping[str, Any]) -> int:
 
 
 def _kept_by_schedule(value: Any, known: Mapping[str, Any]) -> int:
-    _need(not known["snapshot_hours"] or 0 < int(text(value)) <= SCHEDULE_KEEPS)
+    _need(not known["snapshot_hours"] or 0 < int(text(value)) <= cloudtop_rules.SCHEDULE_KEEPS)
     return int(text(value))
 
 
@@ -187,14 +184,14 @@ def _free(key: str) -> Rule:
 TABLE = (
     Rule(
         "name",
-        _like(NAME),
+        _like(cloudtop_rules.NAME),
         "it names a host and a tag, so it has to be 1 to 40 lower-case letters, digits and"
         " dashes, with no dash at either end",
         "cloudtop",
     ),
     Rule(
         "owner",
-        _like(OWNER),
+        _like(cloudtop_rules.OWNER),
         "it has to be a tag value of 1 to 64 letters, digits and . @ + = , / : _ -",
         "alice",
     ),
@@ -230,7 +227,8 @@ TABLE = (
     Rule(
         "snapshot_keep",
         _kept_by_schedule,
-        f"a schedule (cloudtop_snapshot_hours) keeps 1 to {SCHEDULE_KEEPS} snapshots",
+        f"a schedule (cloudtop_snapshot_hours) keeps 1 to {cloudtop_rules.SCHEDULE_KEEPS}"
+        " snapshots",
         "7",
     ),
     _choice("idle_action", ("stop", "terminate")),

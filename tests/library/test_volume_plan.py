@@ -11,11 +11,12 @@ import pytest
 from tests.machine_programs.load import module
 
 plans = module("ansible.module_utils.volume_plan")
+persistent = module("ansible.module_utils.persistent_volume_plan")
 ours = module("ansible.module_utils.ec2_ours")
 resources = module("ansible.module_utils.cloudtop_resources")
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-BOX = ours.Cloudtop("box", "alice", "us-east-1", dict(plans.NOBODY))
+BOX = ours.Cloudtop("box", "alice", "us-east-1", dict(persistent.NOBODY))
 A, B, C = "us-east-1a", "us-east-1b", "us-east-1c"
 RESTORE = plans.Wanted("good")
 SWITCH = plans.Wanted("good", to_zone=B)
@@ -100,12 +101,12 @@ def test_which_volume_takes_whose_place(
             {"snapshots": [snapshot(state="pending")]},
             "is pending, and only a completed one",
         ),
-        ([LIVE, volume("vol-2")], RESTORE, {}, "several volumes (vol-live, vol-2)"),
+        ([LIVE, volume("vol-2")], RESTORE, {}, "several volumes (vol-2, vol-live)"),
         (
             [HALF, replace(HALF, volume_id="vol-2")],
             RESTORE,
             {},
-            "several volumes (vol-half, vol-2)",
+            "several volumes (vol-2, vol-half)",
         ),
         # The command that began a change brings it to its end
         ([LIVE, MOVED], RESTORE, {}, f"python runner.py switch --zone {B}"),
@@ -293,6 +294,8 @@ def test_a_volume_is_never_taken_from_a_machine() -> None:
     plans.refuse_held(None, "vol-1", 180, "restore good")
     with pytest.raises(ours.RefusedError, match="after 180 s it was still held by i-1"):
         plans.refuse_held(volume("vol-1", holder="i-1"), "vol-1", 180, "restore good")
+    with pytest.raises(ours.RefusedError, match=r"was not deleted: after .* runner.py destroy"):
+        plans.refuse_held(volume("vol-1", holder="i-1"), "vol-1", 180, "destroy", "deleted")
 
 
 def test_a_zone_without_the_type_is_refused() -> None:
