@@ -18,7 +18,7 @@ HANDED_ON = ("cloudtop:formatted", "cloudtop:host-key")
 BY_TIME = "%Y%m%d-%H%M%S"
 _LABEL_OF_TIME = re.compile(r"[0-9]{8}-[0-9]{6}")
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_SCHEDULED, _EARLY = "aws:dlm:lifecycle-policy-id", "cloudtop:early"
+_EARLY = "cloudtop:early"
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,11 @@ def too_many(ours: Sequence[Snapshot], images: Iterable[Mapping[str, Any]], keep
     ``ours`` are newest first. A schedule lets its own go, and those that an image is made of
     stay. One that is under way is the newest, or somebody else's to wait for.
     """
-    by_hand = [each for each in ours if _SCHEDULED not in each.tags]
+    by_hand = [each for each in ours if rules.POLICY_TAG not in each.tags]
     failed = [each for each in by_hand if each.state == "error"]
     completed = [each for each in by_hand if each.state == "completed"]
     old = completed[keep:] if keep > 0 else []
-    used = {
-        disk.get("Ebs", {}).get("SnapshotId")
-        for image in images
-        for disk in image.get("BlockDeviceMappings", [])
-    }
+    used = rules.snapshots_in_use(images)
     return [each.snapshot_id for each in failed + old if each.snapshot_id not in used]
 
 

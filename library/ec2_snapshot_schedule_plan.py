@@ -1,0 +1,140 @@
+#!/usr/bin/python
+"""The volume that a schedule takes snapshots of, and its old snapshots; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import botocore.exceptions
+from ansible.module_utils.cloudtop_resources import Snapshot, Volume
+from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
+from ansible.module_utils.persistent_volume_plan import NOBODY
+from ansible.module_utils.snapshot_schedule_plan import left_behind, marks, refuse_keep, surplus
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
+    AnsibleEC2Error,
+    describe_volumes,
+)
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+
+DOCUMENTATION = r"""
+---
+module: ec2_snapshot_schedule_plan
+short_description: Decide which volume a schedule takes snapshots of, and which snapshots go
+description:
+  - The volume that is meant carries the tag cloudtop:scheduled. It changes nothing.
+  - Fails with one sentence for a number of snapshots that no schedule keeps.
+author: The cloudtop authors
+options:
+  name:
+    description: The cloudtop's name.
+    type: str
+    required: true
+  owner:
+    description: The cloudtop's owner.
+    type: str
+    required: true
+  question:
+    description:
+      - The question. C(set), C(moved) and C(gone) are which volumes get and lose the tag; there is
+        a schedule, or one if another volume has the tag, or none. C(left) is which snapshots go
+        that no policy deletes any more.
+    type: str
+    choices: [set, moved, gone, left]
+    required: true
+  volume:
+    description: Id of the cloudtop's volume, if EC2 lists it or not.
+    type: str
+    default: ""
+  policy:
+    description: Id of the policy.
+    type: str
+    default: ""
+  keep:
+    description: How many snapshots are kept.
+    type: int
+    default: 7
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+"""
+
+EXAMPLES = r"""
+- name: Look up the volumes to mark
+  ec2_snapshot_schedule_plan:
+    name: cloudtop
+    owner: alice
+    question: moved
+"""
+
+RETURN = r"""
+mark:
+  description: Ids of the volumes that get the tag.
+  type: list
+  elements: str
+  returned: for set, moved and gone
+unmark:
+  description: Id and tags of those that lose it.
+  type: list
+  elements: dict
+  returned: for set, moved and gone
+old:
+  description: Ids of the snapshots that go.
+  type: list
+  elements: str
+  returned: for left
+"""
+
+
+def decide(module: AnsibleAWSModule) -> dict[str, Any]:
+    """The module's result. Raises RefusedError."""
+    params = module.params
+    question = params["question"]
+    cloudtop = Cloudtop(params["name"], params["owner"], module.region, dict(NOBODY))
+    client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+    filters = filters_of(cloudtop.identity)
+    if question == "set":
+        refuse_keep(params["keep"])
+    if question != "left":
+        answer = describe_volumes(client, Filters=filters)
+        volumes = [Volume.from_ec2(each) for each in answer]
+        return asdict(marks(cloudtop, volumes, question, params["volume"]))
+    pages = client.get_paginator("describe_snapshots").paginate(Filters=filters)
+    snapshots = [Snapshot.from_ec2(each) for page in pages for each in page["Snapshots"]]
+    left = left_behind(cloudtop, snapshots, params["volume"], params["policy"])
+    images: list[Any] = []
+    if len(left) > params["keep"]:
+        images = client.describe_images(aws_retry=True, Owners=["self"])["Images"]
+    return {"old": surplus(left, images, params["keep"])}
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "question": {
+                "type": "str",
+                "choices": ["set", "moved", "gone", "left"],
+                "required": True,
+            },
+            "volume": {"type": "str", "default": ""},
+            "policy": {"type": "str", "default": ""},
+            "keep": {"type": "int", "default": 7},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = decide(module)
+    except RefusedError as refused:
+        module.fail_json(msg=str(refused))
+    except AnsibleEC2Error as error:
+        module.fail_json_aws_error(error)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        module.fail_json_aws(error, msg="EC2 could not be asked about the schedule's snapshots")
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
