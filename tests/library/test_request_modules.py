@@ -13,6 +13,7 @@ from tests.machine_programs import load
 end = load.module("ec2_spot_request_end")
 ours = load.module("ansible.module_utils.ec2_ours")
 requests = load.module("ansible.module_utils.ec2_requests")
+resources = load.module("ansible.module_utils.cloudtop_resources")
 rules = load.module("ansible.module_utils.cloudtop_rules")
 
 TAGS = {"cloudtop:name": "box", "cloudtop:owner": "alice"}
@@ -163,7 +164,7 @@ def test_a_name_with_a_star_finds_only_itself(ec2: MadeUpEC2) -> None:
     ],
 )
 def test_verdict_on_a_request(state: str, code: str, instance: str, verdict: str) -> None:
-    request = {"State": state, "Status": {"Code": code}}
+    request = resources.Request("sir-1", state=state, status_code=code)
     assert rules.verdict(request, instance) == verdict
 
 
