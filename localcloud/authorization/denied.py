@@ -1,4 +1,4 @@
-"""What the account's administrator may not do: ``python -m localcloud account --deny ACTION``.
+"""Actions that nobody in the account may take: ``python -m localcloud account --deny ACTION``.
 
 As a service control policy does it, or a role for developers: an explicit deny.
 """

@@ -28,7 +28,7 @@ def account(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def report(answer: dict[str, object]) -> list[str]:
-    """What the account lacks, for people."""
+    """The account's lacks, for people."""
     words = {
         "fresh": "It never used spot: there is no service-linked role for it.",
         "customer_key": "The default key of EBS is a customer-managed one.",

@@ -50,7 +50,7 @@ class Look:
     jobs: Callable[[], Iterable[Job]]
 
 
-# What has a fault keeps its own jobs waiting only, so each thing is looked at by itself
+# A fault keeps only its own jobs waiting, so each thing is looked at by itself
 JobSource = Callable[[Cloud, Backend], Iterator[Look]]
 
 

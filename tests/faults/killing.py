@@ -32,11 +32,11 @@ def kill_after(calls: int, start: Callable[[], subprocess.Popen[str]]) -> bool:
         nonlocal before
         if before is None:
             before = mutating(api)
-        said = ask(api, environ, answer)
+        response = ask(api, environ, answer)
         process = started.result(DEADLINE)
         if mutating(api) - before >= calls and process.poll() is None:
             kill_all(process.pid)
-        return said
+        return response
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Api, "__call__", deadly)

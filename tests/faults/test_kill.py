@@ -129,30 +129,30 @@ def test_killed_provision_run_again_leaves_one_of_each(
     assert again.returncode == 0, output
     one = live(ec2, name)
     assert {kind: len(ids) for kind, ids in one.items()} == dict.fromkeys(one, 1)
-    made = everything(ec2) - before
+    created = everything(ec2) - before
     root = {
         volume["VolumeId"]
         for volume in ec2.describe_volumes(
             Filters=[{"Name": "attachment.instance-id", "Values": one["instance"]}]
         )["Volumes"]
     }
-    assert made - root == {ids[0] for ids in one.values()}
+    assert created - root == {ids[0] for ids in one.values()}
 
 
 def everything(ec2: Any) -> set[str]:
     """The ids of all that the account has and that is not over."""
-    found = {
+    ids = {
         each["SpotInstanceRequestId"]
         for each in ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
         if each["State"] in {"open", "active", "disabled"}
     }
-    found |= {
+    ids |= {
         each["InstanceId"]
         for reservation in ec2.describe_instances()["Reservations"]
         for each in reservation["Instances"]
         if each["State"]["Name"] != "terminated"
     }
-    found |= {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
-    found |= {each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]}
-    found |= {each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]}
-    return found | {each["KeyPairId"] for each in ec2.describe_key_pairs()["KeyPairs"]}
+    ids |= {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
+    ids |= {each["GroupId"] for each in ec2.describe_security_groups()["SecurityGroups"]}
+    ids |= {each["AllocationId"] for each in ec2.describe_addresses()["Addresses"]}
+    return ids | {each["KeyPairId"] for each in ec2.describe_key_pairs()["KeyPairs"]}

@@ -58,10 +58,10 @@ def goes_through(process: subprocess.Popen[str]) -> None:
 
 
 def by_role(place: Place) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_role: dict[str, list[str]] = {}
     for volume in place.ec2.describe_volumes(Filters=of(NAME))["Volumes"]:
-        found.setdefault(tags(volume).get("cloudtop:role", ""), []).append(volume["VolumeId"])
-    return found
+        by_role.setdefault(tags(volume).get("cloudtop:role", ""), []).append(volume["VolumeId"])
+    return by_role
 
 
 def running(place: Place) -> tuple[str, str]:
@@ -85,8 +85,8 @@ def test_a_killed_snapshot_run_again_is_one(place: Place) -> None:
     place.make_volume(NAME)
     assert kill_after(1, lambda: take(place)), "it ended before"
     goes_through(take(place))
-    found = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
-    assert [tags(each)["cloudtop:label"] for each in found] == ["good"]
+    snapshots = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
+    assert [tags(each)["cloudtop:label"] for each in snapshots] == ["good"]
 
 
 @pytest.mark.parametrize("calls", KILL_AFTER)

@@ -48,11 +48,11 @@ def test_a_killed_switch_is_never_two_volumes_and_never_none(place: Place, calls
     assert after.keys() == {"", "replaced"}
     assert after["replaced"] == [old]
     (new,) = after[""]
-    (told,) = place.ec2.describe_volumes(VolumeIds=[new])["Volumes"]
-    assert told["AvailabilityZone"] == "us-east-1b"
+    (volume,) = place.ec2.describe_volumes(VolumeIds=[new])["Volumes"]
+    assert volume["AvailabilityZone"] == "us-east-1b"
     assert place.instances(request) == []
     taken = place.ec2.describe_snapshots(OwnerIds=["self"], Filters=of(NAME))["Snapshots"]
-    assert [each["SnapshotId"] for each in taken] == [told["SnapshotId"]]
+    assert [each["SnapshotId"] for each in taken] == [volume["SnapshotId"]]
     assert tags(taken[0])["cloudtop:label"].startswith("before-switch-")
     goes_through(switch(place))
     assert by_role(place) == after

@@ -1,4 +1,4 @@
-"""What befalls a cloudtop at EC2 and is survived, or said plainly: each ends with one of each."""
+"""Blows at EC2 that a cloudtop survives, or names plainly: each ends with one of each."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Boot:
         return device
 
     def xen_disk(self, name: str, device: str, mib: int = 64, filesystem: str = "") -> Path:
-        """A disk with no serial number that is known as ``device``; ``name`` is the kernel's."""
+        """A disk with no serial number that EC2 calls ``device``; ``name`` is the kernel's."""
         path = self.disk(name, "", mib)
         for link in (self.tree / "dev/disk/by-id").iterdir():
             if link.resolve() == path:

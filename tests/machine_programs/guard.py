@@ -56,7 +56,7 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self.process.poll() is None, self.said
+        assert self.process.poll() is None, self.text
         self.process.kill()
         self.process.wait()
         self.output.close()
@@ -69,8 +69,8 @@ class Guard:
         """Wait for it while the process lives; half a minute is more than it takes."""
         deadline = time.monotonic() + 30
         while not happened():
-            assert self.process.poll() is None, self.said
-            assert time.monotonic() < deadline, self.said
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
             os.sched_yield()
 
     def notice(self, action: object = "terminate", seconds: float = 120) -> str:
@@ -88,7 +88,7 @@ class Guard:
         return [line.rpartition("@")[2].removesuffix(".service") for line in lines]
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         return (self.tree / "output").read_text()
 
     @property

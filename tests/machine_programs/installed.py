@@ -59,7 +59,7 @@ def argv_with_clock(source: Path) -> list[str]:
 
 
 def environ(tree: Path) -> dict[str, str]:
-    """What a program runs with: the tree's own programs come before the real ones."""
+    """The environment of a program: the tree's own programs come before the real ones."""
     return {
         "PATH": f"{tree / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin",
         "TREE": str(tree),

@@ -61,7 +61,7 @@ class Journal(Volume):
         with (self.place / "reaps.jsonl").open("a") as stream:
             stream.write(f"{json.dumps(entry)}\n")
 
-    def told(self) -> list[dict[str, Any]]:
+    def shown(self) -> list[dict[str, Any]]:
         """Run the program; it has to succeed. Returns what status is shown."""
         done = self.run()
         assert done.returncode == 0, done.stdout + done.stderr

@@ -47,7 +47,7 @@ def created(raid: Raid) -> list[str]:
 
 
 def cloud_init_mounted(raid: Raid) -> Path:
-    """What cloud-init's default does with ephemeral0 at the first boot."""
+    """Mount ephemeral0 as cloud-init's default does at the first boot."""
     mnt, fstab = raid.tree / "mnt", raid.tree / "fstab"
     raid.mounted("xvdb", str(mnt))
     (mnt / "lost+found").mkdir()

@@ -26,13 +26,13 @@ def tree(machine: Reaped) -> Tree:
 
 def test_saves_tells_and_unmounts(machine: Reaped, tree: Tree) -> None:
     due = machine.notice("terminate", 100)
-    said = machine.reap()
+    output = machine.reap()
     assert machine.steps == machine.all_steps
-    told = (machine.tree / "wall").read_text()
-    assert f"EC2 takes this machine away (terminate) at {due.partition('T')[2]}, in " in told
-    assert "Saved: 1 git work trees, 0 other places" in told
-    assert f"{machine.volume} is unmounted." in told
-    assert "Not all of" not in said
+    warning = (machine.tree / "wall").read_text()
+    assert f"EC2 takes this machine away (terminate) at {due.partition('T')[2]}, in " in warning
+    assert "Saved: 1 git work trees, 0 other places" in warning
+    assert f"{machine.volume} is unmounted." in warning
+    assert "Not all of" not in output
 
 
 def test_the_journal_has_a_line_of_it(machine: Reaped, tree: Tree) -> None:
@@ -42,11 +42,15 @@ def test_the_journal_has_a_line_of_it(machine: Reaped, tree: Tree) -> None:
     saved = line.pop("saved")
     assert line.pop("time") <= due
     assert line == {"event": "notice", "instance": "i-0abc", "action": "stop", "due": due}
-    (found,) = saved["trees"]
+    (tree_report,) = saved["trees"]
     assert saved["directory"].startswith(f"{machine.volume}/.cloudtop/saved/20")
     assert saved["directory"].endswith("-i-0abc")
-    assert (found["path"], found["files"], found["complete"]) == (str(tree.place), 1, True)
-    assert saved["bytes"] == found["bytes"]
+    assert (tree_report["path"], tree_report["files"], tree_report["complete"]) == (
+        str(tree.place),
+        1,
+        True,
+    )
+    assert saved["bytes"] == tree_report["bytes"]
     assert saved["seconds"] >= 0
     # With rust-coreutils that has all disks written; the journal does without it
     assert [line for line in machine.log if line.startswith("sync /")] == []
@@ -121,9 +125,9 @@ def test_a_hook_that_hangs_or_fails_costs_the_others_nothing(machine: Reaped) ->
     machine.hook("1-hangs", "trap '' TERM; exec tail -f /dev/null")
     machine.hook("2-fails", "exit 3")
     machine.hook("3-works", 'echo works >>"$TREE/hooks"')
-    said = machine.reap()
-    assert f"{machine.hooks}/1-hangs ended with 1" in said
-    assert f"{machine.hooks}/2-fails ended with 3" in said
+    output = machine.reap()
+    assert f"{machine.hooks}/1-hangs ended with 1" in output
+    assert f"{machine.hooks}/2-fails ended with 3" in output
     assert (machine.tree / "hooks").read_text() == "works\n"
     assert machine.steps == machine.all_steps
 

@@ -25,7 +25,7 @@ def machine(tmp_path: Path) -> Iterator[Reaped]:
     machine = Reaped(tmp_path)
     machine.settings |= {"tell_timeout": 10}
     yield machine
-    # What was left behind on purpose
+    # Processes that were left behind on purpose
     for line in (tmp_path / "pids").read_text().split() if (tmp_path / "pids").exists() else []:
         with suppress(ProcessLookupError):
             os.kill(int(line), signal.SIGKILL)
@@ -147,9 +147,9 @@ def test_a_tree_that_hangs_costs_no_other(machine: Reaped, tree: Tree) -> None:
     stuck.write("file", "changed\n")
     machine.stub("git", f'case $PWD in */stuck)\n{HANGS}\n;; esac\nexec /usr/bin/git "$@"')
     machine.notice(seconds=25)
-    said = machine.reap()
+    output = machine.reap()
     assert saved(machine) == [str(tree.place)]
-    assert f"Not all of {stuck.place} was saved: there was no time for all of it." in said
+    assert f"Not all of {stuck.place} was saved: there was no time for all of it." in output
     assert machine.steps == machine.all_steps
 
 
@@ -199,10 +199,10 @@ def test_nothing_that_others_wrote_is_interpreted(machine: Reaped, tree: Tree) -
     ):
         with (machine.tree / "run/spot-guard.notice").open("a") as file:
             file.write("".join(f"{field}={texts[0]}\n" for field in ("action", "why", "since")))
-        said = machine.reap()
+        output = machine.reap()
         assert server.ran_nothing(marker)
         assert "This machine's owner ends it (unknown)" in server.ask("show-messages")
-    assert said.encode(errors="surrogateescape").translate(None, PRINTABLE) == b""
+    assert output.encode(errors="surrogateescape").translate(None, PRINTABLE) == b""
     assert (machine.tree / "wall").read_bytes().translate(None, PRINTABLE) == b""
 
 

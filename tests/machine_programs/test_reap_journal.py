@@ -23,7 +23,7 @@ def machine(tmp_path: Path) -> Journal:
 
 def test_the_first_machine_only_says_who_it_is(tmp_path: Path) -> None:
     machine = Journal(tmp_path)
-    assert machine.told() == []
+    assert machine.shown() == []
     assert machine.last["instance"] == "i-me"
     assert not machine.motd.exists()
 
@@ -31,7 +31,7 @@ def test_the_first_machine_only_says_who_it_is(tmp_path: Path) -> None:
 def test_a_relaunch_says_who_had_the_volume_until_when_and_how_long_it_was_away(
     machine: Journal,
 ) -> None:
-    (entry,) = machine.told()
+    (entry,) = machine.shown()
     assert (entry["event"], entry["instance"], entry["previous"]) == ("back", "i-me", "i-old")
     assert entry["last_seen"] == machine.utc(300)
     assert 300 <= entry["away_seconds"] < 400
@@ -42,40 +42,40 @@ def test_a_relaunch_says_who_had_the_volume_until_when_and_how_long_it_was_away(
 
 def test_a_return_says_what_ran_before(machine: Journal) -> None:
     machine.had("i-old", seconds_ago=300, type="c3.xlarge", zone="us-east-1b")
-    (entry,) = machine.told()
+    (entry,) = machine.shown()
     assert entry["ran"] == {"launched": LAUNCHED, "type": "c3.xlarge", "zone": "us-east-1b"}
 
 
 def test_a_machine_that_did_not_say_what_it_was_is_a_return_all_the_same(machine: Journal) -> None:
-    (entry,) = machine.told()
+    (entry,) = machine.shown()
     assert entry["ran"] == {"launched": LAUNCHED, "type": None, "zone": None}
 
 
 def test_running_again_says_nothing_new(machine: Journal) -> None:
-    first = machine.told()
-    assert machine.told() == first
+    first = machine.shown()
+    assert machine.shown() == first
 
 
 def test_a_reboot_is_no_return(machine: Journal) -> None:
     machine.had("i-me", seconds_ago=300)
-    assert machine.told() == []
+    assert machine.shown() == []
 
 
 def test_the_same_machine_after_a_stop_is_a_return(machine: Journal) -> None:
     machine.had("i-me", seconds_ago=300, launched="2026-01-01T00:00:00Z")
-    (entry,) = machine.told()
+    (entry,) = machine.shown()
     assert (entry["instance"], entry["previous"]) == ("i-me", "i-me")
 
 
 def test_a_notice_after_the_last_sign_of_life_is_one_too(machine: Journal) -> None:
     machine.notice("i-old", seconds_ago=250)
     machine.notice("i-other", seconds_ago=10)
-    assert machine.told()[-1]["last_seen"] == machine.utc(250)
+    assert machine.shown()[-1]["last_seen"] == machine.utc(250)
 
 
 def test_what_the_old_machine_noted_is_why(machine: Journal) -> None:
     machine.notice("i-old", seconds_ago=250, why="instance-terminated-no-capacity")
-    assert machine.told()[-1]["why"] == "instance-terminated-no-capacity"
+    assert machine.shown()[-1]["why"] == "instance-terminated-no-capacity"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_the_old_machine_noted_is_why(machine: Journal) -> None:
 def test_at_a_notice_it_prints_why(machine: Journal, code: str, printed: str) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.2", code="fulfilled"))
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.2", code=code))
-    machine.told()
+    machine.shown()
     assert machine.last["request"] == "sir-1"
     done = machine.run("why")
     assert (done.returncode, done.stdout) == (0, printed), done.stderr
@@ -103,7 +103,7 @@ def test_at_a_notice_it_prints_why(machine: Journal, code: str, printed: str) ->
 def test_a_notice_that_nothing_came_of_is_no_reason(machine: Journal) -> None:
     machine.notice("i-old", seconds_ago=250, why="idle")
     machine.notice("i-old", seconds_ago=240, event="whole")
-    assert machine.told()[-1]["why"] == "unknown"
+    assert machine.shown()[-1]["why"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -112,23 +112,23 @@ def test_a_notice_that_nothing_came_of_is_no_reason(machine: Journal) -> None:
 )
 def test_what_its_owner_wanted_is_not_called_ec2s(machine: Journal, why: str, words: str) -> None:
     machine.notice("i-old", seconds_ago=250, why=why)
-    machine.told()
-    told = machine.motd.read_text()
-    assert told.startswith("This machine went at ")
-    assert f" ({words}) and it was back after" in told
+    machine.shown()
+    message = machine.motd.read_text()
+    assert message.startswith("This machine went at ")
+    assert f" ({words}) and it was back after" in message
 
 
 def mounted_as(machine: Journal, volume: str) -> None:
-    """What cloudtop-persistent-mount says of the volume."""
-    told = json.dumps({"state": "mounted", "volume": volume})
-    (machine.tree / "run/persistent-mount.json").write_text(told)
+    """Write the status of cloudtop-persistent-mount."""
+    status = json.dumps({"state": "mounted", "volume": volume})
+    (machine.tree / "run/persistent-mount.json").write_text(status)
 
 
 def test_a_volume_of_a_snapshot_was_not_away(machine: Journal) -> None:
     mounted_as(machine, "vol-new")
     machine.had("i-old", seconds_ago=7200, volume="vol-old", type="c3.xlarge", zone="us-east-1b")
-    (entry,) = machine.told()
-    # What ran before the snapshot is told, and nobody is said to have been taken away
+    (entry,) = machine.shown()
+    # The run before the snapshot is an entry, and no reap is claimed
     assert (entry["event"], entry["last_seen"]) == ("copy", machine.utc(7200))
     assert (entry["previous"], entry["instance"]) == ("i-old", "i-me")
     assert entry["ran"] == {"launched": LAUNCHED, "type": "c3.xlarge", "zone": "us-east-1b"}
@@ -140,19 +140,19 @@ def test_a_snapshot_of_after_a_notice_comes_back_from_that(machine: Journal) -> 
     mounted_as(machine, "vol-new")
     machine.had("i-old", seconds_ago=300, volume="vol-old")
     machine.notice("i-old", seconds_ago=290, why="instance-stopped-by-user")
-    assert [each["event"] for each in machine.told()] == ["notice", "back"]
+    assert [each["event"] for each in machine.shown()] == ["notice", "back"]
 
 
 def test_the_same_volume_was_away(machine: Journal) -> None:
     mounted_as(machine, "vol-old")
     machine.had("i-old", seconds_ago=300, volume="vol-old")
-    assert [each["event"] for each in machine.told()] == ["back"]
+    assert [each["event"] for each in machine.shown()] == ["back"]
 
 
 def test_a_price_above_the_bid_while_it_was_away_is_why(machine: Journal) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.200000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
-    entry = machine.told()[-1]
+    entry = machine.shown()[-1]
     assert (entry["why"], entry["price"]) == ("price-too-low", 0.19)
     (asked,) = [line for line in machine.log if "DescribeSpotPriceHistory" in line]
     assert "InstanceType.1=i3.4xlarge" in asked and "AvailabilityZone=us-east-1b" in asked
@@ -162,27 +162,27 @@ def test_a_price_above_the_bid_while_it_was_away_is_why(machine: Journal) -> Non
 def test_without_a_reason_the_price_is_told_all_the_same(machine: Journal) -> None:
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.500000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
-    entry = machine.told()[-1]
+    entry = machine.shown()[-1]
     assert (entry["why"], entry["price"]) == ("unknown", 0.19)
 
 
 def test_a_permission_that_is_missing_costs_the_reason_alone(machine: Journal) -> None:
     for action in ("DescribeSpotInstanceRequests", "DescribeSpotPriceHistory"):
         machine.error(action, "UnauthorizedOperation")
-    entry = machine.told()[-1]
+    entry = machine.shown()[-1]
     assert (entry["why"], entry["price"]) == ("unknown", None)
 
 
 def test_a_torn_line_takes_no_other_with_it(machine: Journal) -> None:
     (machine.place / "reaps.jsonl").write_bytes(b'not json\n[1]\n\xff\xfe\n{"event": "noti')
-    (entry,) = machine.told()
+    (entry,) = machine.shown()
     assert entry["event"] == "back"
 
 
 def test_a_huge_journal_is_cut_to_its_newest_lines(machine: Journal) -> None:
     line = json.dumps({"event": "notice", "instance": "i-older", "time": OLD, "pad": "x" * 9000})
     (machine.place / "reaps.jsonl").write_text(f"{line}\n" * 400)
-    machine.told()
+    machine.shown()
     kept = machine.entries
     assert 100 < len(kept) <= 200
     assert kept[-1]["event"] == "back"
@@ -192,21 +192,21 @@ def test_a_huge_journal_is_cut_to_its_newest_lines(machine: Journal) -> None:
 def test_all_that_the_journal_has_is_told(machine: Journal) -> None:
     for number in range(150):
         machine.notice(f"i-{number}", seconds_ago=1000 - number)
-    assert len(machine.told()) == 151
+    assert len(machine.shown()) == 151
 
 
 def test_a_long_journal_keeps_200_lines(machine: Journal) -> None:
     entries = [{"event": "notice", "instance": "i-older", "number": n} for n in range(300)]
     text = "".join(f"{json.dumps(entry)}\n" for entry in entries)
     (machine.place / "reaps.jsonl").write_text(text)
-    machine.told()
+    machine.shown()
     assert [entry.get("number") for entry in machine.entries] == [*range(101, 300), None]
 
 
 @pytest.mark.parametrize("text", ["", "not json", '["i-old"]', '{"instance": null}'])
 def test_a_damaged_note_of_the_last_machine_fails_nothing(machine: Journal, text: str) -> None:
     (machine.place / "last").write_text(text)
-    assert machine.told() == []
+    assert machine.shown() == []
     assert machine.last["instance"] == "i-me"
 
 
@@ -227,7 +227,7 @@ def test_without_the_volume_nothing_is_written(machine: Journal) -> None:
 
 
 def test_a_sign_of_life_is_given_every_minute(machine: Journal) -> None:
-    machine.told()
+    machine.shown()
     os.utime(machine.place / "alive", (1, 1))
     assert machine.run("alive").returncode == 0
     assert (machine.place / "alive").stat().st_mtime > 1
@@ -245,7 +245,7 @@ def test_the_old_sign_of_life_stays_until_it_could_be_read(machine: Journal) -> 
 
 
 def test_a_volume_that_is_read_only_fails_nothing(machine: Journal) -> None:
-    machine.told()
+    machine.shown()
     machine.stub("touch", "exit 1")
     assert machine.run("alive").returncode == 0
 
@@ -256,7 +256,7 @@ def test_the_login_message_tells_the_last_reap_in_a_line(machine: Journal) -> No
     )
     machine.answer("DescribeSpotInstanceRequests", REQUEST.format(bid="0.500000", code="fulfilled"))
     machine.answer("DescribeSpotPriceHistory", PRICES)
-    machine.told()
+    machine.shown()
     clock = machine.utc(250)[11:16]
     assert machine.motd.read_text().startswith(
         f"EC2 took this machine at {clock} UTC (no capacity, $0.19/h) and it was back after 4 min "
@@ -265,13 +265,13 @@ def test_the_login_message_tells_the_last_reap_in_a_line(machine: Journal) -> No
 
 
 def test_without_a_notice_the_login_message_says_so(machine: Journal) -> None:
-    machine.told()
+    machine.shown()
     assert machine.motd.read_text().startswith("This machine went without a notice at ")
     assert "saved" not in machine.motd.read_text()
 
 
 def test_the_login_message_of_a_reap_goes_after_a_day(machine: Journal) -> None:
-    machine.told()
+    machine.shown()
     machine.run("alive")
     assert machine.motd.exists()
     yesterday = time.time() - 25 * 3600
@@ -283,5 +283,5 @@ def test_the_login_message_of_a_reap_goes_after_a_day(machine: Journal) -> None:
 @pytest.mark.parametrize("saved", [None, 3, "all", {"trees": {}}, {"trees": None}, []])
 def test_odd_values_in_the_journal_fail_nothing(machine: Journal, saved: Any) -> None:
     machine.notice("i-old", seconds_ago=250, why=7, saved=saved)
-    assert machine.told()[-1]["event"] == "back"
+    assert machine.shown()[-1]["event"] == "back"
     assert "and it was back after" in machine.motd.read_text()

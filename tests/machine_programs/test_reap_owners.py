@@ -28,8 +28,8 @@ def tree(machine: Machine) -> Tree:
     return tree
 
 
-def paths(found: dict[str, list[dict[str, object]]]) -> set[object]:
-    return {each["path"] for each in found["trees"]}
+def paths(report: dict[str, list[dict[str, object]]]) -> set[object]:
+    return {each["path"] for each in report["trees"]}
 
 
 def test_a_corrupt_repository_leaves_its_files(machine: Machine) -> None:
@@ -39,8 +39,8 @@ def test_a_corrupt_repository_leaves_its_files(machine: Machine) -> None:
     tree.commit("second")
     tree.write("new", "new\n")
     (tree.place / f".git/objects/{blob[:2]}/{blob[2:]}").unlink()
-    (found,) = machine.save()["trees"]
-    assert (found["files"], found["complete"]) == (1, False)
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["files"], tree_report["complete"]) == (1, False)
     tree.lose()
     machine.restored("--all")
     assert (tree.place / "new").read_text() == "new\n"
@@ -49,9 +49,9 @@ def test_a_corrupt_repository_leaves_its_files(machine: Machine) -> None:
 def test_what_git_cannot_read_is_named(machine: Machine, tree: Tree) -> None:
     tree.write("file", "changed\n")
     (machine.array / "odd/.git").mkdir(parents=True)
-    found = {each["item"]: each for each in machine.save()["trees"]}
-    assert found["project"]["complete"] is True
-    assert found["odd"]["trouble"].startswith("git cannot read it: fatal: not a git repository")
+    reports = {each["item"]: each for each in machine.save()["trees"]}
+    assert reports["project"]["complete"] is True
+    assert reports["odd"]["trouble"].startswith("git cannot read it: fatal: not a git repository")
 
 
 def test_a_configuration_that_names_programs_gets_none_run(machine: Machine, tree: Tree) -> None:
@@ -73,8 +73,8 @@ def test_a_configuration_that_names_programs_gets_none_run(machine: Machine, tre
     tree.write(".git/info/attributes", "* filter=evil diff=evil\n")
     tree.write("file", "changed\n")
     tree.write("new", "new\n")
-    (found,) = machine.save()["trees"]
-    assert (found["complete"], found["files"]) == (True, 2)
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["complete"], tree_report["files"]) == (True, 2)
     was = tree.lose()
     machine.restored("--all")
     assert not trap.exists()
@@ -164,8 +164,11 @@ def test_a_path_over_the_cap_is_not_copied(machine: Machine) -> None:
     place = machine.home / "data"
     place.write_bytes(os.urandom(2 * MIB))
     machine.settings |= {"paths": place, "tree_cap_mib": 1}
-    (found,) = machine.save()["paths"]
-    assert (found["complete"], found["trouble"]) == (False, "2 MiB do not fit into 1 MiB")
+    (path_report,) = machine.save()["paths"]
+    assert (path_report["complete"], path_report["trouble"]) == (
+        False,
+        "2 MiB do not fit into 1 MiB",
+    )
 
 
 def test_a_directory_that_is_exchanged_during_a_save_leads_root_nowhere(

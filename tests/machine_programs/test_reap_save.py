@@ -25,8 +25,8 @@ def tree(machine: Machine) -> Tree:
     return tree
 
 
-def paths(found: dict[str, list[dict[str, object]]]) -> set[object]:
-    return {each["path"] for each in found["trees"]}
+def paths(report: dict[str, list[dict[str, object]]]) -> set[object]:
+    return {each["path"] for each in report["trees"]}
 
 
 def test_clean_work_trees_leave_nothing_behind(machine: Machine, tree: Tree) -> None:
@@ -40,11 +40,15 @@ def test_says_what_it_saved(machine: Machine, tree: Tree) -> None:
     tree.write("file", "changed\n")
     tree.write("new", "new\n")
     saved = machine.save()
-    (found,) = saved["trees"]
-    assert (found["path"], found["item"], found["files"]) == (str(tree.place), "project", 2)
-    assert found["complete"] is True
-    assert len(found["commit"]) == 40
-    assert saved["bytes"] == found["bytes"] > 0
+    (tree_report,) = saved["trees"]
+    assert (tree_report["path"], tree_report["item"], tree_report["files"]) == (
+        str(tree.place),
+        "project",
+        2,
+    )
+    assert tree_report["complete"] is True
+    assert len(tree_report["commit"]) == 40
+    assert saved["bytes"] == tree_report["bytes"] > 0
     assert saved["directory"].endswith("/.cloudtop/saved/20260101T120000Z-i-0abc")
 
 
@@ -82,8 +86,8 @@ def test_ignored_files_are_not_saved(machine: Machine, tree: Tree) -> None:
     (machine.home / ".config/git/ignore").write_text("*.swp\n")
     for name in ("build/out", "scratch", "x.swp"):
         tree.write(name, os.urandom(100))
-    (found,) = machine.save()["trees"]
-    assert found["files"] == 1
+    (tree_report,) = machine.save()["trees"]
+    assert tree_report["files"] == 1
     tree.lose()
     machine.restored("--all")
     names = {place.name for place in tree.place.iterdir()}
@@ -98,8 +102,8 @@ def test_only_the_configured_folders_are_looked_at(machine: Machine) -> None:
     assert paths(machine.save()) == {str(machine.array / name) for name in ("one", "two/deep")}
     machine.settings["folders"] = ""
     machine.settings["excluded"] = f"{machine.array / 'docker'}\n{machine.array / 'three'}"
-    found = machine.save("20260102T120000Z-i-0abc")
-    assert paths(found) == {str(machine.array / name) for name in ("one", "two/deep")}
+    report = machine.save("20260102T120000Z-i-0abc")
+    assert paths(report) == {str(machine.array / name) for name in ("one", "two/deep")}
 
 
 def test_no_more_than_so_many_trees_and_so_deep(machine: Machine) -> None:
@@ -107,9 +111,9 @@ def test_no_more_than_so_many_trees_and_so_deep(machine: Machine) -> None:
         (machine.array / name).parent.mkdir(parents=True, exist_ok=True)
         Tree(machine.array / name)
     machine.settings |= {"trees": 2, "depth": 2}
-    found = machine.save()
-    assert len(found["trees"]) == 2
-    assert "There are 2 git work trees or more" in found["said"]
+    report = machine.save()
+    assert len(report["trees"]) == 2
+    assert "There are 2 git work trees or more" in report["said"]
     machine.settings["trees"] = 9
     assert len(machine.save("20260102T120000Z-i-0abc")["trees"]) == 3
 
@@ -120,9 +124,9 @@ def test_files_over_the_cap_are_left_out_the_largest_first(machine: Machine, tre
     tree.write("larger", os.urandom(9 * MIB))
     machine.settings["tree_cap_mib"] = 4
     saved = machine.save()
-    (found,) = saved["trees"]
-    assert (found["files"], found["complete"]) == (2, False)
-    assert found["trouble"] == "1 files do not fit into 4 MiB or cannot be read"
+    (tree_report,) = saved["trees"]
+    assert (tree_report["files"], tree_report["complete"]) == (2, False)
+    assert tree_report["trouble"] == "1 files do not fit into 4 MiB or cannot be read"
     assert "Not all of" in saved["said"]
     tree.lose()
     assert "Left out: larger" in machine.restored("--all")
@@ -135,8 +139,8 @@ def test_the_cap_of_all_is_dealt_from_the_smallest_up(machine: Machine) -> None:
     for name, mib in (("small", 1), ("middle", 2), ("large", 5)):
         Tree(machine.array / name).write("data", os.urandom(mib * MIB))
     machine.settings["total_cap_mib"] = 4
-    found = {each["item"]: each["complete"] for each in machine.save()["trees"]}
-    assert found == {"small": True, "middle": True, "large": False}
+    outcomes = {each["item"]: each["complete"] for each in machine.save()["trees"]}
+    assert outcomes == {"small": True, "middle": True, "large": False}
 
 
 def test_a_history_over_the_cap_leaves_the_files(machine: Machine) -> None:
@@ -146,9 +150,9 @@ def test_a_history_over_the_cap_leaves_the_files(machine: Machine) -> None:
     tree.write("file", "changed\n")
     tree.write("new", "new\n")
     machine.settings["tree_cap_mib"] = 2
-    (found,) = machine.save()["trees"]
-    assert (found["files"], found["complete"]) == (2, False)
-    assert found["trouble"] == "its history was not saved (3 MiB)"
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["files"], tree_report["complete"]) == (2, False)
+    assert tree_report["trouble"] == "its history was not saved (3 MiB)"
     tree.lose()
     machine.restored("--all")
     assert {place.name for place in tree.place.iterdir()} == {"file", "new"}
@@ -159,8 +163,11 @@ def test_when_time_ends_what_is_there_can_be_restored(machine: Machine, tree: Tr
     tree.write("large", os.urandom(3 * MIB))
     # Time ends when the second bundle is begun
     machine.stub("git", 'case "$*" in *2.bundle*) kill 0 ;; esac; exec /usr/bin/git "$@"')
-    (found,) = machine.save()["trees"]
-    assert (found["complete"], found["trouble"]) == (False, "there was no time for all of it")
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["complete"], tree_report["trouble"]) == (
+        False,
+        "there was no time for all of it",
+    )
     tree.lose()
     (machine.tree / "bin/git").unlink()
     assert "Not all of it had been saved" in machine.restored("--all")
@@ -182,8 +189,8 @@ def test_larger_files_are_shared_out_and_all_come_back(
     (tree.place / "run").chmod(0o750)
     (tree.place / "small link").symlink_to("changed")
     before = tree.state()
-    (found,) = machine.save()["trees"]
-    assert (found["files"], found["complete"]) == (8, True)
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["files"], tree_report["complete"]) == (8, True)
     bundles = list(machine.volume.glob(".cloudtop/saved/*/*/[0-9]*.bundle"))
     assert len(bundles) == 1 + min(cpus, len(names))
     # No file is in two of them
@@ -199,15 +206,15 @@ def test_larger_files_that_can_not_be_bundled_cost_no_others(machine: Machine, t
     for name in ("a", "b", "c"):
         tree.write(name, os.urandom(2 * MIB))
     machine.stub("git", 'case "$*" in *3.bundle*) exit 1 ;; esac; exec /usr/bin/git "$@"')
-    (found,) = machine.save()["trees"]
-    assert (found["complete"], found["trouble"]) == (
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["complete"], tree_report["trouble"]) == (
         False, "its larger files could not all be saved",
     )  # fmt: skip
     tree.lose()
     (machine.tree / "bin/git").unlink()
     assert "Not all of it had been saved" in machine.restored("--all")
     assert (tree.place / "file").read_text() == "changed\n"
-    # Of the first share, and not of those that need what is missing
+    # It is of the first share, not of those that need what is missing
     assert len({"a", "b", "c"} & {place.name for place in tree.place.iterdir()}) == 1
 
 
@@ -216,8 +223,8 @@ def test_larger_files_that_can_not_be_shared_out_are_not_called_saved(
 ) -> None:
     tree.write("large", os.urandom(2 * MIB))
     machine.stub("git", 'case "$*" in *refs/saved/share/*) exit 1 ;; esac; exec /usr/bin/git "$@"')
-    (found,) = machine.save()["trees"]
-    assert (found["complete"], found["trouble"]) == (
+    (tree_report,) = machine.save()["trees"]
+    assert (tree_report["complete"], tree_report["trouble"]) == (
         False, "its larger files could not all be saved",
     )  # fmt: skip
 

@@ -62,9 +62,9 @@ def test_all_are_shown_when_asked_for(machine: Journal) -> None:
 
 def test_programs_get_json(machine: Journal) -> None:
     reaps(machine, 2)
-    told = json.loads(ask(machine, "--json").stdout)
-    assert [each["previous"] for each in told] == ["i-0", "i-1"]
-    assert told[1]["notice"]["saved"] == {"trees": 1}
+    entries = json.loads(ask(machine, "--json").stdout)
+    assert [each["previous"] for each in entries] == ["i-0", "i-1"]
+    assert entries[1]["notice"]["saved"] == {"trees": 1}
 
 
 def test_without_a_reap_it_says_so(machine: Journal) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.machine_programs.load import ROOT
 
-# Of both sudos (sudo-rs ignores -H, which is its default)
+# Options of both sudos (sudo-rs ignores -H, which is its default)
 SUDO_OPTIONS = {"-H", "-S", "-n", "-u"}
 
 

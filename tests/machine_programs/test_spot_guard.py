@@ -123,7 +123,7 @@ def test_a_start_that_fails_is_tried_again(guard: Guard) -> None:
         guard.systemctl('echo "$*" >>"$TREE/started"')
         guard.looks()
     assert guard.started == ["end"]
-    assert guard.said.count("cloudtop-reap@end.service could not be started") == 1
+    assert guard.text.count("cloudtop-reap@end.service could not be started") == 1
 
 
 def test_a_notice_that_moves_is_one_end(guard: Guard) -> None:
@@ -141,14 +141,14 @@ def test_a_notice_from_before_the_boot_is_an_old_one(guard: Guard) -> None:
     with guard:
         guard.looks()
     assert guard.started == []
-    assert "it is an old one" in guard.said
+    assert "it is an old one" in guard.text
 
 
 def test_what_is_wrong_is_said_once(guard: Guard, imds: Imds) -> None:
     imds.answers[NOTICE] = (200, "soon")
     with guard:
         guard.looks(6)
-    assert guard.said.count("that cannot be read") == 1
+    assert guard.text.count("that cannot be read") == 1
 
 
 @pytest.mark.parametrize("restart", [False, True], ids=["", "its restart between"])
@@ -203,7 +203,7 @@ def test_a_notice_that_cannot_be_written_is_tried_again(guard: Guard) -> None:
     with guard:
         guard.looks()
         assert guard.started == []
-        assert guard.said.count("spot-guard.notice could not be written") == 1
+        assert guard.text.count("spot-guard.notice could not be written") == 1
         blocked.rmdir()
         guard.until(lambda: guard.started == ["end"])
         guard.looks()

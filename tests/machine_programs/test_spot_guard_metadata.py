@@ -85,21 +85,21 @@ def test_outlives_a_service_that_is_not_there(tmp_path: Path, imds: Imds) -> Non
         guard.looks()
         port = imds.server_port
         imds.close()
-        guard.until(lambda: "does not answer" in guard.said)
+        guard.until(lambda: "does not answer" in guard.text)
         again = Imds(port)
         guard.imds = again
         guard.notice()
         guard.looks()
         again.close()
     assert guard.started == ["end"]
-    assert "answers again" in guard.said
+    assert "answers again" in guard.text
 
 
 def test_outlives_a_service_that_says_nothing(guard: Guard) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         guard.settings["imds"] = f"http://127.0.0.1:{silent.getsockname()[1]}/latest"
         with guard:
-            guard.until(lambda: "timed out" in guard.said)
+            guard.until(lambda: "timed out" in guard.text)
         assert guard.started == []
 
 

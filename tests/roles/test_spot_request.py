@@ -123,8 +123,8 @@ def test_b2_the_request_maps_disks_that_are_there_only_if_mapped(place: Place) -
         "playbooks/cloud.yml", cloudtop_name="original", cloudtop_instance_type="c3.xlarge"
     )
     assert outcome.code == 0, outcome.text
-    (made,) = place.requests("original")
-    root, *stores = made["LaunchSpecification"]["BlockDeviceMappings"]
+    (request,) = place.requests("original")
+    root, *stores = request["LaunchSpecification"]["BlockDeviceMappings"]
     assert root["DeviceName"] == "/dev/sda1"
     assert stores == [
         {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
@@ -136,8 +136,8 @@ def test_b8_a_type_of_another_architecture_gets_an_image_for_it(place: Place) ->
     settings = {"cloudtop_name": "arm", "cloudtop_instance_type": "c6gd.xlarge"}
     outcome = place.run("playbooks/cloud.yml", **settings)
     assert outcome.code == 0, outcome.text
-    (made,) = place.requests("arm")
-    image = made["LaunchSpecification"]["ImageId"]
+    (request,) = place.requests("arm")
+    image = request["LaunchSpecification"]["ImageId"]
     (shown,) = place.ec2.describe_images(ImageIds=[image])["Images"]
     assert shown["Architecture"] == "arm64"
 

@@ -1,4 +1,4 @@
-"""What the account lacks: the spot role, rights on its key, and what follows from that."""
+"""The account's lacks: the spot role, rights on its key, and what follows from that."""
 
 from __future__ import annotations
 

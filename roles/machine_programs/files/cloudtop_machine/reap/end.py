@@ -109,7 +109,7 @@ class End(Reap):
         os.close(errors)
 
     def _why(self) -> str:
-        """What EC2 said so far."""
+        """EC2's reason, as far as it has been read."""
         if self.asking is None:
             return ""
         try:
@@ -177,7 +177,7 @@ class End(Reap):
             self._failed(f"{place} ended with {code}.")
 
     def _failed(self, sentence: str) -> None:
-        """What a hook was to save may be lost, so the report has it."""
+        """A hook's work may be lost, so the report has it."""
         say(sentence)
         self.failures.append(sentence)
 
@@ -232,7 +232,7 @@ class End(Reap):
             self.outcome = f"{place} is still mounted; it is held by {holder}."
 
     def report(self) -> None:
-        """What was saved and what not, for whoever asked for this end; whole or not there."""
+        """Write the saved and the lost for whoever asked for this end; whole or not there."""
         status_file.write(
             f"{self.run}/reap.report",
             {

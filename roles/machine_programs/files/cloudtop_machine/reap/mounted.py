@@ -14,7 +14,7 @@ NAMED, LOOK_SECONDS = 10, 5
 
 @dataclass(frozen=True)
 class Mounted:
-    """What ``/proc`` says of the mount at ``place``."""
+    """The mount at ``place``, as ``/proc`` shows it."""
 
     proc: str
     place: str

@@ -20,7 +20,7 @@ from cloudtop_machine.reap.steps import SETTINGS, lengths_checked, say
 from cloudtop_machine.reap.whole import Whole
 
 CONFIG = "/etc/cloudtop/spot-guard.conf"
-# Where each mode has its notice
+# The file with the notice of each mode
 NOTICES = {
     "end": "spot-guard.notice",
     "whole": "spot-guard.notice",
@@ -38,7 +38,7 @@ def main() -> int:
         )
         say(sentence, errors=True)
         return USAGE
-    # What the programs print is looked at, and is ASCII
+    # The output of the programs is looked at, and is ASCII
     os.environ["LC_ALL"] = "C"
     try:
         settings = lengths_checked(config.read(path, SETTINGS))

@@ -1,4 +1,4 @@
-"""What the steps of an end, of the way back and of a warning have in common."""
+"""The common part of the steps of an end, of the way back and of a warning."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Reap:
             say("A step of an earlier end still goes on.")
 
     def step(self, seconds: float, *words: str) -> bool:
-        """Whether the program succeeded in so many seconds. What it printed is said."""
+        """Whether the program succeeded in so many seconds. Its output is logged."""
         program = self.steps.run(max(1.0, seconds), *words)
         say(program.text())
         return program.code == 0

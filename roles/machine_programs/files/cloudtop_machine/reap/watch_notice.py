@@ -54,8 +54,8 @@ def fields_of(body: str) -> dict[str, object]:
 class Guard:
     """The notices that were seen and the steps that were started for them.
 
-    ``marks`` are the notices by what was started: begun, over, warned. What /run did not take is
-    in ``unwritten``, to be tried again: until then it is only in memory.
+    ``marks`` are the notices by what was started: begun, over, warned. Marks that /run did not take
+    are in ``unwritten``, to be tried again: until then it is only in memory.
     """
 
     def __init__(self, settings: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ SECONDS = 600
 
 
 class Whole(Reap):
-    """What an end has stopped is noted in ``reap.stopped``."""
+    """Undoes an end; the units that it stopped are in ``reap.stopped``."""
 
     def whole(self) -> bool:
         """Mount and start it again; whether all of it is back."""
