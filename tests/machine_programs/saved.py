@@ -6,8 +6,10 @@ import json
 import os
 import shlex
 import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,18 @@ IDENTITY = {
 }
 # On a server elsewhere, by a transport that git does not have, so that nobody is asked
 REMOTE = "nowhere://git@git.example"
+
+
+@contextmanager
+def place_for_all_users() -> Iterator[Path]:
+    """A directory that every user can enter, for the length of a test.
+
+    pytest's own is below one that each pytest session closes to other users when it starts.
+    """
+    with tempfile.TemporaryDirectory(prefix="cloudtop-test-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        place.chmod(0o755)
+        yield place
 
 
 class Machine:
@@ -123,14 +137,14 @@ class Machine:
         return done.stdout + done.stderr
 
     def hand_over(self, place: Path) -> None:
-        """Root reads everything: to root it becomes somebody else's, whose uid is 4711."""
+        """Root reads everything: to root it becomes somebody else's, whose uid is 4711.
+
+        The machine has to be in a place for all users.
+        """
         if os.geteuid() == 0:
             (self.tree / "etc/passwd").write_text(f"they:x:4711:4711:They:{self.home}:/bin/sh\n")
             for each in (place, *place.rglob("*")):
                 os.chown(each, 4711, 4711, follow_symlinks=False)
-            for each in (self.tree, *self.tree.parents):
-                if each.owner() == "root" and len(each.parts) > 2:
-                    each.chmod(0o755)
 
     @staticmethod
     def close(place: Path) -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from cloudtop_machine.saved_work.owner import NOGROUP, look_up
 
-from tests.machine_programs.saved import Machine, Tree
+from tests.machine_programs.saved import Machine, Tree, place_for_all_users
 
 MIB = 1 << 20
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine() -> Iterator[Machine]:
+    with place_for_all_users() as place:
+        yield Machine(place)
 
 
 @pytest.fixture
@@ -107,9 +108,6 @@ def test_everything_of_another_owner_is_done_as_that_owner(machine: Machine, tre
     (machine.tree / "etc/group").write_text("a:x:4713:other,them\nb:x:4714:other\n")
     for place in (tree.place, *tree.place.rglob("*")):
         os.chown(place, uid, gid, follow_symlinks=False)
-    for place in (machine.tree, *machine.tree.parents):
-        if place.owner() == "root" and len(place.parts) > 2:
-            place.chmod(0o755)
     log = machine.tree / "git"
     log.touch()
     log.chmod(0o666)

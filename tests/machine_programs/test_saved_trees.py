@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
 
 import pytest
 
 from tests.fuzz import saved_trees
+from tests.machine_programs.saved import place_for_all_users
 
 TREES = int(os.environ.get("CLOUDTOP_FUZZ_TREES", "30"))
 # The same in all processes of one run of pytest, which prints the numbers of the tests
@@ -16,7 +16,8 @@ SEED = int(os.environ.get("CLOUDTOP_FUZZ_SEED", "0"))
 
 
 @pytest.mark.parametrize("batch", range(-(-TREES // saved_trees.BATCH)))
-def test_random_trees_come_back_or_are_named(tmp_path: Path, batch: int) -> None:
+def test_random_trees_come_back_or_are_named(batch: int) -> None:
     seed = SEED + batch if SEED else random.SystemRandom().randrange(1 << 31)
     print(f"Again: python -m tests.fuzz.saved_trees {saved_trees.BATCH} {seed}")
-    assert saved_trees.try_batch(tmp_path, seed) == []
+    with place_for_all_users() as place:
+        assert saved_trees.try_batch(place, seed) == []

@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -14,15 +15,16 @@ import pytest
 from cloudtop_machine.saved_work import old_saves
 from cloudtop_machine.saved_work.children import Job, Tell, run
 
-from tests.machine_programs.saved import REMOTE, Machine, Tree
+from tests.machine_programs.saved import REMOTE, Machine, Tree, place_for_all_users
 
 MIB = 1 << 20
 SECOND = "20260102T120000Z-i-0abc"
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine() -> Iterator[Machine]:
+    with place_for_all_users() as place:
+        yield Machine(place)
 
 
 @pytest.fixture
