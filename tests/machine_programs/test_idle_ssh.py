@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cloudtop_machine.idle.activity import Rates, between
+from cloudtop_machine.idle.activity import Rates, between, people
 from cloudtop_machine.idle.look import Look
 from cloudtop_machine.idle.ssh import Connection, Traffic, traffic
 
@@ -171,6 +171,17 @@ def test_channels_that_are_no_terminals_are_work(work: list[str], sentence: str)
 )
 def test_terminals_and_what_keeps_a_connection_are_none(work: list[str]) -> None:
     assert work == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "work"),
+    [(2 * 88, []), (9000, ["9 KiB a minute of ssh from 192.0.2.1:5001"])],
+)
+def test_a_moment_shows_who_comes_and_not_who_is_kept_alive(moved: int, work: list[str]) -> None:
+    """Two seconds, in which work was saved and everyone warned."""
+    before = Look(100, written={"pts/0": "1"}, ssh={NAME: Connection(9, 9, [])})
+    now = Look(102, written={"pts/0": "2"}, ssh={NAME: Connection(9 + moved, 9, [])})
+    assert people(before, now, RATES) == work
 
 
 def test_many_short_connections_through_a_port_count_together() -> None:

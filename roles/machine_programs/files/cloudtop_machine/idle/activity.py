@@ -42,8 +42,12 @@ def between(before: Look, now: Look, rates: Rates) -> list[str]:
 
 
 def people(before: Look, now: Look, rates: Rates) -> list[str]:
-    """Input, locks and the traffic of ssh: a moment is enough to see these."""
-    seconds = max(now.uptime - before.uptime, 1.0)
+    """Input, locks and the traffic of ssh: a moment is enough to see these.
+
+    A moment has no more traffic than its minute, or one message that keeps a connection alive
+    would be a lot.
+    """
+    seconds = max(now.uptime - before.uptime, 60.0)
     marks = [name for name, when in now.marks.items() if before.marks.get(name) != when]
     signs = [f"there was input at {name}" for name in marks] + now.locks
     written = {name for name, when in now.written.items() if before.written.get(name) != when}
