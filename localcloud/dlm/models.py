@@ -187,8 +187,8 @@ def _take(ec2: Snapshots, policy: Policy, schedule: Mapping[str, Any], volume: V
     description = f"Created for policy: {policy.id} schedule: {schedule['Name']}"
     snapshot = ec2.new_snapshot(volume, description)
     own = {key: value for key, value in tags_of(volume).items() if not key.startswith("aws:")}
-    ec2.create_tags(
-        [snapshot.id],
+    ec2.tag_for_service(
+        snapshot.id,
         {
             **(own if schedule["CopyTags"] else {}),
             **{tag["Key"]: tag["Value"] for tag in schedule["TagsToAdd"]},

@@ -87,6 +87,10 @@ class Base(EC2Backend):
         require_taggable(tags)
         return super().create_tags(resource_ids, tags)
 
+    def tag_for_service(self, ident: str, tags: dict[str, str]) -> None:
+        """Tags that a service of AWS gives: it alone may have keys that begin with ``aws:``."""
+        super().create_tags([ident], tags)
+
     def set_tags(self, ident: str, tags: Mapping[str, str]) -> None:
         """Tags that :func:`tags_for` has checked already."""
         if tags:
