@@ -31,10 +31,10 @@ class Reaped(Machine):
 
     @property
     def steps(self) -> list[str]:
-        """The programs that ran, in order, without the syncs of single files."""
-        return [line for line in self.log if not line.startswith(("sync -f", "sync /"))]
+        """The programs that ran, in order, without the syncs of file systems."""
+        return [line for line in self.log if not line.startswith("sync -f ")]
 
     @property
     def all_steps(self) -> list[str]:
         """The programs that have to run whatever happens."""
-        return ["sync ", *STOPPED, f"umount {self.volume}", "sync "]
+        return [*STOPPED, f"umount {self.volume}"]

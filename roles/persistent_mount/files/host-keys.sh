@@ -119,7 +119,7 @@ keep_host_keys() {
         rm -rf ssh.new
         mkdir -m 0700 ssh.new
         cp -p --remove-destination "$etc_ssh"/ssh_host_*_key "$etc_ssh"/ssh_host_*_key.pub ssh.new
-        sync
+        sync -f ssh.new
         mv -T ssh.new ssh
     elif ! in_place; then
         stage_host_keys

@@ -190,12 +190,20 @@ class End(Reap):
             run(Job(partial(_remove_empty, self.directory)), LOOK_SECONDS)
 
     def sync(self, seconds: float) -> None:
-        """A disk that hangs must not hang the rest: it is left, not killed."""
+        """The disks that stay. The array goes, and writing it could take all of the time.
+
+        A disk that hangs must not hang the rest: this is left then, not killed.
+        """
+        places = [self.persistent] if self.volume.options else []
+        if self.notice.action != "terminate":
+            places.append("/")
+        if not places:
+            return
         null = os.open(os.devnull, os.O_WRONLY)
-        syncing = Program(["sync"], max(1.0, seconds), output=null)
+        syncing = Program(["sync", "-f", *places], max(1.0, seconds), output=null)
         os.close(null)
         if not syncing.ended_in_time():
-            say("The disks are not synced yet.")
+            say(f"{' and '.join(places)} is not synced yet.")
 
     # --- Docker and the volume ---------------------------------------------------------
 
