@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.library.conftest import Programs
 from tests.machine_programs import installed
 from tests.machine_programs.load import ROOT
 
@@ -101,6 +102,31 @@ def test_the_guard_restarts_when_one_of_its_modules_changes() -> None:
     assert "/usr/local/sbin/cloudtop-spot-guard" in {
         each["path"] for each in values["__spot_guard_files"]
     }
+
+
+def test_a_guard_of_an_older_image_is_restarted_though_nothing_notes_what_it_runs_with(
+    converge: Callable[..., Any], programs: Programs, root: Path
+) -> None:
+    """The package is there by then: another role's run has put it there."""
+    values = yaml.safe_load((ROLES / "spot_guard/vars/main.yml").read_text())
+    own = [each["path"] for each in values["__spot_guard_files"]]
+    for path in ["/usr/local/sbin/cloudtop-spot-guard", *values["__spot_guard_modules"]]:
+        place = root / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("of today" if path in values["__spot_guard_modules"] else "an earlier one")
+    unit = "cloudtop-spot-guard.service"
+    programs.unit(unit)
+    restart_on = [path for path in own if "spot-guard" in path] + values["__spot_guard_modules"]
+    files = [{"path": path, "content": "of today"} for path in own]
+    wanted = {
+        "files": files,
+        "units": [{"name": unit, "state": "started", "restart_on": restart_on}],
+    }
+    converge(**wanted)
+    assert f"restart {unit}" in programs.verbs()
+    programs.ran.clear()
+    converge(**wanted)
+    assert programs.verbs() == []
 
 
 def modules_of(source: Path) -> set[str]:
