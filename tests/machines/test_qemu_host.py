@@ -36,6 +36,8 @@ STORES = (
     InstanceStoreDisk("AWS0000000000000000a", 1 << 30),
     InstanceStoreDisk("AWS0000000000000000b", 1 << 30),
 )
+# As the first disk of a c3.xlarge that the launch mapped as sdb
+MAPPED = InstanceStoreDisk("AWS0000000000000000c", 1 << 30, device="xvdb", filesystem="ext3")
 BY_ID = "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_"
 BOOT_DEADLINE = 180.0
 
@@ -70,7 +72,7 @@ class Lab:
             root_volume=ROOT,
             vcpus=2,
             memory_mib=1024,
-            instance_store=STORES,
+            instance_store=(*STORES, MAPPED),
         )
 
     def tree(self, instance_id: str) -> MetadataTree | None:
@@ -197,6 +199,18 @@ def test_instance_store_is_seen_by_serial(lab: Lab) -> None:
     for store in STORES:
         size = lab.ssh(f"sudo blockdev --getsize64 {BY_ID}{store.serial}")
         assert int(size) == store.size
+
+
+def test_b2_a_disk_of_xens_kind_has_its_name_no_serial_and_ec2s_file_system(lab: Lab) -> None:
+    assert lab.ssh("readlink -f /dev/xvdb") == "/dev/vdb"
+    assert lab.ssh("sudo blkid -p -o value -s TYPE /dev/xvdb") == "ext3"
+    assert MAPPED.serial not in lab.ssh("ls /dev/disk/by-id")
+
+
+def test_b3_cloud_init_is_through_only_after_it_wrote_the_sources_anew(lab: Lab) -> None:
+    assert lab.ssh("cloud-init status --wait").endswith("done")
+    sources = lab.ssh("cat /etc/apt/sources.list")
+    assert ":80/" in sources or ":443/" in sources
 
 
 def test_metadata_needs_a_token_in_the_guest_too(lab: Lab) -> None:
