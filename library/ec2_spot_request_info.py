@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import botocore.exceptions
 from ansible.module_utils.ec2_ours import instance_store_disks
-from ansible.module_utils.ec2_requests import by_id, look, wait
+from ansible.module_utils.ec2_requests import look, wait
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -23,12 +23,7 @@ options:
   tags:
     description: Every request looked at has these tags, with exactly these values.
     type: dict
-  ids:
-    description:
-      - Requests to look at in place of those with O(tags), whoever's they are.
-      - Their instances are not looked at.
-    type: list
-    elements: str
+    required: true
   wait_for:
     description: Id of the request to wait for.
     type: str
@@ -83,20 +78,15 @@ verdict:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            "tags": {"type": "dict"},
-            "ids": {"type": "list", "elements": "str"},
+            "tags": {"type": "dict", "required": True},
             "wait_for": {"type": "str", "default": ""},
             "deadline": {"type": "int", "default": 600},
         },
-        mutually_exclusive=[["tags", "ids"]],
-        required_one_of=[["tags", "ids"]],
         supports_check_mode=True,
     )
     client, tags, wait_for = module.client("ec2"), module.params["tags"], module.params["wait_for"]
     try:
-        if tags is None:
-            picture, verdict = by_id(client, module.params["ids"]), "none"
-        elif wait_for:
+        if wait_for:
             picture, verdict = wait(client, tags, wait_for, module.params["deadline"])
         else:
             picture = look(client, tags)

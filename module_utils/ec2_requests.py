@@ -11,10 +11,7 @@ from typing import Any
 from ansible.module_utils import cloudtop_resources as resources
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.ec2_ours import generation_of, instances_of, requests_of
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
-    describe_spot_instance_requests,
-    describe_volumes,
-)
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import describe_volumes
 
 POLL_SECONDS = 3
 
@@ -80,7 +77,6 @@ class Request:
             "instance_type": self.instance_type,
             "image": self.ec2.image_id,
             "key_name": self.ec2.key_name,
-            "tags": self.ec2.tags,
             "security_groups": sorted(self.ec2.security_group_ids),
             "valid_until": valid_until.isoformat() if isinstance(valid_until, datetime) else "",
             "instance": self.instance,
@@ -142,13 +138,6 @@ def look(client: Any, tags: dict[str, str]) -> Picture:
         [instance["InstanceId"] for instance in instances],
         orphans,
     )
-
-
-def by_id(client: Any, ids: list[str]) -> Picture:
-    """The requests of these ids, whoever's they are, without their instances."""
-    by_ids = [{"Name": "spot-instance-request-id", "Values": ids}]
-    listed = describe_spot_instance_requests(client, Filters=by_ids) if ids else []
-    return Picture([Request(resources.Request.from_ec2(each)) for each in listed])
 
 
 def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
