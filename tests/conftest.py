@@ -7,6 +7,9 @@ that play whole playbooks have few.
 from __future__ import annotations
 
 import functools
+import gc
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +17,13 @@ import pytest
 from botocore import session
 
 from tests import packing
+
+# Images of containers often forbid it, and each program of a test would compile all its modules
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Modules stay, so no collection finds garbage in them: neither now nor later
+gc.disable()
 
 # By what `make test` says takes longest
 LONGEST = (
@@ -29,6 +39,12 @@ session.create_loader = functools.cache(session.create_loader)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: RANKS.get(item.path.stem, len(RANKS)))
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
