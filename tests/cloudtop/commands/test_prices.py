@@ -17,7 +17,7 @@ from cloudtop.prices.rows import Row, gather, ordered
 from cloudtop.prices.source import Source
 from cloudtop.settings import settings
 from spotprices.files import Prices
-from tests.cloudtop.prices.price_lab import REAL, SMALL, refused, run
+from tests.cloudtop.prices.price_lab import REAL, SMALL, refused, run, run_program
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_file_starts_no_cloud_and_asks_nobody(tmp_path: Path, small: str) -> N
     # Whoever asked the network would wait for this proxy in vain
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     for words in (("prices",), ("bid",)):
-        done = run(tmp_path, *words, "--history", small, **nowhere)
+        done = run_program(tmp_path, *words, "--history", small, **nowhere)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
     assert set(tmp_path.iterdir()) == before

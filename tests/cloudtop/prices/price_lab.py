@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import runner
 
@@ -23,14 +26,34 @@ SMALL = """timestamp,availability_zone,instance_type,spot_price
 
 
 def run(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``runner.py`` with these words, as somebody who has no credentials and a new home."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LOCALCLOUD_"))}
-    places = {"HOME": str(home), "LOCALCLOUD_HOME": str(home / "cloud")}
+    """``runner.main`` with these words, as somebody who has no credentials and a new home."""
+    out, error = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.ExitStack() as stack:
+        variables = _variables(home, environment)
+        stack.enter_context(mock.patch.dict(os.environ, variables, clear=True))
+        stack.enter_context(contextlib.chdir(ROOT))
+        stack.enter_context(contextlib.redirect_stdout(out))
+        stack.enter_context(contextlib.redirect_stderr(error))
+        try:
+            code = runner.main(words)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    texts = [stream.buffer.getvalue().decode() for stream in (out, error)]
+    return subprocess.CompletedProcess(words, code, *texts)
+
+
+def run_program(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same as a process of its own."""
     return subprocess.run(
         [sys.executable, "runner.py", *words],
-        cwd=ROOT, env={**kept, **places, **environment},
+        cwd=ROOT, env=_variables(home, environment),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def _variables(home: Path, environment: dict[str, str]) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LOCALCLOUD_"))}
+    return {**kept, "HOME": str(home), "LOCALCLOUD_HOME": str(home / "cloud"), **environment}
 
 
 def refused(home: Path, *words: str) -> str:
