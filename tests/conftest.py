@@ -1,7 +1,7 @@
-"""Files that take minutes come first, so that no worker is waited for at the end.
+"""Files that take longest come first, so that no worker is waited for at the end.
 
 xdist orders files by how many tests they have (but for ``--no-loadscope-reorder``), and those
-that play whole playbooks have few.
+that play whole playbooks or wait for deadlines have few.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ LONGEST = (
     "test_kill_types", "test_switch", "test_kill_switch", "test_kill", "test_snapshot_schedule",
     "test_type_list", "test_kill_restore", "test_restore", "test_survives", "test_image",
     "test_elastic_ip",
+    # Without playbooks
+    "test_restart", "test_reap_hangs", "test_saved_trees", "test_create_image", "test_idle_end",
+    "test_idle", "test_farewell", "test_idle_count", "test_bill_facts", "test_save_work",
+    "test_restore_refusals", "test_main", "test_idle_tmux", "test_watch", "test_source",
+    "test_reap_save", "test_saved_truth", "test_elastic_ips", "test_foreign_text", "test_checks",
 )  # fmt: skip
 RANKS: Mapping[str, int] = {name: rank for rank, name in enumerate(LONGEST)}
 

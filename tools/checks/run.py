@@ -34,7 +34,10 @@ SCENARIOS = ("ephemeral_raid", "workstation", "persistent_mount")
 FAULTS, ROLES = "tests/faults", "tests/roles"
 # Those that take long are named at the end, as they are the first to be made shorter
 DURATIONS = ("--durations", "12", "--durations-min", "10")
-PARALLEL = ("pytest", "--dist", "loadfile", *DURATIONS)
+# The longest files first, in the order of tests/conftest.py
+PARALLEL = ("pytest", "--dist", "loadfile", "--no-loadscope-reorder", *DURATIONS)
+# Half of the time such a test waits: for a clock, a deadline or another process
+FAST_WORKERS = "4"
 # While there is not enough for both, they get half of what a machine does, never nothing
 NICENESS = 3
 # Its borders would break Ansible's lines, in which the reason of a failure stands
@@ -116,13 +119,12 @@ def linters() -> Iterator[Check]:
 
 def fast_tests() -> Iterator[Check]:
     """The tests that start no machine."""
-    yield Check("pytest", (*PARALLEL, "-n", "2", *SLOW), pytest=True)
+    yield Check("pytest", (*PARALLEL, "-n", FAST_WORKERS, *SLOW), pytest=True)
 
 
 def playbook_tests() -> Iterator[Check]:
     """Whole playbooks against EC2's API, killed and broken ones among them; this takes minutes."""
-    ordered = (*PARALLEL, "-n", "2", "--no-loadscope-reorder")
-    argv = ("nice", "-n", str(NICENESS), *ordered, FAULTS, ROLES)
+    argv = ("nice", "-n", str(NICENESS), *PARALLEL, "-n", "2", FAULTS, ROLES)
     yield Check("pytest, whole playbooks", argv, pytest=True)
 
 
