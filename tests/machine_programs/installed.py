@@ -65,5 +65,4 @@ def environ(tree: Path) -> dict[str, str]:
         "TREE": str(tree),
         "HOME": os.devnull,
         "PYTHONPATH": str(PACKAGE),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
