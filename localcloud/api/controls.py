@@ -48,6 +48,7 @@ CONTROLS: dict[tuple[str, str], Callable[[Arguments], object]] = {
     ("GET", "prices"): market_controls.prices,
     ("POST", "price"): market_controls.price,
     ("POST", "replay"): market_controls.replay,
+    ("POST", "replay/availability"): market_controls.replay_availability,
     ("POST", "replay/stop"): market_controls.stop,
     ("POST", "capacity"): market_controls.capacity,
 }

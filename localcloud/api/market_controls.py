@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from localcloud.api.control_arguments import Arguments, number, seconds, text
 from localcloud.ec2.backend.base import Base
@@ -11,7 +13,7 @@ from localcloud.ec2.backend.whole import backends
 from localcloud.ec2.errors import invalid, missing
 from localcloud.ec2.instance_types import facts, zones_offering
 from localcloud.ec2.market.market import Market, Place, is_place, require_place, standard
-from localcloud.ec2.market.series import UNIT, Series, moment_of
+from localcloud.ec2.market.series import UNIT, Replay, Series, moment_of
 from localcloud.ec2.records.reap import Terms, moment
 from spotprices.files import DEAREST
 
@@ -38,7 +40,7 @@ def prices(arguments: Arguments) -> object:
             if i.live and i.spot_instance_request_id
         }
         moved = {place for place, pool in market.pools.items() if pool.source != "default"}
-        every = paying | moved | market.full
+        every = paying | moved | market.full | set(market.rooms)
     return _shown(market, sorted(every), now)
 
 
@@ -65,6 +67,17 @@ def replay(arguments: Arguments) -> object:
     """POST: series, each with type, zone, times (whole seconds since 1970) and prices
     (dollars); from (seconds since 1970, or null for their beginning); speed. With ``lenient``,
     series of types and zones that the cloud does not have are left out."""
+    return _play(arguments, _series, Market.play)
+
+
+def replay_availability(arguments: Arguments) -> object:
+    """POST: as for prices, but each of the series has available (true or false) for its times."""
+    return _play(arguments, _rooms, Market.play_rooms)
+
+
+def _play(
+    arguments: Arguments, series_of: Callable[[Arguments], Series], play: Callable[..., None]
+) -> object:
     market, now = _market()
     every: dict[Place, Series] = {}
     left_out = []
@@ -78,7 +91,7 @@ def replay(arguments: Arguments) -> object:
         require_place(*place)
         if place in every:
             raise invalid(f"There are two series for {place[0]} in {place[1]}.")
-        every[place] = _series(one)
+        every[place] = series_of(one)
     if not every:
         others = f"; it has {', '.join(left_out)}" if left_out else ""
         raise invalid(f"There is no series for a type and zone of this cloud{others}.")
@@ -89,10 +102,10 @@ def replay(arguments: Arguments) -> object:
     if not first <= origin <= last:
         known = abs(origin) < LATEST
         raise invalid(
-            f"from is {moment(moment_of(origin)) if known else origin}; the prices are from"
+            f"from is {moment(moment_of(origin)) if known else origin}; the series are from"
             f" {moment(moment_of(first))} to {moment(moment_of(last))}."
         )
-    market.play(every, int(origin), number("speed", arguments.get("speed", 1)), now)
+    play(market, every, int(origin), number("speed", arguments.get("speed", 1)), now)
     Base.cloud.touch()
     return {**_shown(market, sorted(every), now), "left_out": left_out}
 
@@ -125,19 +138,31 @@ def _market() -> tuple[Market, datetime]:
 
 
 def _series(arguments: Arguments) -> Series:
-    times, dollars = arguments.get("times"), arguments.get("prices")
-    if not isinstance(times, list) or not isinstance(dollars, list):
-        raise missing("times and prices")
-    if not times or len(times) != len(dollars):
-        raise invalid(f"There are {len(times)} times and {len(dollars)} prices.")
-    if not all(isinstance(one, int) and 0 <= one < LATEST for one in times):
-        raise invalid("A time has to be whole seconds since 1970.")
-    if any(later < earlier for earlier, later in pairwise(times)):
-        raise invalid("The times have to be in order, the oldest first.")
+    times, dollars = _times(arguments, "prices")
     units = [round(number("price", one, "dollars") * UNIT) for one in dollars]
     if not all(0 < one <= DEAREST * UNIT for one in units):
         raise invalid(f"A price has to be above 0 and at most {DEAREST} dollars an hour.")
     return Series(times, units)
+
+
+def _rooms(arguments: Arguments) -> Series:
+    times, available = _times(arguments, "available")
+    if not all(isinstance(one, bool) for one in available):
+        raise invalid("A value of available has to be true or false.")
+    return Series(times, [UNIT if one else 0 for one in available])
+
+
+def _times(arguments: Arguments, name: str) -> tuple[list[int], list[Any]]:
+    times, values = arguments.get("times"), arguments.get(name)
+    if not isinstance(times, list) or not isinstance(values, list):
+        raise missing(f"times and {name}")
+    if not times or len(times) != len(values):
+        raise invalid(f"There are {len(times)} times and {len(values)} {name}.")
+    if not all(isinstance(one, int) and 0 <= one < LATEST for one in times):
+        raise invalid("A time has to be whole seconds since 1970.")
+    if any(later < earlier for earlier, later in pairwise(times)):
+        raise invalid("The times have to be in order, the oldest first.")
+    return times, values
 
 
 def _shown(market: Market, places: list[Place], now: datetime) -> dict[str, object]:
@@ -156,12 +181,18 @@ def _row(market: Market, place: Place, now: datetime) -> dict[str, object]:
         "price": pool.price(now),
         "default": standard(*place),
         "source": pool.source,
-        "capacity": "some" if market.has_room(*place) else "none",
-        "replay": played
-        and {
-            "speed": played.speed,
-            "time": moment(played.in_series(min(now, played.ends))),
-            "ends": moment(played.ends),
-            "over": now >= played.ends,
-        },
+        "capacity": "some" if market.has_room(*place, now) else "none",
+        "replay": _progress(played, now),
+        "availability": _progress(market.rooms.get(place), now),
+    }
+
+
+def _progress(played: Replay | None, now: datetime) -> dict[str, object] | None:
+    if played is None:
+        return None
+    return {
+        "speed": played.speed,
+        "time": moment(played.in_series(min(now, played.ends))),
+        "ends": moment(played.ends),
+        "over": now >= played.ends,
     }

@@ -36,6 +36,9 @@ def line(row: dict[str, Any]) -> str:
     else:
         why = "set by hand" if row["source"] == "hand" else "default"
     full = "" if row["capacity"] == "some" else "; no capacity"
+    if rooms := row["availability"]:
+        full += f"; availability replay at {rooms['time'][:16].replace('T', ' ')}"
+        full += f", {rooms['speed']:g} times as fast"
     return f"{row['type']}  {row['zone']}  ${row['price']:.4f}/h  {why}{full}"
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from localcloud.cli.market import line, number
 from localcloud.cli.reap import ask
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
-from spotprices.files import PriceFileError, Table, moment, read
+from spotprices import availability
+from spotprices.files import PriceFileError, moment, read
 
+# Type and zone, and a series of prices or of availability
+Place = tuple[str, str]
+One = TypeVar("One")
 HINT = "See: python -m localcloud prices"
 
 
-def choose(table: Table, types: str, zones: str) -> Table:
+def choose(table: Mapping[Place, One], types: str, zones: str) -> dict[Place, One]:
     """The wanted series, under the type and zone that they are for.
 
     ``types`` and ``zones`` are empty, a name, or name-in-the-file=name-in-the-cloud.
@@ -31,8 +36,8 @@ def choose(table: Table, types: str, zones: str) -> Table:
                 f"The file has no prices of the {what} {name}; it has: {', '.join(known)}.",
                 f"To lay one on another: --{what} {known[0]}={name}",
             )
-    chosen: Table = {}
-    for (of_kind, of_zone), prices in sorted(table.items()):
+    chosen: dict[Place, One] = {}
+    for of_kind, of_zone in sorted(table):
         if kind in ("", of_kind) and zone in ("", of_zone):
             place = as_kind or of_kind, as_zone or of_zone
             if place in chosen:
@@ -40,13 +45,15 @@ def choose(table: Table, types: str, zones: str) -> Table:
                     f"The file has several series for {' in '.join(place)}.",
                     f"Say which one: --type {of_kind}={place[0]} --zone {of_zone}={place[1]}",
                 )
-            chosen[place] = prices
+            chosen[place] = table[of_kind, of_zone]
     return chosen
 
 
 def replay(config: Config, arguments: argparse.Namespace) -> int:
     if arguments.stop:
         return stop(config, arguments)
+    if arguments.availability:
+        return replay_availability(config, arguments)
     if not arguments.file:
         raise LocalCloudError(
             "There is no file of prices to replay.",
@@ -72,6 +79,34 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
         },
         HINT,
     )
+    _tell(answer)
+    if answer["left_out"]:
+        print(f"Left out, because this cloud does not have them: {', '.join(answer['left_out'])}.")
+    return 0
+
+
+def replay_availability(config: Config, arguments: argparse.Namespace) -> int:
+    """Let zones have room and lose it as in a trace: machines are lost at an unmoved price."""
+    if arguments.file:
+        raise LocalCloudError(
+            "Prices and availability are two replays.",
+            "Begin one after the other: each goes on with the other",
+        )
+    try:
+        traces = availability.read(Path(arguments.availability), arguments.trace)
+    except PriceFileError as error:
+        raise LocalCloudError(error.message, error.hint) from error
+    series = [
+        {"type": kind, "zone": zone, "times": one.times, "available": one.available}
+        for (kind, zone), one in choose(traces, arguments.type, arguments.zone).items()
+    ]
+    given = {
+        "series": series,
+        "from": _begin(arguments.begin),
+        "speed": number("speed", arguments.speed, "times as fast"),
+        "lenient": not (arguments.type or arguments.zone),
+    }
+    answer = ask(config, "replay/availability", given, HINT)
     _tell(answer)
     if answer["left_out"]:
         print(f"Left out, because this cloud does not have them: {', '.join(answer['left_out'])}.")
@@ -129,6 +164,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--from", dest="begin", metavar="TIME",
         help="the file's time to begin at (its first); earlier prices become the history",
     )  # fmt: skip
+    one.add_argument(
+        "--availability", metavar="FILE",
+        help="instead of prices: when there was room for a type in a zone, as CSV",
+    )  # fmt: skip
+    one.add_argument("--trace", default="", metavar="NAME", help="which trace of that file")
     one.add_argument("--speed", default="1", metavar="N", help="replay N times as fast (1)")
     one.add_argument("--stop", action="store_true", help="stop the replay; the current prices stay")
     one.set_defaults(run=replay)

@@ -72,7 +72,7 @@ class Fulfillment(Reaps):
             plan = Planner(self, request.spec).plan(cheapest)
             if request.bid < self.market.price(kind, plan.zone, self.now()):
                 self._hold(request, "price-too-low")
-            elif not self.market.has_room(kind, plan.zone):
+            elif not self.market.has_room(kind, plan.zone, self.now()):
                 self._hold(request, "capacity-not-available")
             elif request.code != "pending-fulfillment":
                 request.enter("open", "pending-fulfillment")
@@ -148,7 +148,8 @@ class Fulfillment(Reaps):
         kind, zone = instance.instance_type, instance.availability_zone or ""
         price = self.market.price(kind, zone, self.now())
         waits = request.retry_at and self.now() < request.retry_at
-        if request.bid >= price and self.market.has_room(kind, zone) and not waits:
+        room = self.market.has_room(kind, zone, self.now())
+        if request.bid >= price and room and not waits:
             try:
                 self.revive(instance)
             except EC2ClientError:

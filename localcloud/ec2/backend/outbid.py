@@ -1,4 +1,4 @@
-"""The price decides: a running machine whose bid it passes is taken."""
+"""The market decides: a running machine that is outbid, or whose room is gone, is taken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Outbid(Reaps):
         super().__init__(region_name, account_id)
 
     def step_prices(self) -> None:
-        """Reap whatever was outbid since the last look."""
+        """Reap whatever was outbid, or lost its room, since the last look."""
         now = self.now()
         running = self._running()
         for instance in running:
@@ -40,11 +40,15 @@ class Outbid(Reaps):
         if request is None or self.reap_of(instance):
             return
         begin = max(self.compared.get(instance.id, instance.launch_time), instance.launch_time)
-        pool = self.market.pool(instance.instance_type, instance.availability_zone or "")
+        place = instance.instance_type, instance.availability_zone or ""
+        pool = self.market.pool(*place)
         price = pool.first_above(request.bid, begin, now)
         if price is not None:
             log.info("%s: $%g is above the bid of $%g", instance.id, price, request.bid)
             self._begin(instance, Terms(notice=self.market.notice, cause="price"), price)
+        elif self.market.lost_room(place, begin, now):
+            log.info("%s: there is no room for it any more", instance.id)
+            self._begin(instance, Terms(notice=self.market.notice), None)
 
     def reap_all(self, place: Place) -> list[Reap]:
         """Take every running spot machine of this type in this zone: there is no room."""

@@ -134,7 +134,7 @@ class SpotRequests(Instances):
                     f" it is {state}.",
                 )
             zone = instance.availability_zone or ""
-            if not self.market.has_room(instance.instance_type, zone):
+            if not self.market.has_room(instance.instance_type, zone, self.now()):
                 raise refusal(
                     "InsufficientInstanceCapacity",
                     f"There is no Spot capacity available for {instance.instance_type} in {zone}.",

@@ -43,6 +43,8 @@ class Market:
         self.pools: dict[Place, Pool] = {}
         # Types and zones that have no room for another machine
         self.full: set[Place] = set()
+        # Replays of availability: a price of 0 means no room
+        self.rooms: dict[Place, Replay] = {}
         # Seconds of notice before a reap that the market decides
         self.notice = NOTICE_SECONDS
 
@@ -54,15 +56,29 @@ class Market:
         """Dollars an hour."""
         return self.pool(instance_type, zone).price(when)
 
-    def has_room(self, instance_type: str, zone: str) -> bool:
-        return (instance_type, zone) not in self.full
+    def has_room(self, instance_type: str, zone: str, when: datetime) -> bool:
+        place = instance_type, zone
+        return place not in self.full and (
+            place not in self.rooms or self.rooms[place].price(when) > 0
+        )
+
+    def lost_room(self, place: Place, start: datetime, end: datetime) -> bool:
+        """Whether a replay of availability took the room away after ``start``, up to ``end``."""
+        if place not in self.rooms:
+            return False
+        for when, room in self.rooms[place].changes(end):
+            if when <= start:
+                return False
+            if not room:
+                return True
+        return False
 
     def zones_by_price(self, region: str, kind: str, when: datetime) -> tuple[str, ...]:
         """Cheap ones first; those without room last."""
         zones = zones_offering(region).get(kind, ())
 
         def rank(zone: str) -> tuple[bool, float, str]:
-            return not self.has_room(kind, zone), self.price(kind, zone, when), zone
+            return not self.has_room(kind, zone, when), self.price(kind, zone, when), zone
 
         return tuple(sorted(zones, key=rank))
 
@@ -89,18 +105,36 @@ class Market:
             pool = self.pools.setdefault(place, Pool(standard(*place)))
             pool.play(Replay(series, origin, now, speed))
 
+    def play_rooms(
+        self, every: Mapping[Place, Series], origin: int, speed: float, now: datetime
+    ) -> None:
+        """All series of availability at once, 1 for room and 0 for none."""
+        for place in every:
+            require_place(*place)
+        if not SLOWEST <= speed <= FASTEST:
+            raise invalid(f"speed is {speed:g}; it has to be from {SLOWEST:g} to {FASTEST}.")
+        for place, series in every.items():
+            self.full.discard(place)
+            self.rooms[place] = Replay(series, origin, now, speed)
+
     def stop(self, instance_type: str, zone: str, now: datetime) -> list[Place]:
-        """End the running replays, only those of a type or zone that is not empty. Prices stay."""
+        """End the running replays, only those of a type or zone that is not empty. Prices and
+        capacity stay as they are."""
         stopped = []
         for place, pool in sorted(self.pools.items()):
             wanted = instance_type in ("", place[0]) and zone in ("", place[1])
             if wanted and pool.replay and pool.replay.ends > now:
                 pool.stand(pool.price(now), now)
                 stopped.append(place)
-        return stopped
+        for place, rooms in sorted(self.rooms.items()):
+            if instance_type in ("", place[0]) and zone in ("", place[1]) and rooms.ends > now:
+                self.set_room(place, room=rooms.price(now) > 0)
+                stopped.append(place)
+        return list(dict.fromkeys(stopped))
 
     def set_room(self, place: Place, *, room: bool) -> None:
         require_place(*place)
+        self.rooms.pop(place, None)
         (self.full.discard if room else self.full.add)(place)
 
 

@@ -19,6 +19,7 @@ from tests.localcloud.cli.test_reap import output
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import TYPE, ZONE, until
 
+TRACE = str(Path(__file__).parents[1] / "prices/r5.16xlarge-2023-04-19.csv.gz")
 FILE = str(Path(__file__).parents[1] / "prices/c3.xlarge-2015-06.csv.gz")
 
 
@@ -76,6 +77,20 @@ def test_replay_of_a_whole_file(clock: Clock, capsys: pytest.CaptureFixture[str]
     assert "No replay runs." in output(capsys, "replay", "--stop")
 
 
+def test_replay_of_availability(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ("--type", f"r5.16xlarge={TYPE}", "--zone", f"us-east-1b={ZONE}", "--speed", "60")
+    text = output(capsys, "replay", "--availability", TRACE, *chosen)
+    assert "no capacity; availability replay at 2023-04-19 00:00, 60 times as fast" in text
+    clock.skip(seconds=5)
+    assert "no capacity" not in output(capsys, "prices")
+    assert "default" in output(capsys, "replay", "--stop")
+    refused = output(capsys, "replay", FILE, "--availability", TRACE, code=1)
+    assert "Prices and availability are two replays." in refused
+    assert "has no trace" in output(
+        capsys, "replay", "--availability", TRACE, "--trace", "x", code=1
+    )
+
+
 def test_replay_for_another_type_and_zone(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = ("--type", f"c3.xlarge={TYPE}", "--zone", f"us-east-1a={ZONE}")
     output(capsys, "replay", FILE, *chosen)
@@ -119,7 +134,7 @@ REFUSED: list[tuple[str, str]] = [
     (f"replay {FILE} --speed 0", "speed is 0; it has to be from 0.01 to 100000."),
     (f"replay {FILE} --speed fast", "speed is 'fast'"),
     (f"replay {FILE} --from soon", "from is 'soon'; it has to be like 2015-06-01 or"),
-    (f"replay {FILE} --from 2014-01-01", "from is 2014-01-01T00:00:00.000Z; the prices are from"),
+    (f"replay {FILE} --from 2014-01-01", "from is 2014-01-01T00:00:00.000Z; the series are from"),
     (f"replay {FILE} --type {TYPE}", f"no prices of the type {TYPE}; it has: c3.xlarge."),
     (f"replay {FILE} --zone us-east-1c", "it has: us-east-1a, us-east-1b, us-east-1e."),
     (f"replay {FILE} --type c3.xlarge=hi1.4xlarge", "Invalid value 'hi1.4xlarge'"),

@@ -186,7 +186,7 @@ GOOD = {"type": KIND, "zone": SPIKES, "times": [0, 60], "prices": [1, 2]}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"speed": 0}, "speed is 0; it has to be from 0.01 to 100000."),
     ({"speed": "fast"}, "speed is 'fast'; it has to be a number."),
-    ({"from": 61}, "from is 1970-01-01T00:01:01.000Z; the prices are from 1970-01-01T00:00:00"),
+    ({"from": 61}, "from is 1970-01-01T00:01:01.000Z; the series are from 1970-01-01T00:00:00"),
     ({"from": 1e300}, "from is 1e+300"),
     ({"series": []}, "There is no series for a type and zone of this cloud."),
     ({"series": [GOOD, GOOD]}, "There are two series"),
