@@ -20,8 +20,6 @@ FOLDERS = (
 # Examples of what is refused, and work trees that an earlier program saved
 EXEMPT = (
     *("tests/test_language.py", "tests/test_docs.py", "tests/machine_programs/saved_by_shell/"),
-    # Not gone over yet, as their subject is being changed
-    *("tests/machine_programs/idle.py", "tests/machine_programs/test_idle"),
 )
 
 # Participles that say how a value came, not what it is
