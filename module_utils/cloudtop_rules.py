@@ -16,7 +16,9 @@ from .cloudtop_resources import Request, Snapshot, Volume
 
 # A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-OWNER = re.compile(r"[A-Za-z0-9_.@+=,/:-]{1,64}")
+# A tag's value that EC2 and IAM both take: IAM takes no comma (API reference of IAM, Tag), and
+# neither takes one that begins with aws:
+OWNER = re.compile(r"(?![Aa][Ww][Ss]:)[A-Za-z0-9_.@+=/:-]{1,64}")
 
 # States in which a request can still make or hold an instance. EC2's own list of values for
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
@@ -34,6 +36,8 @@ FINAL_CODES = (
     "schedule-expired",
     "system-error",
 )
+# The request itself is at fault, also if it has ended: made again it would end in the same way
+FAULTY_CODES = ("bad-parameters",)
 STOPPED_BY_OWNER = "instance-stopped-by-user"
 # Volumes in these states are none any more
 DELETED = ("deleting", "deleted")
@@ -113,7 +117,7 @@ def verdict(request: Request | None, machine: str) -> str:
     if request is None:
         return "none"
     if not is_live(request):
-        return "dead"
+        return "refused" if request.status_code in FAULTY_CODES else "dead"
     if request.status_code in FINAL_CODES:
         return "refused"
     if is_stopped_by_owner(request):

@@ -298,7 +298,7 @@ def _after_waiting(
     """EC2 has had its time for the request: its machine is there, or another type is tried."""
     request = picture.request(run.asked)
     ended = request is not None and request.state in ("cancelled", "closed")
-    if request and ended and run.is_new and not run.past:
+    if request and ended and request.verdict == "dead" and run.is_new and not run.past:
         # A client token that EC2 remembers longer than the request itself led to that dead request
         again = replace(run, asked="", past=True, generation=request.generation)
         return _ask(cloudtop, wanted, picture, again, launch)

@@ -80,7 +80,11 @@ def no_machine(request: Request | None, request_id: str, deadline: int) -> str:
         )
     ways = {
         "dead": "it has ended, so make a new one: python runner.py provision",
-        "refused": "change what it names, then run: python runner.py destroy, and provision again",
+        "refused": (
+            "change what it names, then run: python runner.py destroy, and provision again"
+            if request.is_live
+            else "it has ended; change what it named, then run: python runner.py provision"
+        ),
         "stopped-by-user": "it did not start, so try again: python runner.py provision",
     }
     later = "look again later with: python runner.py provision"

@@ -192,7 +192,8 @@ TABLE = (
     Rule(
         "owner",
         _like(cloudtop_rules.OWNER),
-        "it has to be a tag value of 1 to 64 letters, digits and . @ + = , / : _ -",
+        "it has to be a tag value of 1 to 64 letters, digits and . @ + = / : _ -, which IAM takes"
+        " too, and may not begin with aws:",
         "alice",
     ),
     Rule("region", _like(REGION), "regions look like us-east-1", "us-east-1"),

@@ -162,6 +162,19 @@ def test_a_request_gives_way_once() -> None:
         ([request("open", "limit-exceeded")], waited(), LISTED, "change what it names"),
         ([request("open", "limit-exceeded")], None, WANTED, "change what it names"),
         ([request("failed")], waited(), WANTED, "it has ended, so make a new one"),
+        # Row B13: asked for once more it would only end again
+        (
+            [request("closed", "bad-parameters")],
+            waited(),
+            WANTED,
+            "EC2 says bad-parameters: EC2's words; it has ended; change what it named, then run:",
+        ),
+        (
+            [request("failed", "bad-parameters")],
+            waited(),
+            WANTED,
+            "EC2 says bad-parameters: EC2's words; it has ended; change what it named, then run:",
+        ),
         # One of the past, twice, and one that another computer has ended meanwhile
         ([request("cancelled")], waited(past=True), WANTED, "it has ended, so make a new one"),
         ([request("cancelled")], waited(is_new=False), WANTED, "it has ended, so make a new one"),

@@ -183,6 +183,43 @@ def test_stops_when_attaching_is_refused(machine: Volume, code: str) -> None:
     assert machine.calls == ["AttachVolume", "DescribeVolumes", "AttachVolume"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InvalidInstanceID.NotFound",
+        "IncorrectInstanceState",
+        "CustomerKeyHasBeenRevoked",
+        "AttachmentLimitExceeded",
+        "SomeCodeOfTomorrow",
+    ],
+)
+def test_b9_other_refusals_may_pass(machine: Volume, code: str) -> None:
+    machine.error("AttachVolume", code)
+    machine.described("available")
+    machine.error("AttachVolume", code)
+    machine.attach_answer()
+    assert machine.good()["state"] == "mounted"
+    assert machine.calls.count("AttachVolume") == 3
+
+
+@pytest.mark.parametrize(
+    ("domain", "address", "host"),
+    [
+        ("amazonaws.com.cn", "10.0.0.9", "ec2.us-east-1.amazonaws.com.cn"),
+        ("amazonaws.com", "", "ec2.us-east-1.api.aws"),
+        ("amazonaws.com.cn", "", "ec2.us-east-1.api.amazonwebservices.com.cn"),
+    ],
+)
+def test_b11_the_endpoint_is_in_the_regions_domain(
+    machine: Volume, domain: str, address: str, host: str
+) -> None:
+    (machine.tree / "imds/services/domain").write_text(domain)
+    (machine.tree / "imds/local-ipv4").write_text(address)
+    machine.attach_answer()
+    machine.good()
+    assert machine.logged("curl")[0].endswith(f" https://{host}/")
+
+
 def test_names_a_volume_in_another_zone(machine: Volume) -> None:
     machine.error("AttachVolume", "InvalidVolume.ZoneMismatch")
     machine.described("available", zone="us-east-1a")

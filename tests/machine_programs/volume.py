@@ -142,6 +142,9 @@ class Volume(Boot):
         (tree / "imds/instance-id").write_text("i-me")
         (tree / "imds/placement/availability-zone").write_text("us-east-1b")
         (tree / "imds/placement/region").write_text("us-east-1")
+        (tree / "imds/services").mkdir()
+        (tree / "imds/services/domain").write_text("amazonaws.com")
+        (tree / "imds/local-ipv4").write_text("10.0.0.9")
         role = tree / "imds/iam/security-credentials"
         (role / ".list").write_text("cloudtop-role")
         (role / "cloudtop-role").write_text(

@@ -97,6 +97,16 @@ class Place:
         """How many calls that change something the API has had so far."""
         return int(own(self.endpoint, "calls")["mutating"])
 
+    def control(self, path: str, given: dict[str, Any]) -> None:
+        """POST to one of the cloud's own paths."""
+        request = urllib.request.Request(
+            f"{self.endpoint}/localcloud/{path}",
+            data=json.dumps(given).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request):
+            pass
+
     def make_volume(self, name: str, zone: str = "us-east-1a") -> str:
         """A volume of that cloudtop, made by hand."""
         volume = self.ec2.create_volume(

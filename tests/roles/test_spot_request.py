@@ -157,3 +157,17 @@ def test_the_number_of_instance_store_disks_is_known(
     place: Place, instance_type: str, disks: int
 ) -> None:
     assert ours.instance_store_disks(place.ec2, instance_type) == disks
+
+
+def test_b13_bad_parameters_are_said_in_ec2s_words_and_once(place: Place) -> None:
+    place.control("account", {"bad_parameters": True})
+    try:
+        before = len(place.requests("faulty"))
+        outcome = place.run("playbooks/cloud.yml", cloudtop_name="faulty")
+        assert outcome.code != 0
+        assert "EC2 says bad-parameters: Your Spot request failed due to bad parameters" in (
+            outcome.text
+        )
+        assert len(place.requests("faulty")) == before + 1
+    finally:
+        place.control("account", {"default": True})

@@ -87,6 +87,8 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_name=" + "x" * 41, "'" + "x" * 41 + "'"),
         ("cloudtop_owner=a b", "'a b'"),
         ("cloudtop_owner=jürgen", "'jürgen'"),
+        ("cloudtop_owner=a,b", "'a,b'"),
+        ("cloudtop_owner=AWS:me", "'AWS:me'"),
         ("cloudtop_region=virginia", "'virginia'"),
         ("cloudtop_zone=us-east-1", "'us-east-1'"),
         ("cloudtop_zone=eu-west-1a", "'eu-west-1a'"),

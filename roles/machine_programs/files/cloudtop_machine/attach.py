@@ -44,6 +44,17 @@ FAILED = 3
 # Seconds for a disk that EC2 attached, and for credentials that come some time after the machine
 DISK_SECONDS, CREDENTIALS_SECONDS = 60, 120
 LONGEST_PAUSE = 15
+# No later answer differs from these: the volume, its name or the call itself does not fit. All
+# other codes may pass, as InvalidInstanceID.NotFound does some seconds after a launch
+FINAL = (
+    "InvalidAction",
+    "InvalidParameterCombination",
+    "InvalidParameterValue",
+    "InvalidVolume.ZoneMismatch",
+    "MissingParameter",
+    "UnknownParameter",
+    "UnsupportedOperation",
+)
 DENIED = ("UnauthorizedOperation", "AuthFailure", "AccessDenied", "InvalidClientTokenId")
 
 
@@ -294,15 +305,13 @@ class Attach:
         )
 
     def _refused(self, verb: str, trouble: Trouble) -> None:
-        """Wait if another machine was quicker or EC2 is busy. Raises Failed for the rest."""
+        """Wait for what may pass, whatever its code. Raises Failed for the rest."""
         code, text = trouble.code, trouble.text
         if code == "NoCredentials":
             # A profile's credentials come some seconds after the machine, or never
             if self._uptime() - self.since >= CREDENTIALS_SECONDS:
                 raise Failed(f"{self.volume} cannot be attached: {text}.", again=True)
             self._await(text)
-        elif trouble.passes or code in ("VolumeInUse", "IncorrectState"):
-            self._await(f"{self.volume} could not be {verb} ({code}: {text})")
         elif code.startswith((*DENIED, "ExpiredToken")):
             # Permissions may be mended
             raise Failed(
@@ -310,10 +319,12 @@ class Attach:
                 f" {text.removesuffix('.')}.",
                 again=True,
             )
-        elif code != "InvalidVolume.NotFound":
+        elif code in FINAL:
             raise Failed(
                 f"The volume {self.volume} could not be {verb}: EC2 refused with {code}: {text}"
             )
+        elif code != "InvalidVolume.NotFound":
+            self._await(f"{self.volume} could not be {verb} ({code}: {text})")
         elif not self._find_by_tags():
             raise Failed(
                 f"The volume {self.volume} does not exist (any more) in {self.ec2.region}: nothing"

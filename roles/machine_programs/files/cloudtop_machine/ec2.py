@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 CREDENTIALS = "iam/security-credentials/"
 # EC2 gives credentials for hours, and new ones before the old ones expire
 CREDENTIALS_SECONDS = 300
+DUAL_STACK = {
+    "amazonaws.com": "api.aws",
+    "amazonaws.com.cn": "api.amazonwebservices.com.cn",
+}
 PASSING = {
     *("Unreachable", "NoCredentials", "RequestLimitExceeded", "Unavailable", "ServiceUnavailable"),
     *("InternalError", "InternalFailure", "RequestExpired"),
@@ -46,7 +50,7 @@ class Ec2:
         self, endpoint: str, metadata: Metadata, say: Callable[[str], None] = print
     ) -> None:
         self.endpoint, self.metadata, self.say = endpoint, metadata, say
-        self.region = ""
+        self.region = self.domain = ""
         self._secrets: tuple[str, str, str] | None = None
         self._expires = 0.0
 
@@ -74,7 +78,7 @@ class Ec2:
         words = ["curl", "--silent", "--show-error", "--max-time", "60", "--config", "-"]
         for each in (f"Action={action}", "Version=2016-11-15", *parameters):
             words += ["--data-urlencode", each]
-        url = self.endpoint or f"https://ec2.{self.region}.amazonaws.com"
+        url = self.endpoint or f"https://ec2.{self.region}.{self.domain}"
         given = (
             f'aws-sigv4 = "aws:amz:{self.region}:ec2"\n'
             f'user = "{key}:{secret}"\n'
@@ -92,6 +96,7 @@ class Ec2:
             return self._secrets
         try:
             self.region = self.region or self.metadata.text("placement/region")
+            self.domain = self.domain or self._domain()
             role = self.metadata.text(CREDENTIALS).partition("\n")[0]
             fields = json.loads(self.metadata.text(CREDENTIALS + role)) if role else {}
             secrets = fields["AccessKeyId"], fields["SecretAccessKey"], fields["Token"]
@@ -105,6 +110,19 @@ class Ec2:
             )
         self._secrets, self._expires = secrets, time.monotonic() + CREDENTIALS_SECONDS
         return secrets
+
+    def _domain(self) -> str:
+        """The domain of EC2's endpoint: China has its own, and so have addresses of IPv6.
+
+        Raises OSError if the metadata service does not answer.
+        """
+        if self.endpoint:
+            return ""
+        domain = self.metadata.text("services/domain") or "amazonaws.com"
+        if self.metadata.text("local-ipv4"):
+            return domain
+        # AWS General Reference, "Dual stack endpoints"
+        return DUAL_STACK.get(domain, domain)
 
     def _refusal(self, text: str) -> Trouble:
         code = message = ""
