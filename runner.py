@@ -30,8 +30,8 @@ import argcomplete
 from cloudtop import foreign
 from cloudtop.command import Command, enter, parser
 from cloudtop.commands import (
-    bake, bid, converge, destroy, orphans, power, prices, provision, reach, rehearse, restore,
-    snapshot, ssh, status, switch, watch,
+    bake, bid, converge, destroy, doctor, orphans, power, prices, provision, reach, rehearse,
+    restore, snapshot, ssh, status, switch, watch,
 )  # fmt: skip
 from cloudtop.errors import CloudtopError
 from cloudtop.settings import settings
@@ -39,6 +39,7 @@ from cloudtop.settings import settings
 # The commands, by what people do; on_failure removes what a failed run left half-made.
 COMMANDS: dict[str, tuple[Command, ...]] = {
     "make it": (
+        Command("doctor", doctor.run, "check all that provision needs", options=doctor.options),
         Command("provision", provision.run, "make the cloudtop, or bring it up to date",
                 ("cloud.yml", "machine.yml"), provision.options),
         Command("converge", converge.run, "run the roles on the machine again", ("machine.yml",)),

@@ -25,6 +25,7 @@ LAYERS: dict[str, Rows] = {
     ),
     "cloudtop": (
         ("commands",),
+        ("preflight",),
         ("money",),
         ("prices",),
         ("machine",),

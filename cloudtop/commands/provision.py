@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from cloudtop import rates
 from cloudtop.command import Context, confirm, lose_work_option, wait_option
-from cloudtop.commands import bake, converge, preflight
-from cloudtop.commands.preflight import Plan
+from cloudtop.commands import bake, converge
 from cloudtop.commands.status import gathered
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
+from cloudtop.preflight import spot_role
+from cloudtop.preflight.plan import Plan
 
 
 def run(context: Context) -> None:
     """Check, show the plan, ask if it costs money, run the playbooks, sum up."""
-    plan = preflight.check(context.settings, wait=context.options.wait)
+    plan = preflight.check(context.settings, wait=context.options.wait, say=print)
+    print()
     print(describe(context, plan))
     if context.settings.monthly_budget:
         money = gathered(context).money
@@ -23,6 +26,8 @@ def run(context: Context) -> None:
             print(f"WARNING: {money.budget.warning}.\n")
     if context.cloud.costs_money and plan.makes_request:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
+    if plan.look:
+        spot_role.make(plan.look)
     try:
         with bake.renewing(context, plan.resources) as more:
             converge.run(context, more | waiting(context))

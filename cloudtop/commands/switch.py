@@ -11,9 +11,10 @@ from cloudtop.aws import instance_types
 from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Machine, Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks, wait_option
-from cloudtop.commands import bake, converge, orphans, preflight, switch_cost
+from cloudtop.commands import bake, converge, orphans, switch_cost
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
+from cloudtop.preflight import plan as preflight
 from cloudtop.settings.settings import Settings, load
 from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_rules import Difference

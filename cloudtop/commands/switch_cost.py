@@ -7,8 +7,8 @@ import time
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws.find import Resources, Volume
-from cloudtop.commands.preflight import Plan
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight.plan import Plan
 from cloudtop.prices import history
 from cloudtop.settings.settings import Settings
 from spotprices.files import Table

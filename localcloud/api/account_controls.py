@@ -22,7 +22,8 @@ def show(_: Arguments) -> object:
 
 
 def change(arguments: Arguments) -> object:
-    """POST: default, fresh, customer_key, bad_parameters (booleans); denied (actions)."""
+    """POST: default, fresh, customer_key, bad_parameters (booleans); denied (actions),
+    regions_off."""
     account = Account() if arguments.get("default") is True else Base.cloud.account
     denied = arguments.get("denied", [])
     if not isinstance(denied, list) or not all(
@@ -32,6 +33,10 @@ def change(arguments: Arguments) -> object:
     for name in SWITCHES:
         if arguments.get(name) is True:
             setattr(account, name, True)
+    off = arguments.get("regions_off", [])
+    if not isinstance(off, list) or not all(isinstance(one, str) for one in off):
+        raise invalid(f"regions_off is {off!r}; it has to be a list of regions.")
+    account.regions_off = tuple(dict.fromkeys([*account.regions_off, *off]))
     account.denied = tuple(dict.fromkeys([*account.denied, *denied]))
     Base.cloud.account = account
     for backend in backends():

@@ -17,7 +17,7 @@ from moto.ec2.models import ec2_backends
 from werkzeug.wrappers import Request
 
 from localcloud.authorization.action_resources import action_resources, tagged_at_birth, tags
-from localcloud.authorization.caller import FORGED, UNTIMELY, Machine, caller_of, refused
+from localcloud.authorization.caller import FORGED, UNKNOWN, UNTIMELY, Machine, caller_of, refused
 from localcloud.authorization.denied import refuse_denied
 from localcloud.authorization.failure_message import BEFORE, encoded
 from localcloud.authorization.passed_role import passed_role
@@ -51,6 +51,9 @@ def authorize(
         raise refused(UNTIMELY, service)
     machine = caller.machine
     name = f"{service}:{action}"
+    if region in Base.cloud.account.regions_off:
+        # A region that is off does not know the account's credentials
+        raise refused(UNKNOWN, service)
     if name == FREE:
         return machine
     if machine is None:

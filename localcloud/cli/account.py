@@ -17,8 +17,9 @@ def account(config: Config, arguments: argparse.Namespace) -> int:
         for name in ("default", "fresh", "customer_key", "bad_parameters")
         if getattr(arguments, name)
     }
-    denied = {"denied": arguments.deny} if arguments.deny else {}
-    answer = ask(config, "account", {**given, **denied} if given or denied else None, HINT)
+    lists = {"denied": arguments.deny, "regions_off": arguments.region_off}
+    change = {**given, **{name: value for name, value in lists.items() if value}}
+    answer = ask(config, "account", change or None, HINT)
     if arguments.json:
         print(json.dumps(answer, indent=2))
         return 0
@@ -38,6 +39,9 @@ def report(answer: dict[str, object]) -> list[str]:
     denied = answer["denied"]
     assert isinstance(denied, list)
     lines += [f"Its administrator may not: {action}" for action in denied]
+    off = answer["regions_off"]
+    assert isinstance(off, list)
+    lines += [f"The region is off: {region}" for region in off]
     return lines or ["The account lacks nothing."]
 
 
@@ -54,6 +58,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     verb.add_argument(
         "--deny", action="append", default=[], metavar="ACTION", help="such as iam:CreateRole"
+    )
+    verb.add_argument(
+        "--region-off", action="append", default=[], metavar="REGION", help="such as eu-south-1"
     )
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.set_defaults(run=account)

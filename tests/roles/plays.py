@@ -99,13 +99,7 @@ class Place:
 
     def control(self, path: str, given: dict[str, Any]) -> None:
         """POST to one of the cloud's own paths."""
-        request = urllib.request.Request(
-            f"{self.endpoint}/localcloud/{path}",
-            data=json.dumps(given).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request):
-            pass
+        own(self.endpoint, path, given)
 
     def make_volume(self, name: str, zone: str = "us-east-1a") -> str:
         """A volume of that cloudtop, made by hand."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
+from typing import Any
 
 from moto.iam.models import iam_backends
 
@@ -36,6 +38,18 @@ class Accounts(Base):
                 "The provided credentials do not have permission to create the service-linked"
                 " role for EC2 Spot Instances.",
             )
+
+    def describe_regions(self, region_names: list[str] | None = None) -> list[Any]:
+        """Every region that may be off is on, but for those that the account has not."""
+        off, regions = self.account.regions_off, []
+        for region in super().describe_regions(region_names):
+            shown = copy.copy(region)
+            if region.name in off:
+                shown.opt_in_status = "not-opted-in"
+            elif region.opt_in_status == "not-opted-in":
+                shown.opt_in_status = "opted-in"
+            regions.append(shown)
+        return regions
 
     @property
     def customer_key_arn(self) -> str:

@@ -20,5 +20,7 @@ class Account:
     denied: tuple[str, ...] = ()
     # New requests end at once, as with parameters that EC2 refuses late
     bad_parameters: bool = False
+    # Regions that AWS switches on at the owner's wish, and are off
+    regions_off: tuple[str, ...] = ()
     # Grants of the customer's key: the principals that may use it
     grantees: list[str] = field(default_factory=list)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from cloudtop.command import Context
-from cloudtop.commands import converge, preflight, provision
+from cloudtop.commands import converge, provision
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
 from cloudtop.settings import clouds, settings
 from tests import cloud
-from tests.cloudtop.commands.test_preflight import tagged
+from tests.cloudtop.preflight.test_plan import tagged
 
 pytestmark = pytest.mark.usefixtures("entered")
 ZONE = "us-east-1b"

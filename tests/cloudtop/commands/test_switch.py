@@ -13,14 +13,15 @@ from cloudtop import rates
 from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.command import Context, parser
-from cloudtop.commands import preflight, switch, switch_cost
-from cloudtop.commands.preflight import Plan
+from cloudtop.commands import switch, switch_cost
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
+from cloudtop.preflight.plan import Plan
 from cloudtop.settings import clouds, settings
 from module_utils.cloudtop_rules import Difference
 from spotprices.files import Prices
 from tests import cloud
-from tests.cloudtop.commands.test_preflight import tagged
+from tests.cloudtop.preflight.test_plan import tagged
 
 pytestmark = pytest.mark.usefixtures("entered")
 REQUEST = Request("sir-1", spot_price=0.65, instance_type="m5d.4xlarge", image_id="ami-1")

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from cloudtop.command import Context
-from cloudtop.commands import preflight, provision, switch
+from cloudtop.commands import provision, switch
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
 from cloudtop.prices import bid_check
 from cloudtop.prices.offers import Offer
 from cloudtop.settings import clouds, settings
 from localcloud.ec2.market.market import standard
 from spotprices import feed
 from tests import cloud
-from tests.cloudtop.commands.test_preflight import tagged
+from tests.cloudtop.preflight.test_plan import tagged
 
 pytestmark = pytest.mark.usefixtures("entered")
 ZONES = ["us-east-1a", "us-east-1b"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,13 @@ from cloudtop.aws.find import Resources, Volume
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
+from cloudtop.preflight import account, checklist, key, network, permissions, quota, spot_role
+from cloudtop.preflight.checklist import Check, Look, Row
 from cloudtop.prices import bid_check
 from cloudtop.rates import WorstMonth
 from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
 
-# "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs
-STANDARD_SPOT_QUOTA = "L-34B43A08"
-STANDARD_FAMILY = re.compile(r"[acdhimrtz]\d")
 # EC2 User Guide, hibernate-spot-instances
 HIBERNATION = (
     "Hibernation begins the moment EC2 gives notice: work on the array is not saved first. Without"
@@ -49,71 +47,70 @@ class Plan:
     snapshots: str = ""
     # The one that is there now
     live_schedule: Schedule | None = None
+    # The facts behind it, for what provision makes first
+    look: Look | None = None
 
     @property
     def makes_request(self) -> bool:
         return self.resources.request is None
 
 
-def check(settings: Settings, moves: bool = False, wait: bool = False) -> Plan:
-    """Check credentials, zone, type, bid, image, key and quota without changing anything.
+def check(
+    settings: Settings,
+    moves: bool = False,
+    wait: bool = False,
+    say: Callable[[Row], None] | None = None,
+) -> Plan:
+    """Go through the checklist without changing anything.
 
     With ``moves`` a volume in another zone than the wanted one is taken there; with ``wait`` the
-    bid may be below EC2's price. Raises CloudtopError for the first thing that would not work.
+    bid may be below EC2's price; ``say`` gets each check's outcome. Raises CloudtopError for the
+    first thing that would not work.
     """
-    check_key(settings)
-    with plain_errors():
-        account = aws.client("sts").get_caller_identity()["Account"]
-    client = aws.client()
-    check_bid(settings)
-    budget.refuse(settings)
-    zones = _zones(client)
-    if settings.zone and settings.zone not in zones:
-        raise CloudtopError(
-            f"cloudtop_zone is {settings.zone!r}, which {settings.region} does not have for you.",
-            f"Its zones are: {', '.join(zones)}",
-        )
-    infos = {each: _instance_type(client, settings, each) for each in settings.types}
+    look = Look(settings, aws.client(), moves, wait)
+    checklist.run(CHECKS, look, say or (lambda _: None))
+    return _plan(look)
+
+
+def diagnose(settings: Settings, say: Callable[[Row], None]) -> list[Row]:
+    """All checks, also after one that fails."""
+    return checklist.run(CHECKS, Look(settings, aws.client()), say, every=True)
+
+
+def _plan(look: Look) -> Plan:
+    """The plan of a look that went through the checklist."""
+    settings, resources = look.settings, look.need("resources", "type")
+    infos, offered = look.need("infos", "type"), look.need("offered", "type")
     info = infos[settings.instance_type]
-    _same_processor(settings, infos)
-    offered = {each: _offered(client, each) for each in settings.types}
-    resources = ec2.find(client, settings.name, settings.owner)
-    zone = _zone(settings, None if moves and settings.zone else resources.volume, offered)
-    if settings.image:
-        with plain_errors():
-            client.describe_images(ImageIds=[settings.image])
     storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
-    usable = rules.offered_types(settings.types, zone, offered)
+    usable = rules.offered_types(settings.types, look.zone, offered)
     notes = [
         *rates.not_in_it(settings.types),
+        *look.notes,
         *(
-            f"{each} is not offered in {zone} and is passed over."
+            f"{each} is not offered in {look.zone} and is passed over."
             for each in settings.types
-            if zone and each not in usable
+            if look.zone and each not in usable
         ),
     ]
     for each in settings.types:
-        notes += _quota_notes(each, infos[each]["VCpuInfo"]["DefaultVCpus"])
         if rates.bid_cap(each) is None:
             notes.append(
                 f"There is no on-demand price of {each}: the bid was not compared with one."
             )
-    if moves or resources.request is None:
-        places = usable_places(client, zone, offered)
-        notes += bid_check.notes(client, settings, places, wait=wait)
     live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
     notes += filter(None, [budget.note_on_request(settings, resources.request), ended])
     if settings.interruption == "hibernate":
-        notes.append(HIBERNATION)
+        notes += [HIBERNATION, *_short_root(settings, info["MemoryInfo"]["SizeInMiB"])]
     return Plan(
         resources=resources,
-        account=account,
+        account=look.account,
         vcpus=info["VCpuInfo"]["DefaultVCpus"],
         memory_mib=info["MemoryInfo"]["SizeInMiB"],
         disks=sum(disk["Count"] for disk in storage),
         disk_gb=storage[0]["SizeInGB"] if storage else 0,
-        zone=zone,
+        zone=look.zone,
         month=settings.worst_month(),
         notes=tuple(notes),
         snapshots=snapshot_schedule.sentence(
@@ -122,7 +119,105 @@ def check(settings: Settings, moves: bool = False, wait: bool = False) -> Plan:
         if settings.snapshot_hours
         else "",
         live_schedule=live,
+        look=look,
     )
+
+
+def _short_root(settings: Settings, memory_mib: int) -> Iterable[str]:
+    """A note if the memory does not fit on the root disk, where hibernation writes it."""
+    if settings.root_size * 1024 <= memory_mib:
+        yield (
+            f"The root disk has {settings.root_size} GiB, and hibernation writes"
+            f" {memory_mib / 1024:g} GiB of memory to it: EC2 would stop the machine instead. Try:"
+            f" -e cloudtop_root_size={memory_mib // 1024 + 16}"
+        )
+
+
+def _see_zone(look: Look) -> str:
+    look.need("account", "credentials")
+    settings = look.settings
+    look.zones = _zones(look.client)
+    if settings.zone and settings.zone not in look.zones:
+        raise CloudtopError(
+            f"cloudtop_zone is {settings.zone!r}, which {settings.region} does not have for you.",
+            f"Its zones are: {', '.join(look.zones)}",
+        )
+    return settings.zone or f"any of {', '.join(look.zones)}"
+
+
+def _see_type(look: Look) -> str:
+    settings, client = look.settings, look.client
+    look.need("zones", "zone")
+    infos = {each: _instance_type(client, settings, each) for each in settings.types}
+    offered = {each: _offered(client, each) for each in settings.types}
+    look.resources = ec2.find(client, settings.name, settings.owner)
+    moved = look.moves and settings.zone
+    look.zone = _zone(settings, None if moved else look.resources.volume, offered)
+    look.infos, look.offered = infos, offered
+    return f"{', '.join(settings.types)}; offered in {look.zone or settings.region}"
+
+
+def _see_architecture(look: Look) -> str:
+    settings = look.settings
+    infos = look.need("infos", "type")
+    _same_processor(settings, infos)
+    image = _architecture(look.client, settings)
+    able = infos[settings.instance_type]["ProcessorInfo"]["SupportedArchitectures"]
+    if image not in able:
+        named = settings.image or settings.image_parameter
+        raise CloudtopError(
+            f"The image ({named}) is for {image}, and {settings.instance_type} runs"
+            f" {' and '.join(sorted(able))}.",
+            "Try another type, or an image for it: -e cloudtop_image=ami-…",
+        )
+    return image
+
+
+def _architecture(client: Any, settings: Settings) -> str:
+    if not settings.image:
+        return instance_types.architecture(client, settings)
+    with plain_errors():
+        # A public image is deprecated after two years, and still there
+        images = client.describe_images(ImageIds=[settings.image], IncludeDeprecated=True)["Images"]
+    if not images:
+        raise CloudtopError(
+            f"cloudtop_image is {settings.image!r}, which {settings.region} does not have for you.",
+            "Try without it: -e cloudtop_image=",
+        )
+    return str(images[0]["Architecture"])
+
+
+def _see_price(look: Look) -> str:
+    check_bid(look.settings)
+    budget.refuse(look.settings)
+    resources, offered = look.need("resources", "type"), look.need("offered", "type")
+    if look.moves or resources.request is None:
+        places = usable_places(look.client, look.zone, offered)
+        look.notes += bid_check.notes(look.client, look.settings, places, wait=look.wait)
+    return f"a bid of ${look.settings.bid:g} an hour"
+
+
+def _see_key(look: Look) -> str:
+    check_key(look.settings)
+    path = look.settings.ssh_key
+    return f"{path}" if path.exists() else f"{path}, which provision makes"
+
+
+# In this order, as a later check needs what an earlier one saw
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("credentials", account.credentials),
+    ("region", account.region),
+    ("zone", _see_zone),
+    ("type", _see_type),
+    ("architecture", _see_architecture),
+    ("price", _see_price),
+    ("quota", quota.check),
+    ("spot role", spot_role.check),
+    ("key", key.check),
+    ("permissions", permissions.check),
+    ("network", network.check),
+    ("ssh key", _see_key),
+)
 
 
 def check_bid(settings: Settings) -> None:
@@ -252,22 +347,3 @@ def _zone(settings: Settings, volume: Volume | None, by_type: Mapping[str, list[
             "Try another type or region: -e cloudtop_instance_type=i4i.4xlarge",
         )
     return zone
-
-
-def _quota_notes(instance_type: str, vcpus: int) -> Iterable[str]:
-    """A note on the spot vCPU quota, if the credentials may read it."""
-    if not STANDARD_FAMILY.match(instance_type):
-        return
-    try:
-        with plain_errors():
-            quota = aws.client("service-quotas").get_service_quota(
-                ServiceCode="ec2", QuotaCode=STANDARD_SPOT_QUOTA
-            )["Quota"]["Value"]
-    except CloudtopError:
-        return
-    if quota < vcpus:
-        raise CloudtopError(
-            f"Your spot quota is {quota:g} vCPUs and {instance_type} has {vcpus}.",
-            "Ask for more of 'All Standard Spot Instance Requests' in Service Quotas",
-        )
-    yield f"Spot quota: {quota:g} vCPUs, of which this takes {vcpus}."

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from cloudtop.aws import client as aws
 from cloudtop.command import Context
-from cloudtop.commands import preflight, provision
+from cloudtop.commands import provision
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
 from cloudtop.settings import clouds, rules, settings
 from tests import cloud
 from tests.localcloud.lifecycle import details

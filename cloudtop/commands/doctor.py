@@ -1,0 +1,36 @@
+"""``runner.py doctor``: all that a provision needs, checked, and nothing changed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from cloudtop.command import Context
+from cloudtop.errors import CloudtopError
+from cloudtop.preflight import plan as preflight
+from cloudtop.preflight.checklist import MISSING, Row
+
+
+def run(context: Context) -> None:
+    """Print each check's outcome. Raises CloudtopError if something is missing."""
+    as_json = context.options.json
+
+    def say(row: Row) -> None:
+        if not as_json:
+            print(row, flush=True)
+
+    rows = preflight.diagnose(context.settings, say)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+    missing = [row for row in rows if row.state == MISSING]
+    if missing:
+        names = ", ".join(row.name for row in missing)
+        raise CloudtopError(
+            f"{len(missing)} of {len(rows)} checks failed: {names}.", missing[0].hint
+        )
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds --json."""
+    parser.add_argument("--json", action="store_true", help="for programs")

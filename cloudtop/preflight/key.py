@@ -1,0 +1,77 @@
+"""The default key of EBS, which encrypts the volume and the machine's root disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cloudtop.aws import client as aws
+from cloudtop.aws.client import DENIED, plain_errors
+from cloudtop.errors import CloudtopError
+from cloudtop.preflight import spot_role
+from cloudtop.preflight.checklist import Look
+
+# What EC2's role for spot has to do with a customer-managed key (EC2 User Guide,
+# service-linked-roles-spot-instance-requests, "Grant access to customer managed keys")
+OPERATIONS = (
+    "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext CreateGrant DescribeKey"
+    " ReEncryptFrom ReEncryptTo"
+)
+
+
+def check(look: Look) -> str:
+    """Who manages the key, and whether spot machines can open their disks by it."""
+    look.need("account", "credentials")
+    with plain_errors():
+        try:
+            key = look.client.get_ebs_default_kms_key_id()["KmsKeyId"]
+            about = aws.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+        except ClientError as error:
+            if (code := _code(error)) not in DENIED:
+                raise
+            return f"not known: you may not look at the default key of EBS ({code})"
+    if about["KeyManager"] == "AWS":
+        return "aws/ebs, which AWS manages"
+    if about.get("KeyState") != "Enabled":
+        raise CloudtopError(
+            f"The default key of EBS, {about['Arn']}, is {about.get('KeyState')}: no disk could"
+            " be made with it.",
+            f"Try: aws kms enable-key --region {look.settings.region} --key-id {about['KeyId']}",
+        )
+    return _granted(look, about)
+
+
+def _granted(look: Look, about: Any) -> str:
+    role = (
+        f"arn:{look.partition}:iam::{look.account}:role/aws-service-role/{spot_role.SERVICE}"
+        f"/{spot_role.NAME}"
+    )
+    kms = aws.client("kms")
+    with plain_errors():
+        try:
+            grants = kms.list_grants(KeyId=about["Arn"], GranteePrincipal=role)["Grants"]
+        except ClientError as error:
+            if (code := _code(error)) not in DENIED:
+                raise
+            return f"{about['Arn']}, your own; whether spot may use it is not known ({code})"
+    if grants or role in _policy(kms, about["Arn"]):
+        return f"{about['Arn']}, your own; spot may use it"
+    raise CloudtopError(
+        f"The default key of EBS is your own ({about['Arn']}), and EC2's role for spot has no"
+        " grant of it: every machine would end with Client.InternalError.",
+        f"Try: aws kms create-grant --region {look.settings.region} --key-id {about['Arn']}"
+        f" --grantee-principal {role} --operations {OPERATIONS}",
+    )
+
+
+def _policy(kms: Any, arn: str) -> str:
+    """The key's policy as text, empty if these credentials may not read it."""
+    try:
+        return str(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    except ClientError:
+        return ""
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

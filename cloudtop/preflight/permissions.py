@@ -1,0 +1,109 @@
+"""Whether the caller may do all that a provision does, asked without doing it.
+
+EC2 says it to a dry run; IAM simulates the policies of the caller for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cloudtop.aws import client as aws
+from cloudtop.aws.client import plain_errors
+from cloudtop.errors import CloudtopError
+from cloudtop.preflight.checklist import Look
+
+# What the role access does in IAM
+IAM = (
+    "iam:AddRoleToInstanceProfile",
+    "iam:CreateInstanceProfile",
+    "iam:CreateRole",
+    "iam:GetInstanceProfile",
+    "iam:GetRole",
+    "iam:PassRole",
+    "iam:PutRolePolicy",
+    "iam:TagInstanceProfile",
+    "iam:TagRole",
+)
+MAY, MAY_NOT = "DryRunOperation", "UnauthorizedOperation"
+
+
+def check(look: Look) -> str:
+    """How many actions were looked at. Raises CloudtopError for those that are denied."""
+    zone = look.zone or next(iter(look.need("zones", "zone")))
+    resources = look.need("resources", "type")
+    refused, looked = [], 0
+    for action, call, params in _calls(look, zone, resources):
+        answer = _dry(call, params)
+        refused += [action] if answer == MAY_NOT else []
+        looked += answer in (MAY, MAY_NOT)
+    simulated = denied(look, IAM)
+    if simulated is None:
+        seen = f"{looked} of EC2; those of IAM are not known, as you may not simulate them"
+    else:
+        refused += simulated
+        seen = f"{looked} of EC2, {len(IAM)} of IAM"
+    if refused:
+        raise CloudtopError(
+            f"Your credentials ({look.arn}) may not do: {', '.join(refused)}.",
+            "Ask an administrator for these; all that cloudtop needs: docs/aws-policy.json",
+        )
+    return seen
+
+
+def denied(look: Look, actions: Sequence[str]) -> list[str] | None:
+    """Those of the actions that the caller's policies deny; None if nobody says."""
+    iam = aws.client("iam")
+    try:
+        results = iam.simulate_principal_policy(
+            PolicySourceArn=_principal(iam, look.need("arn", "credentials")),
+            ActionNames=list(actions),
+        )["EvaluationResults"]
+    except ClientError:
+        # Most who lack a permission lack this one too, and root has no policies
+        return None
+    return [one["EvalActionName"] for one in results if one["EvalDecision"] != "allowed"]
+
+
+def _principal(iam: Any, arn: str) -> str:
+    """The ARN that has policies: of a session that is its role's, which may have a path."""
+    _, slash, rest = arn.partition(":assumed-role/")
+    if not slash:
+        return arn
+    return str(iam.get_role(RoleName=rest.partition("/")[0])["Role"]["Arn"])
+
+
+def _calls(look: Look, zone: str, resources: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Action, call and parameters of all that is still to be made in EC2."""
+    client, settings = look.client, look.settings
+    tags = [{"Key": "cloudtop:name", "Value": settings.name}]
+
+    def tagged(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": tags}]
+
+    if resources.volume is None:
+        volume = {"AvailabilityZone": zone, "Size": settings.volume_size, "Encrypted": True}
+        volume["TagSpecifications"] = tagged("volume")
+        yield "ec2:CreateVolume", client.create_volume, volume
+    group = {"GroupName": "cloudtop-dry-run", "Description": "asked only"}
+    group["TagSpecifications"] = tagged("security-group")  # type: ignore[assignment]
+    yield "ec2:CreateSecurityGroup", client.create_security_group, group
+    key = {"KeyName": "cloudtop-dry-run", "PublicKeyMaterial": b"ssh-ed25519 AAAA asked-only"}
+    yield "ec2:ImportKeyPair", client.import_key_pair, key
+    if resources.request is None:
+        spec = {"InstanceType": settings.instance_type, "ImageId": settings.image or "ami-0"}
+        request = {"LaunchSpecification": spec, "Type": "persistent"}
+        request["TagSpecifications"] = tagged("spot-instances-request")  # type: ignore[assignment]
+        yield "ec2:RequestSpotInstances", client.request_spot_instances, request
+
+
+def _dry(call: Any, params: dict[str, Any]) -> str:
+    """EC2's code for a dry run: it may be done, may not, or has another fault."""
+    with plain_errors():
+        try:
+            call(DryRun=True, **params)
+        except ClientError as error:
+            return str(error.response.get("Error", {}).get("Code", ""))
+    return MAY
