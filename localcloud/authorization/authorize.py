@@ -107,7 +107,11 @@ def _require_key(
     key = backend.customer_key_arn
     if volume is None or volume.kms_key_id != key:
         return
-    keys = {**common, "kms:grantisforawsresource": ("true",)}
+    keys = {
+        **common,
+        "kms:grantisforawsresource": ("true",),
+        "kms:viaservice": (f"ec2.{backend.region_name}.amazonaws.com",),
+    }
     if decide(machine.policies(), Context("kms:CreateGrant", key, keys)) is not Decision.ALLOWED:
         raise Refused(
             HTTPStatus.BAD_REQUEST, "CustomerKeyHasBeenRevoked",

@@ -97,6 +97,11 @@ class Place:
         """How many calls that change something the API has had so far."""
         return int(own(self.endpoint, "calls")["mutating"])
 
+    def roles(self) -> list[dict[str, Any]]:
+        """The roles that playbooks made; EC2's own one for spot is beside them."""
+        every = self.iam.list_roles()["Roles"]
+        return [role for role in every if role["RoleName"].startswith("cloudtop-")]
+
     def control(self, path: str, given: dict[str, Any]) -> None:
         """POST to one of the cloud's own paths."""
         own(self.endpoint, path, given)

@@ -78,7 +78,7 @@ class Cloudtop:
             ec2.describe_addresses()["Addresses"],
             ec2.describe_spot_instance_requests()["SpotInstanceRequests"],
             ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"],
-            self.place.iam.list_roles()["Roles"],
+            self.place.roles(),
         ]
 
 

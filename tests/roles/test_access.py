@@ -67,6 +67,7 @@ def test_the_machine_may_attach_its_volume_and_change_nothing_else(
         (SEE, "*"),
         ("ec2:AttachVolume", f"{here}:volume/vol-0123456789abcdef0"),
         ("ec2:AttachVolume", f"{here}:instance/*"),
+        ("kms:CreateGrant", f"{here.replace(':ec2:', ':kms:')}:key/*"),
     ]
     assert statements[2]["Condition"] == {"ArnEquals": {"ec2:InstanceProfile": profile}}
 
@@ -82,22 +83,22 @@ def test_a_machine_may_end_itself_only_if_it_stops_when_idle(place: Place, first
             assert (outcome.code, outcome.changed) == (0, changed), outcome.text
         profile, statements = machine_may(place)
         here = f"arn:aws:ec2:us-east-1:{profile.split(':')[4]}"
-        assert [each["Action"] for each in statements[3:]] == calls
-        assert statements[3]["Resource"] == f"{here}:instance/*"
+        assert [each["Action"] for each in statements[4:]] == calls
+        assert statements[4]["Resource"] == f"{here}:instance/*"
         # The user id of an instance's role ends with the instance's id
-        assert statements[3]["Condition"] == {
+        assert statements[4]["Condition"] == {
             "ArnEquals": {"ec2:InstanceProfile": profile},
             "StringLike": {"aws:userid": "*:${ec2:InstanceID}"},
         }
-    assert statements[4]["Resource"] == f"{here}:spot-instances-request/*"
-    assert statements[4]["Condition"] == {
+    assert statements[5]["Resource"] == f"{here}:spot-instances-request/*"
+    assert statements[5]["Condition"] == {
         "StringEquals": {
             "aws:ResourceTag/cloudtop:name": NAME,
             "aws:ResourceTag/cloudtop:owner": "alice",
         }
     }
     assert place.run(PLAY, cloudtop_name=NAME).code == 0
-    assert len(machine_may(place)[1]) == 3
+    assert len(machine_may(place)[1]) == 4
 
 
 def test_another_computer_opens_its_own_way_and_breaks_no_pair(

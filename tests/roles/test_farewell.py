@@ -80,7 +80,7 @@ def call(place: Place, command: str, *more: str) -> int:
 def account(place: Place) -> dict[str, Any]:
     """All that EC2 and IAM show."""
     shown = {key: getattr(place.ec2, call)()[key] for call, key in LISTS.items()}
-    shown["roles"] = place.iam.list_roles()["Roles"]
+    shown["roles"] = place.roles()
     shown["profiles"] = place.iam.list_instance_profiles()["InstanceProfiles"]
     return dict(json.loads(json.dumps(shown, default=str, sort_keys=True)))
 

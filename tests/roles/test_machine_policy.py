@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localcloud.ec2.backend.whole import backends
 from tests.machine_programs.imds import Imds
 from tests.roles.plays import tags_for
 from tests.roles.programs import (
@@ -86,7 +87,7 @@ def test_the_machine_may_not(cloudtop: Cloudtop, call: str, given: dict[str, Any
 
 def test_other_services_are_closed_to_the_machine(cloudtop: Cloudtop) -> None:
     before = cloudtop.all()
-    (role,) = cloudtop.place.iam.list_roles()["Roles"]
+    (role,) = cloudtop.place.roles()
     iam, own = cloudtop.client("iam"), {"RoleName": role["RoleName"]}
     more = {"PolicyName": "attach-volume", "PolicyDocument": "{}"}
     assume = {"RoleArn": role["Arn"], "RoleSessionName": "more"}
@@ -114,7 +115,7 @@ def test_names_an_attach_denied_by_iam_and_provision_mends(
     cloudtop: Cloudtop, imds: Imds, tmp_path: Path
 ) -> None:
     iam = cloudtop.place.iam
-    (role,) = iam.list_roles()["Roles"]
+    (role,) = cloudtop.place.roles()
     named = {"RoleName": role["RoleName"], "PolicyName": "attach-volume"}
     iam.delete_role_policy(**named)
     volume = mounter(cloudtop, imds, tmp_path / "mount")
@@ -140,6 +141,27 @@ def test_names_an_attach_denied_by_iam_and_provision_mends(
     assert f"{cloudtop.volume} could not be attached: EC2 refused" in volume.refusal("waiting")
     cloudtop.provision("stop")
     assert iam.get_role_policy(**named)["PolicyDocument"] == policy
+
+
+def test_b5_a_volume_of_a_customers_key_is_attached(
+    cloudtop: Cloudtop, imds: Imds, tmp_path: Path
+) -> None:
+    backend = backends()[0]
+    backend.volumes[cloudtop.volume].kms_key_id = backend.customer_key_arn
+    (role,) = cloudtop.place.roles()
+    named = {"RoleName": role["RoleName"], "PolicyName": "attach-volume"}
+    policy = cloudtop.place.iam.get_role_policy(**named)["PolicyDocument"]
+    assert any(each["Action"] == "kms:CreateGrant" for each in policy["Statement"])
+    attach = {"VolumeId": cloudtop.volume, "InstanceId": cloudtop.instance, "DryRun": True}
+    with pytest.raises(ClientError, match="DryRunOperation"):
+        cloudtop.client().attach_volume(**attach, Device="/dev/xvdj")
+    kept = [each for each in policy["Statement"] if each["Action"] != "kms:CreateGrant"]
+    document = json.dumps({**policy, "Statement": kept})
+    cloudtop.place.iam.put_role_policy(**named, PolicyDocument=document)
+    with pytest.raises(ClientError, match="CustomerKeyHasBeenRevoked"):
+        cloudtop.client().attach_volume(**attach, Device="/dev/xvdj")
+    cloudtop.place.iam.put_role_policy(**named, PolicyDocument=json.dumps(policy))
+    backend.volumes[cloudtop.volume].kms_key_id = backend.managed_key_arn
 
 
 def test_a_volume_that_was_replaced_is_attached_to_no_machine(

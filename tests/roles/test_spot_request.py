@@ -106,7 +106,7 @@ def test_destroy_leaves_the_volume_alone(place: Place, request_: dict[str, Any])
     assert place.ec2.describe_key_pairs(Filters=of(NAME))["KeyPairs"] == []
     assert place.ec2.describe_security_groups(Filters=of(NAME))["SecurityGroups"] == []
     assert place.iam.list_instance_profiles()["InstanceProfiles"] == []
-    assert place.iam.list_roles()["Roles"] == []
+    assert place.roles() == []
     (left,) = place.volumes(NAME)
     assert left["VolumeId"] == volume["VolumeId"]
     assert tags(left)["cloudtop:generation"] == "2"
