@@ -150,7 +150,7 @@ def refuse_name(cloudtop: Cloudtop) -> None:
         raise RefusedError(
             f"The cloudtop {json.dumps(cloudtop.name)} of {json.dumps(cloudtop.owner)} can't be: a"
             " name has 1 to 40 lower-case letters, digits and inner dashes, an owner 1 to 64"
-            " letters, digits and . @ + = , / : _ -; run: python runner.py provision --name"
+            " letters, digits and . @ + = / : _ -; run: python runner.py provision --name"
             " cloudtop"
         )
 

@@ -45,7 +45,7 @@ class Look:
 
     @property
     def partition(self) -> str:
-        """aws, aws-cn or aws-us-gov; aws before the caller is known."""
+        """aws, aws-cn or aws-us-gov; aws until the check of credentials."""
         return self.arn.split(":")[1] if self.arn.count(":") > 1 else "aws"
 
     def need(self, name: str, seen_by: str) -> Any:

@@ -12,7 +12,7 @@ from cloudtop.errors import CloudtopError
 from cloudtop.preflight import spot_role
 from cloudtop.preflight.checklist import Look
 
-# What EC2's role for spot has to do with a customer-managed key (EC2 User Guide,
+# The operations on a customer-managed key that EC2's role for spot needs (EC2 User Guide,
 # service-linked-roles-spot-instance-requests, "Grant access to customer managed keys")
 OPERATIONS = (
     "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext CreateGrant DescribeKey"

@@ -15,7 +15,7 @@ from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight.checklist import Look
 
-# What the role access does in IAM
+# All that the role access does in IAM
 IAM = (
     "iam:AddRoleToInstanceProfile",
     "iam:CreateInstanceProfile",

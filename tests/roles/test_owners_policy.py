@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from botocore.session import Session
 
 from localcloud.iam import patterns
+from tests.cloud import own
 from tests.roles.plays import ROOT, Place
 
 POLICY = ROOT / "docs/aws-policy.json"
@@ -45,8 +45,7 @@ def calls(place: Place) -> set[str]:
     for playbook in ("cloud", "cloud", "destroy"):
         outcome = place.run(f"playbooks/{playbook}.yml", **settings)
         assert outcome.code == 0, outcome.text
-    with urllib.request.urlopen(f"{place.endpoint}/localcloud/calls") as answer:
-        actions = json.load(answer)["actions"]
+    actions = own(place.endpoint, "calls")["actions"]
     return {name for kind in actions.values() for name in kind} - FREE
 
 

@@ -52,7 +52,7 @@ def refusal(tmp_path: Path, *given: str, **options: str) -> CloudtopError:
     return refused.value
 
 
-def made(endpoint: str) -> list[str]:
+def changes(endpoint: str) -> list[str]:
     """Calls that changed something; a dry run is none."""
     return list(cloud.own(endpoint, "calls")["actions"]["mutating"])
 
@@ -70,7 +70,7 @@ def test_every_check_is_ticked_in_order_with_what_was_seen(endpoint: str, tmp_pa
     assert {row.state for row in rows} == {OK}
     assert all(row.text for row in rows)
     assert "ok  credentials  account 123456789012, arn:aws:" in str(rows[0])
-    assert made(endpoint) == []
+    assert changes(endpoint) == []
 
 
 def test_b4_a_missing_spot_role_is_made_by_provision(
@@ -78,7 +78,7 @@ def test_b4_a_missing_spot_role_is_made_by_provision(
 ) -> None:
     lacks(fresh=True)
     plan = preflight.check(wanted(tmp_path))
-    assert made(endpoint) == []
+    assert changes(endpoint) == []
     assert plan.look and plan.look.lacks_spot_role
     spot_role.make(plan.look)
     assert cloud.client(endpoint, "iam").get_role(RoleName=ROLE)
@@ -93,7 +93,7 @@ def test_b4_who_may_not_make_the_spot_role_gets_the_command(
     assert refused.hint.endswith(
         "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"
     )
-    assert made(endpoint) == []
+    assert changes(endpoint) == []
 
 
 def test_b5_a_customers_key_without_a_grant_is_refused_with_the_command(
@@ -104,7 +104,7 @@ def test_b5_a_customers_key_without_a_grant_is_refused_with_the_command(
     assert "Client.InternalError" in refused.message
     words = refused.hint.removeprefix("Try: ").split()
     assert words[:3] == ["aws", "kms", "create-grant"]
-    assert made(endpoint) == []
+    assert changes(endpoint) == []
     cloud.aws(endpoint, *words[1:])
     assert "spot may use it" in seen(tmp_path)["key"].text
 
@@ -126,7 +126,7 @@ def test_b7_a_denied_action_is_named_before_anything_is_made(
 ) -> None:
     lacks(denied=[action])
     assert f"may not do: {action}" in refusal(tmp_path).message
-    assert made(endpoint) == []
+    assert changes(endpoint) == []
 
 
 def test_b7_who_may_not_simulate_is_not_held_up(tmp_path: Path, lacks: Any) -> None:
