@@ -63,7 +63,9 @@ def plain_errors() -> Iterator[None]:
     except ClientError as error:
         raise _sentence(error) from error
     except BotoCoreError as error:
-        raise CloudtopError(f"EC2 could not be asked: {error}.", "Try again with -v") from error
+        raise CloudtopError(
+            f"EC2 could not be asked: {str(error).rstrip('.')}.", "Try again with -v"
+        ) from error
 
 
 def _sentence(error: ClientError) -> CloudtopError:

@@ -95,7 +95,8 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
         bid_check.notes(aws.client(), settings, places)
     except CloudtopError as refused:
         print(f"The live request keeps its image. {refused.message}")
-        yield {}
+        # The setting may have said yes: the role must not end a machine that nobody saved
+        yield {"cloudtop_renew": False}
         return
     with save_work.ending(context, [resources.instance], resources.volume):
         yield {"cloudtop_renew": True}

@@ -39,11 +39,12 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Departi
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
     machine.stub("sudo", 'shift\nexec "$@"')
-    config, own = machine.config(), machine.environment["PATH"]
+    config = machine.config()
+    own = " ".join(f"{name}={machine.environment[name]}" for name in ("TREE", "PATH", "PYTHONPATH"))
     place = tmp_path / "laptop"
     place.mkdir()
     script = (
-        f'#!/bin/sh\nexport TREE={machine.tree} PATH={own}\nfor last; do :; done\n'
+        f'#!/bin/sh\nexport {own}\nfor last; do :; done\n'
         f'exec sh -c "$last {config}"\n'
     )  # fmt: skip
     (place / "ssh").write_text(script)
@@ -325,6 +326,9 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
         context(yes=yes), settings=settings.load(["cloudtop_renew=true", "cloudtop_image=ami-2"])
     )
     monkeypatch.setattr(bake, "images_of", lambda _context: [])
+    # No EC2 is asked here: the bid reaches the price
+    monkeypatch.setattr("cloudtop.commands.bake.aws.client", lambda: None)
+    monkeypatch.setattr("cloudtop.commands.bake.bid_check.notes", lambda *_: [])
     monkeypatch.setattr(Context, "find", lambda _context: resources)
     runs: list[Any] = []
 
@@ -375,3 +379,24 @@ def test_an_odd_report_is_not_whole(parts: dict[str, Any]) -> None:
     assert save_work.saved_work("i-1", report_of(**parts)).missing == [
         "The report of i-1 cannot be read."
     ]
+
+
+def test_a_bid_that_gets_no_machine_ends_none_for_a_new_image(
+    machine: Departing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting has said yes to the role, which ends machines without saving their work."""
+    resources = Resources(Request("sir-1", image_id="ami-1"), INSTANCE, VOLUME)
+    wanted = replace(
+        context(), settings=settings.load(["cloudtop_renew=true", "cloudtop_image=ami-2"])
+    )
+
+    def refuse(*_: Any) -> None:
+        raise CloudtopError("The bid is below the price.")
+
+    monkeypatch.setattr(bake, "images_of", lambda _context: [])
+    monkeypatch.setattr("cloudtop.commands.bake.aws.client", lambda: None)
+    monkeypatch.setattr("cloudtop.commands.bake.bid_check.notes", refuse)
+    monkeypatch.setattr(Context, "find", lambda _context: resources)
+    with bake.renewing(wanted, resources) as more:
+        assert more == {"cloudtop_renew": False}
+    assert machine.steps == []
