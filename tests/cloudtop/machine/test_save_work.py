@@ -263,6 +263,8 @@ def test_interrupted_while_it_saves_the_machine_goes_on(
     machine.config()
     machine.hook("slow", f'until [ -e "{machine.tree}/go" ]; do :; done')
     script = (
+        # Whoever started the tests in the background had it ignored
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from tests.cloudtop.machine.test_save_work import *\n"
         "try:\n    end(context())\n"
         "except KeyboardInterrupt:\n    sys.exit(130)\n"
