@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.config import Config
-from localcloud.credentials import Credentials, credentials_if_any, make_home
+from localcloud.credentials import Credentials, credentials, credentials_if_any, make_home
 from localcloud.errors import LocalCloudError
 from localcloud.machines.interface import MachineHost
 from localcloud.own_calls import PROOF, own_call, proof
@@ -129,6 +129,8 @@ def launch(config: Config, argv: list[str]) -> dict[str, Any]:
 
     Raises LocalCloudError with the log's last words when it ends before, or takes too long.
     """
+    # Before it listens: else it could make them between our look for them and our question
+    credentials(config)
     environ = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     with config.log_file.open("ab") as log:
         before = log.tell()

@@ -117,6 +117,16 @@ def test_failing_start_tells_the_logs_last_words(
     assert config.state_file.read_bytes() == b"garbage"
 
 
+def test_a_first_start_has_its_credentials_before_it_listens(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.credentials_file.unlink()
+    look = f"import os; print(os.path.exists({str(config.credentials_file)!r}))"
+    monkeypatch.setattr(process, "foreground_argv", lambda: [sys.executable, "-c", look])
+    assert main.main(["start"]) == 1
+    assert "did not start: True" in output(capsys)
+
+
 def test_home_that_cannot_be_written(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
