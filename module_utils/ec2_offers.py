@@ -40,7 +40,10 @@ def image_of(client: Any, ident: str) -> dict[str, Any] | None:
     """The image of that id, if this account may use it."""
     # Not by id, which is an error if there is none
     by_id = [{"Name": "image-id", "Values": [ident]}]
-    images = client.describe_images(Filters=by_id)["Images"] if ident else []
+    # A public image is deprecated after two years, and still there
+    images = (
+        client.describe_images(Filters=by_id, IncludeDeprecated=True)["Images"] if ident else []
+    )
     return dict(images[0]) if images else None
 
 

@@ -135,7 +135,7 @@ def end(cloudtop: Cloudtop, volumes: Sequence[Volume], delete: str) -> Plan:
         raise RefusedError(
             f"The volume of {json.dumps(delete)} was to be deleted, but this cloudtop is"
             f" {cloudtop.name} and a volume is deleted only by its own cloudtop's name; run: python"
-            f" runner.py destroy --delete-volume {cloudtop.name}"
+            f" runner.py destroy --name {cloudtop.name} --delete-volume {cloudtop.name}"
         )
     volume = _only(cloudtop, volumes)
     return Plan("delete" if volume and delete else "keep", shown(volume))
@@ -195,6 +195,19 @@ def _only(cloudtop: Cloudtop, volumes: Sequence[Volume]) -> Volume | None:
     return next(iter(live), None)
 
 
+def _affordable(wanted: Wanted, offers: Offers) -> list[str]:
+    """The zones where a type costs no more than the bid, best first: a machine comes there, and
+    the volume never leaves its zone."""
+    return [
+        zone
+        for zone in offers.places
+        if any(
+            zone in offers.usable[kind] and prices.get(zone, wanted.bid + 1) <= wanted.bid
+            for kind, prices in offers.prices.items()
+        )
+    ]
+
+
 def _refuse_bid(wanted: Wanted, offers: Offers) -> None:
     """Raise RefusedError if EC2 would launch no machine at the bid: the volume would cost money,
     and no machine would come to it."""
@@ -216,7 +229,7 @@ def _refuse_bid(wanted: Wanted, offers: Offers) -> None:
 def _create(cloudtop: Cloudtop, wanted: Wanted, offers: Offers) -> dict[str, Any]:
     """The options of ec2_volume_once for a blank volume. Raises RefusedError without a zone."""
     places = offers.places
-    zone = wanted.zone or next(iter(places), "")
+    zone = wanted.zone or next(iter([*_affordable(wanted, offers), *places]), "")
     if zone not in places:
         remedy = f"zone={places[0]}" if places else "instance_type=m5d.4xlarge"
         offered = ", ".join(offers.offered) or f"no zone of {cloudtop.region}"

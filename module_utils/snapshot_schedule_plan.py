@@ -32,6 +32,7 @@ def marks(
     counts as the cloudtop's.
     """
     ours = rules.own_volumes(volumes, cloudtop.name, cloudtop.owner)
+    value = "/".join((cloudtop.owner, cloudtop.name))
     marked = {each.volume_id: each.tags[MARK] for each in ours if MARK in each.tags}
     live = [each.volume_id for each in ours if "cloudtop:role" not in each.tags]
     wanted = [*live, *([volume_id] if volume_id and volume_id not in live else [])]
@@ -40,7 +41,7 @@ def marks(
     # While a restore is half done the old one goes on
     surplus = [each for each in marked if each not in wanted]
     return Marks(
-        mark=[each for each in wanted if each not in marked],
+        mark=[each for each in wanted if marked.get(each) != value],
         unmark=[
             {"id": each, "tags": {MARK: marked[each]}}
             for each in surplus

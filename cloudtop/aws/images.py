@@ -71,7 +71,10 @@ def pinned(client: Client, request: Request | None, own: list[Image]) -> Image |
         if each.id == ident:
             return each
     with plain_errors():
-        listed = client.describe_images(Filters=[{"Name": "image-id", "Values": [ident]}])["Images"]
+        # A public image is deprecated after two years, and still there
+        listed = client.describe_images(
+            Filters=[{"Name": "image-id", "Values": [ident]}], IncludeDeprecated=True
+        )["Images"]
     return Image.from_ec2(listed[0]) if listed else Image(ident, "", "", 0, "gone", False)
 
 

@@ -111,14 +111,17 @@ def image_of_settings(client: Client, settings: Settings) -> str:
 def architecture(client: Client, settings: Settings) -> str:
     """The processor that the image is for, as DescribeInstanceTypes calls it.
 
-    Without an image, and with a parameter for both, it is that of the type of the settings.
+    Without an image it is that of the image that the parameter names for the type of the
+    settings, and if nobody may look there, what the parameter's name says.
     """
-    if not settings.image:
-        name = image_parameter(client, settings)
-        return "arm64" if "arm64" in name else "x86_64"
-    with plain_errors():
-        (image,) = client.describe_images(ImageIds=[settings.image])["Images"]
-    return str(image["Architecture"])
+    ident = settings.image or image_of_settings(client, settings)
+    if ident:
+        with plain_errors():
+            # A public image is deprecated after two years, and still there
+            images = client.describe_images(ImageIds=[ident], IncludeDeprecated=True)["Images"]
+        if images:
+            return str(images[0]["Architecture"])
+    return "arm64" if "arm64" in image_parameter(client, settings) else "x86_64"
 
 
 def fulfilling(client: Client, wish: Wish, processor: str) -> tuple[list[str], int]:

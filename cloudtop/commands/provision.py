@@ -49,12 +49,13 @@ def left(context: Context, plan: Plan) -> Iterator[str]:
         yield (
             f"The request {resources.request.spot_instance_request_id} stays open without end: EC2"
             " may launch its machine at any time, also months from now, for up to"
-            f" ${plan.month.machine:.2f} a month. To end it: python runner.py destroy"
+            f" ${plan.month.machine:.2f} a month. To end it: python runner.py destroy --name {name}"
         )
     if volume and (resources.request is None or not resources.instance):
         yield (
             f"The volume {volume.volume_id} costs {month} a month on AWS, machine or not. To"
-            f" delete it with its data: python runner.py destroy --delete-volume {name}"
+            f" delete it with its data: python runner.py destroy --name {name} --delete-volume"
+            f" {name}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cloudtop.aws import client as aws
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import DENIED, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight.checklist import Look
 
@@ -48,9 +48,15 @@ def region(look: Look) -> str:
     wanted = look.settings.region
     look.need("account", "credentials")
     with plain_errors():
-        regions = aws.client("ec2", home_of(wanted)).describe_regions(
-            RegionNames=[wanted], AllRegions=True
-        )["Regions"]
+        try:
+            regions = aws.client("ec2", home_of(wanted)).describe_regions(
+                RegionNames=[wanted], AllRegions=True
+            )["Regions"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in DENIED:
+                raise
+            # Credentials may be good for this one region alone
+            return f"{wanted}; whether it is on is not known, as you may not look"
     status = regions[0].get("OptInStatus", "") if regions else ""
     if status == "not-opted-in":
         raise CloudtopError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,10 @@ OPERATIONS = (
     "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext CreateGrant DescribeKey"
     " ReEncryptFrom ReEncryptTo"
 )
+
+
+# A principal of a key's policy that may be the role, too, by its conditions
+EVERYBODY = re.compile(r'"(?:Principal|AWS)"\s*:\s*\[?\s*"\*"')
 
 
 def check(look: Look) -> str:
@@ -55,8 +60,17 @@ def _granted(look: Look, about: Any) -> str:
             if (code := _code(error)) not in DENIED:
                 raise
             return f"{about['Arn']}, your own; whether spot may use it is not known ({code})"
-    if grants or role in _policy(kms, about["Arn"]):
+    policy = _policy(kms, about["Arn"])
+    if grants or role in policy:
         return f"{about['Arn']}, your own; spot may use it"
+    if not policy or EVERYBODY.search(policy):
+        return f"{about['Arn']}, your own; whether spot may use it is not known"
+    if look.lacks_spot_role:
+        raise CloudtopError(
+            f"The default key of EBS is your own ({about['Arn']}), and EC2's role for spot, which"
+            " needs a grant of it, is not there yet: this account never used spot.",
+            f"Try: {spot_role.COMMAND}; then the same command again",
+        )
     raise CloudtopError(
         f"The default key of EBS is your own ({about['Arn']}), and EC2's role for spot has no"
         " grant of it: every machine would end with Client.InternalError.",
@@ -67,10 +81,13 @@ def _granted(look: Look, about: Any) -> str:
 
 def _policy(kms: Any, arn: str) -> str:
     """The key's policy as text, empty if these credentials may not read it."""
-    try:
-        return str(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
-    except ClientError:
-        return ""
+    with plain_errors():
+        try:
+            return str(kms.get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+        except ClientError as error:
+            if _code(error) not in DENIED:
+                raise
+            return ""
 
 
 def _code(error: ClientError) -> str:

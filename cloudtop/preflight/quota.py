@@ -40,6 +40,7 @@ def check(look: Look) -> str:
     """The quota beside what the types need. Raises CloudtopError if a type does not fit."""
     infos = look.need("infos", "type")
     seen: dict[str, None] = {}
+    region = look.settings.region
     for kind in look.settings.types:
         code, name = of(kind)
         vcpus = infos[kind]["VCpuInfo"]["DefaultVCpus"]
@@ -50,12 +51,14 @@ def check(look: Look) -> str:
         if quota is None:
             seen[
                 f"could not be read, so EC2 may still refuse {vcpus} vCPUs; look: aws"
-                f" service-quotas get-service-quota --service-code ec2 --quota-code {code}"
+                f" service-quotas get-service-quota --region {region} --service-code ec2"
+                f" --quota-code {code}"
             ] = None
         elif quota < vcpus:
             raise CloudtopError(
                 f"Your spot quota is {quota:g} vCPUs ({name}), and {kind} has {vcpus}.",
-                "Try: aws service-quotas request-service-quota-increase --service-code ec2"
+                f"Try: aws service-quotas request-service-quota-increase --region {region}"
+                " --service-code ec2"
                 f" --quota-code {code} --desired-value {vcpus}",
             )
         else:

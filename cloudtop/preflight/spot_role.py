@@ -34,7 +34,11 @@ def check(look: Look) -> str:
             look.lacks_spot_role = True
     if not look.lacks_spot_role:
         return NAME
-    if permissions.denied(look, ["iam:CreateServiceLinkedRole"]):
+    role = f"arn:{look.partition}:iam::{look.account}:role/aws-service-role/{SERVICE}/{NAME}"
+    asked = permissions.Question(
+        ["iam:CreateServiceLinkedRole"], role, (("iam:AWSServiceName", SERVICE),)
+    )
+    if permissions.denied(look, asked):
         raise CloudtopError(
             "This account never used spot: EC2's role for it is missing, and you may not make it.",
             f"Ask an administrator for: {COMMAND}",

@@ -249,6 +249,7 @@ TABLE = (
     _free("image_parameter"),
     _gib("root_size", 8, 16384),
     _gib("volume_size", 1, 16384),
+    _choice("volume_type", ("gp3", "gp2")),
     _path("ephemeral_mount", "/mnt/ephemeral"),
     _path("persistent_mount", "/home/ubuntu/persistent"),
     Rule("ssh_key", lambda value, _: Path(text(value)).expanduser(), "", ""),

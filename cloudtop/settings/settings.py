@@ -45,6 +45,7 @@ class Settings:
     snapshot_hours: int
     root_size: int
     volume_size: int
+    volume_type: str
     ephemeral_mount: str
     persistent_mount: str
     ssh_key: Path

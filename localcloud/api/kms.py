@@ -19,7 +19,7 @@ OPERATIONS = frozenset({"CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKe
 
 
 def answer(action: str, body: bytes, region: str) -> Response:
-    """The answer to DescribeKey, CreateGrant or ListGrants. Raises Refused."""
+    """The answer to DescribeKey, GetKeyPolicy, CreateGrant or ListGrants. Raises Refused."""
     account_id = backends()[0].account_id
     backend = ec2_backends[account_id][region]
     assert isinstance(backend, Backend)
@@ -27,7 +27,12 @@ def answer(action: str, body: bytes, region: str) -> Response:
         given: Mapping[str, Any] = json.loads(body or b"{}")
     except ValueError as error:
         raise _refused("SerializationException", f"{error}") from error
-    verbs = {"DescribeKey": _describe, "CreateGrant": _grant, "ListGrants": _list}
+    verbs = {
+        "DescribeKey": _describe,
+        "GetKeyPolicy": _policy,
+        "CreateGrant": _grant,
+        "ListGrants": _list,
+    }
     if action not in verbs:
         raise _refused("UnsupportedOperation", f"The rehearsal cloud does not have kms:{action}.")
     text = json.dumps(verbs[action](backend, given))
@@ -64,6 +69,21 @@ def _describe(backend: Backend, given: Mapping[str, Any]) -> object:
             "KeySpec": "SYMMETRIC_DEFAULT",
         }
     }
+
+
+def _policy(backend: Backend, given: Mapping[str, Any]) -> object:
+    """The default key policy (KMS Developer Guide, key-policy-default): IAM decides."""
+    _key(backend, given)
+    root = f"arn:{backend.partition}:iam::{backend.account_id}:root"
+    statement = {
+        "Sid": "Enable IAM User Permissions",
+        "Effect": "Allow",
+        "Principal": {"AWS": root},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    policy = {"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}
+    return {"Policy": json.dumps(policy), "PolicyName": "default"}
 
 
 def _grant(backend: Backend, given: Mapping[str, Any]) -> object:

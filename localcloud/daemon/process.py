@@ -46,10 +46,13 @@ def health(config: Config) -> dict[str, Any] | None:
     Raises LocalCloudError if another program listens there, or another home's cloud: only ours
     can prove that it has the credentials of our home.
     """
-    signer = credentials_if_any(config) or Credentials("", "")
-    request = own_call(config.endpoint, "health", signer)
+    signer = credentials_if_any(config)
+    # Without credentials nothing has been started here, and nothing that answers can be ours
+    request = own_call(config.endpoint, "health", signer or Credentials("", ""))
     try:
         with open_url(request, timeout=ANSWER_DEADLINE) as answer:
+            if signer is None:
+                raise _foreign(config)
             expected = proof(signer, str(request.get_header("Authorization")))
             if not hmac.compare_digest(answer.headers.get(PROOF, ""), expected):
                 raise _foreign(config)

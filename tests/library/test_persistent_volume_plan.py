@@ -273,6 +273,24 @@ def test_b1_no_volume_for_a_bid_below_every_price(
     assert plans.plan(BOX, wish, world(volume(zone=zone or A), offers=PRICED)).step == "keep"
 
 
+@pytest.mark.parametrize(
+    ("prices", "bid", "zone"),
+    [
+        # The zone that also has the fallback is the best one, if the bid gets a machine there
+        ({FIRST: {A: 0.7, B: 0.6}}, 0.75, A),
+        ({FIRST: {A: 0.7, B: 0.6}}, 0.65, B),
+        # A fallback that the bid reaches will do
+        ({FIRST: {A: 0.7, B: 0.7}, SECOND: {A: 0.7, C: 0.6}}, 0.65, C),
+    ],
+)
+def test_b1_a_new_volume_goes_where_the_bid_gets_a_machine(
+    prices: dict[str, dict[str, float]], bid: float, zone: str
+) -> None:
+    offers = plans.Offers([A, B, C], {FIRST: [A, B], SECOND: [A, C]}, prices)
+    wish = plans.Wanted([FIRST, SECOND], 50, bid=bid)
+    assert plans.plan(BOX, wish, world(offers=offers)).create["zone"] == zone
+
+
 def test_b1_bid_is_compared_with_no_price_if_ec2_gives_none() -> None:
     wish = plans.Wanted([FIRST], 50, bid=0.01)
     assert plans.plan(BOX, wish, world(offers=plans.Offers([A], {FIRST: [A]}))).step == "create"

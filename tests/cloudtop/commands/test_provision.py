@@ -57,7 +57,7 @@ def test_failed_run_says_what_it_leaves_and_what_that_costs(
     # 730 hours at $0.0001; 50 GiB at $0.08
     assert "up to $0.07 a month. To end it: python runner.py destroy" in request
     assert "costs $4.00 a month" in volume
-    assert volume.endswith("python runner.py destroy --delete-volume waits")
+    assert volume.endswith("destroy --name waits --delete-volume waits")
 
 
 def test_failed_run_that_left_nothing_says_nothing_of_it(

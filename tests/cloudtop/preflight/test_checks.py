@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from cloudtop import paths
 from cloudtop.command import Context
 from cloudtop.commands import doctor
 from cloudtop.errors import CloudtopError
-from cloudtop.preflight import account, quota, spot_role
+from cloudtop.preflight import account, permissions, quota, spot_role
 from cloudtop.preflight import plan as preflight
-from cloudtop.preflight.checklist import MISSING, OK, SKIPPED, Row
+from cloudtop.preflight.checklist import MISSING, OK, SKIPPED, Look, Row
 from cloudtop.settings import clouds, settings
+from localcloud.iam.context import Context as Asked
+from localcloud.iam.policy import Decision, decide
 from tests import cloud
 
 pytestmark = pytest.mark.usefixtures("entered")
@@ -127,6 +130,83 @@ def test_b7_a_denied_action_is_named_before_anything_is_made(
     lacks(denied=[action])
     assert f"may not do: {action}" in refusal(tmp_path).message
     assert changes(endpoint) == []
+
+
+def test_b7_the_policy_that_we_hand_out_allows_all_that_is_asked() -> None:
+    """Asked for the resource "*", a policy that is narrowed to cloudtop's roles allows nothing."""
+    look = Look(settings.load([]), None, account="123456789012", arn="arn:aws:iam::1:user/dev")
+    policy = (paths.ROOT / "docs/aws-policy.json").read_text()
+    role = permissions.Question(
+        ["iam:CreateServiceLinkedRole"],
+        f"arn:aws:iam::123456789012:role/aws-service-role/{spot_role.SERVICE}/{spot_role.NAME}",
+        (("iam:AWSServiceName", spot_role.SERVICE),),
+    )
+    asked = (*permissions.questions(look), role)
+    assert len({action for each in asked for action in each.actions}) == 10
+    for each in asked:
+        keys = {key.lower(): (value,) for key, value in each.keys}
+        for action in each.actions:
+            narrow = Asked(action, each.resource, keys)
+            assert decide([policy], narrow) is Decision.ALLOWED, action
+    assert decide([policy], Asked("iam:CreateRole", "*", {})) is Decision.NOT_ALLOWED
+
+
+class Simulator:
+    """IAM that answers as it does to a policy that asks for MFA."""
+
+    def __init__(self, **result: Any) -> None:
+        self.result = {"EvalActionName": "iam:CreateRole", **result}
+
+    def simulate_principal_policy(self, **_: Any) -> dict[str, Any]:
+        return {"EvaluationResults": [self.result]}
+
+
+@pytest.mark.parametrize(
+    ("result", "names"),
+    [
+        ({"EvalDecision": "allowed"}, []),
+        ({"EvalDecision": "implicitDeny"}, ["iam:CreateRole"]),
+        ({"EvalDecision": "explicitDeny", "MissingContextValues": []}, ["iam:CreateRole"]),
+        (
+            {
+                "EvalDecision": "explicitDeny",
+                "MissingContextValues": ["aws:MultiFactorAuthPresent"],
+            },
+            [],
+        ),
+        (
+            {
+                "EvalDecision": "implicitDeny",
+                "ResourceSpecificResults": [{"MissingContextValues": ["aws:SourceIp"]}],
+            },
+            [],
+        ),
+    ],
+)
+def test_b7_a_decision_for_want_of_a_key_is_none(
+    monkeypatch: pytest.MonkeyPatch, result: dict[str, Any], names: list[str]
+) -> None:
+    monkeypatch.setattr(
+        "cloudtop.preflight.permissions.aws.client", lambda _service: Simulator(**result)
+    )
+    look = Look(settings.load([]), None, account="1", arn="arn:aws:iam::1:user/dev")
+    question = permissions.Question(["iam:CreateRole"], "arn:aws:iam::1:role/cloudtop-x")
+    assert permissions.denied(look, question) == names
+
+
+def test_credentials_for_one_region_alone_are_not_held_up(tmp_path: Path, lacks: Any) -> None:
+    lacks(denied=["ec2:DescribeRegions"])
+    assert "not known" in seen(tmp_path)["region"].text
+
+
+def test_b5_a_key_policy_that_nobody_may_read_is_no_refusal(tmp_path: Path, lacks: Any) -> None:
+    lacks(customer_key=True, denied=["kms:GetKeyPolicy"])
+    assert "not known" in seen(tmp_path)["key"].text
+
+
+def test_b5_a_new_accounts_role_comes_before_its_grant(tmp_path: Path, lacks: Any) -> None:
+    lacks(customer_key=True, fresh=True)
+    assert spot_role.COMMAND in refusal(tmp_path).hint
 
 
 def test_b7_who_may_not_simulate_is_not_held_up(tmp_path: Path, lacks: Any) -> None:

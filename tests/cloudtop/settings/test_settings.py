@@ -107,6 +107,7 @@ def test_variables_of_roles_pass_unchecked() -> None:
         ("cloudtop_cloud=azure", "'azure'"),
         ("cloudtop_volume_size=0", "'0'"),
         ("cloudtop_volume_size=ten", "'ten'"),
+        ("cloudtop_volume_type=io1", "'io1'"),
         ("cloudtop_root_size=1", "'1'"),
         ("cloudtop_ephemeral_filesystem=ntfs", "'ntfs'"),
         ("cloudtop_force_bid=perhaps", "'perhaps'"),

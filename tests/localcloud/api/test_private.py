@@ -295,3 +295,15 @@ def test_s11_cloud_proves_that_it_is_ours(lab: Lab, tmp_path: Path) -> None:
     credentials(other)
     with pytest.raises(LocalCloudError, match="belongs to the rehearsal cloud of"):
         process.health(other)
+
+
+def test_s11_before_its_first_start_nothing_that_answers_is_ours(config: Config) -> None:
+    """A proof by an empty secret is no proof."""
+    Impostor.home = str(config.home)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Impostor) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("tests.localcloud.api.test_private.STRANGER", Credentials("", ""))
+            with pytest.raises(LocalCloudError, match="not by a rehearsal cloud"):
+                process.health(replace(config, port=server.server_port))
+        server.shutdown()
