@@ -20,6 +20,7 @@ from localcloud.authorization.action_resources import action_resources, tagged_a
 from localcloud.authorization.caller import FORGED, UNKNOWN, UNTIMELY, Machine, caller_of, refused
 from localcloud.authorization.denied import refuse_denied
 from localcloud.authorization.failure_message import BEFORE, encoded
+from localcloud.authorization.one_reading import require_one_reading
 from localcloud.authorization.passed_role import passed_role
 from localcloud.authorization.resource_keys import keys_of, resource_arn
 from localcloud.authorization.signature import Signature, is_genuine, is_timely
@@ -49,6 +50,7 @@ def authorize(
         raise refused(FORGED, service)
     if not is_timely(signature):
         raise refused(UNTIMELY, service)
+    require_one_reading(request, service)
     machine = caller.machine
     name = f"{service}:{action}"
     if region in Base.cloud.account.regions_off:

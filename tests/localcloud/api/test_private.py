@@ -22,6 +22,7 @@ from botocore.config import Config as BotoConfig
 from botocore.credentials import Credentials as Signer
 from botocore.exceptions import ClientError
 
+from localcloud.authorization.one_reading import FORM
 from localcloud.config import Config, from_environment
 from localcloud.credentials import ACCESS_KEY, Credentials, credentials, make_home
 from localcloud.daemon import process
@@ -43,7 +44,7 @@ STRANGER = Credentials(KEY, "what-another-user-guesses")
 
 def signed(lab: Lab, body: bytes, service: str = "ec2", key: str = SECRET) -> AWSRequest:
     """A call as botocore signs it."""
-    call = AWSRequest("POST", f"{lab.endpoint}/", {"Content-Type": "text/plain"}, body)
+    call = AWSRequest("POST", f"{lab.endpoint}/", {"Content-Type": FORM}, body)
     SigV4Auth(Signer(KEY, key), service, REGION).add_auth(call)
     return call
 
@@ -143,7 +144,7 @@ def test_call_with_the_body_of_another_hash_is_refused(lab: Lab) -> None:
     call = AWSRequest(
         "POST",
         f"{lab.endpoint}/",
-        {"Content-Type": "text/plain", "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"},
+        {"Content-Type": FORM, "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"},
         b"Action=DescribeInstances&Version=2016-11-15",
     )
     SigV4Auth(Signer(KEY, SECRET), "ec2", REGION).add_auth(call)
