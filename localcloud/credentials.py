@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import os
 import secrets
+import shlex
 import stat
 import tempfile
 from contextlib import suppress
@@ -110,5 +111,5 @@ def _read(path: Path) -> Credentials:
         raise LocalCloudError(
             f"{path} has no credentials that can be read.",
             f"Stop the cloud, remove the file, and start it again: python -m localcloud stop;"
-            f" rm {path}; python -m localcloud start",
+            f" rm {shlex.quote(str(path))}; python -m localcloud start",
         ) from error

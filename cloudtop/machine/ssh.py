@@ -45,11 +45,10 @@ class Target:
             "HostName": self.address,
             "Port": str(self.port),
             "User": USER,
-            "IdentityFile": str(self.key),
+            "IdentityFile": _word(self.key),
             "IdentitiesOnly": "yes",
             "HostKeyAlias": self.alias,
-            # OpenSSH takes several files here, so a space in the path needs quotes
-            "UserKnownHostsFile": f'"{self.known_hosts}"',
+            "UserKnownHostsFile": _word(self.known_hosts),
             "StrictHostKeyChecking": "yes",
             "ServerAliveInterval": "15",
         }
@@ -63,11 +62,8 @@ def arguments(target: Target, command: Sequence[str] = ()) -> list[str]:
 
 def config_block(target: Target) -> str:
     """A block that OpenSSH, VS Code Remote, scp and rsync read."""
-    lines = [f"Host {target.alias}"]
-    for key, value in target.options().items():
-        quoted = f'"{value}"' if " " in value and '"' not in value else value
-        lines.append(f"  {key} {quoted}")
-    return "\n".join(lines) + "\n"
+    lines = [f"  {key} {value}" for key, value in target.options().items()]
+    return "\n".join([f"Host {target.alias}", *lines]) + "\n"
 
 
 def write_config(target: Target) -> Path:
@@ -138,6 +134,15 @@ def log_in(target: Target, command: Sequence[str]) -> None:
             "Try: python runner.py converge",
         )
     os.execvp("ssh", arguments(target, command))
+
+
+def _word(path: Path) -> str:
+    """A path as one word of an OpenSSH option: ssh_config(5), and argv_split of its misc.c.
+
+    OpenSSH takes several files after these options, and expands tokens such as ``%h``.
+    """
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"'
 
 
 def _blocks(text: str) -> list[str]:

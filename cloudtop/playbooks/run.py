@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -156,7 +157,8 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
         project_dir=str(paths.ROOT),
         playbook=str(wanted.playbook),
         inventory=str(paths.INVENTORY),
-        cmdline=f"-e @{wanted.facts} -e @{variables}",
+        # ansible-runner splits it as a shell would
+        cmdline=shlex.join(["-e", f"@{wanted.facts}", "-e", f"@{variables}"]),
         quiet=True,
         verbosity=wanted.verbosity or None,
     )

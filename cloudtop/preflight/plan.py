@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from cloudtop import rates
@@ -238,7 +239,7 @@ def check_key(settings: Settings) -> None:
     if settings.ssh_key.exists() and not public.exists():
         raise CloudtopError(
             f"The ssh key {settings.ssh_key} has no public half beside it.",
-            f"Try: ssh-keygen -y -f {settings.ssh_key} > {public}",
+            f"Try: ssh-keygen -y -f {quote(str(settings.ssh_key))} > {quote(str(public))}",
         )
     if public.exists() and not settings.ssh_key.exists():
         raise CloudtopError(

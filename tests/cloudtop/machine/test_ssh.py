@@ -34,6 +34,23 @@ def test_openssh_reads_the_block_as_meant(target: ssh.Target, tmp_path: Path) ->
     assert f"userknownhostsfile {target.known_hosts}" in options
 
 
+@pytest.mark.parametrize("home", ["Jane Doe", "O'Neil", 'the "boss"', "50 %h", "back\\slash"])
+def test_f4_paths_of_any_home_are_one_word_for_openssh(home: str, tmp_path: Path) -> None:
+    at_home = tmp_path / home
+    target = ssh.Target("box", "127.77.0.5", 2222, at_home / ".ssh" / "id", at_home / "state")
+    block = tmp_path / "config"
+    block.write_text(ssh.config_block(target))
+    ways = (ssh.arguments(target), ["ssh", "-F", str(block), "cloudtop-box"])
+    for argv in ways:
+        done = subprocess.run(
+            [argv[0], "-G", *argv[1:]], capture_output=True, text=True, check=True
+        )
+        options = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+        # OpenSSH expands the tokens of a key later, when it reads it
+        assert options["identityfile"].replace("%%", "%") == str(target.key)
+        assert options["userknownhostsfile"] == str(target.known_hosts)
+
+
 def test_command_comes_after_the_options(target: ssh.Target) -> None:
     argv = ssh.arguments(target, ["ls", "-l"])
     assert argv[-4:] == ["cloudtop-box", "--", "ls", "-l"]

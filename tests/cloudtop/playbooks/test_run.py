@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_run_checks_host_keys_keeps_its_log_and_no_secret(
     assert "PLAY RECAP" in log.read_text()
     written = [path for path in (tmp_path / "box").rglob("*") if path.is_file()]
     assert not [path for path in written if KEYS["AWS_SECRET_ACCESS_KEY"] in path.read_text()]
+
+
+def test_f4_a_project_and_a_temporary_directory_with_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "Jane O'Neil"
+    (home / "tmp").mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(home / "tmp"))
+    task = "    - ansible.builtin.assert: {that: given == 'by-us'}\n"
+    assert run(home, task).changed == {"localhost": 0}
 
 
 def test_failure_is_the_tasks_sentence_and_the_path_of_the_log(tmp_path: Path) -> None:

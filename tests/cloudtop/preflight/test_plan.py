@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,16 @@ def test_plan_of_a_new_cloudtop(tmp_path: Path) -> None:
     assert plan.makes_request
     assert (plan.vcpus, plan.memory_mib, plan.disks, plan.disk_gb) == (16, 65536, 2, 300)
     assert plan.month.total == pytest.approx(483.43)
+
+
+def test_f4_the_command_for_a_missing_public_half_can_be_pasted(tmp_path: Path) -> None:
+    key = tmp_path / "Jane Doe" / "id"
+    key.parent.mkdir()
+    key.write_text("")
+    with pytest.raises(CloudtopError) as refused:
+        preflight.check_key(settings.load([f"cloudtop_ssh_key={key}"]))
+    words = shlex.split(refused.value.hint.removeprefix("Try: "))
+    assert words == ["ssh-keygen", "-y", "-f", str(key), ">", f"{key}.pub"]
 
 
 @pytest.mark.parametrize("action", rules.INTERRUPTIONS)
