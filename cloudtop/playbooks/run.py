@@ -20,6 +20,8 @@ from cloudtop.errors import CloudtopError
 from cloudtop.playbooks.progress import Progress
 
 KEPT_LOGS = 20
+HANG_UP = Path(__file__).with_name("hang_up.py")
+PROC = Path("/proc/self/fd")
 CREDENTIALS = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
     "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
@@ -74,27 +76,38 @@ def credentials_file(environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def credentials_in_memory(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def credentials_at(state: Path, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Environment variables that lead to the keys of ``environ`` without holding them.
 
-    The keys lie in an anonymous file of this process (memfd_create(2)) and go with it,
-    even if it is killed.
+    On Linux the keys lie in an anonymous file of this process (memfd_create(2)) and go with it,
+    even if it is killed. Elsewhere they lie in a file of ``state`` that its owner alone may read,
+    until this ends; the next run removes what a killed one has left there.
     """
+    path = state / "credentials"
+    path.unlink(missing_ok=True)
     text = credentials_file(environ)
     if not text:
         yield {}
         return
-    handle = os.memfd_create("aws-credentials")
+    in_memory = hasattr(os, "memfd_create") and PROC.is_dir()
+    if in_memory:
+        handle = os.memfd_create("aws-credentials")
+        path = Path(f"/proc/{os.getpid()}/fd/{handle}")
+    else:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(handle, text.encode())
         yield {
-            "AWS_SHARED_CREDENTIALS_FILE": f"/proc/{os.getpid()}/fd/{handle}",
+            "AWS_SHARED_CREDENTIALS_FILE": str(path),
             "AWS_PROFILE": "default",
             # Keys of the environment win over the owner's profiles; so do these
             "AWS_CONFIG_FILE": os.devnull,
         }
     finally:
         os.close(handle)
+        if not in_memory:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -126,7 +139,7 @@ def run(wanted: Run, state: Path, progress: Progress) -> None:
     log = _new_log(state, wanted.playbook.stem)
     with (
         tempfile.TemporaryDirectory(prefix="cloudtop-") as scratch,
-        credentials_in_memory(os.environ) as credentials,
+        credentials_at(state, os.environ) as credentials,
     ):
         runner = _prepare(wanted, Path(scratch), credentials, progress)
         runner.run()
@@ -173,7 +186,7 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
         "ANSIBLE_HOST_KEY_CHECKING": "True",
     }
     # A killed runner must not leave a playbook running that nobody waits for
-    config.command = ["setpriv", "--pdeathsig", "KILL", "--", *config.command]
+    config.command = [sys.executable, "-IS", str(HANG_UP), *config.command]
     return Runner(config=config, event_handler=progress.event)
 
 

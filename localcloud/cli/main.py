@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import platform
 import shlex
 import sys
 import time
@@ -56,6 +57,12 @@ def prepare(config: Config) -> None:
 
 
 def start(config: Config, arguments: argparse.Namespace) -> int:
+    if (system := platform.system()) != "Linux":
+        raise LocalCloudError(
+            f"The rehearsal cloud runs on Linux, and this is {system}: its machines need QEMU and"
+            " loopback addresses of their own.",
+            "On AWS this computer will do: give --cloud aws, or set cloudtop_cloud: aws",
+        )
     if arguments.foreground:
         process.serve(config, say)
         return 0

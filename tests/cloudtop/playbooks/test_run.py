@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +19,7 @@ from cloudtop import paths
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import run as playbooks
 from cloudtop.playbooks.progress import Progress
+from tests.faults import killing
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-the-test"}
 
@@ -37,16 +44,91 @@ def test_environment_for_ansible_holds_no_secret() -> None:
     assert playbooks.safe_environment(environ) == {"PATH": "p", "AWS_REGION": "r", "LC_ALL": "C"}
 
 
-def test_keys_reach_children_through_memory_and_go_with_us() -> None:
-    with playbooks.credentials_in_memory(KEYS) as variables:
+def test_keys_reach_children_through_memory_and_go_with_us(tmp_path: Path) -> None:
+    with playbooks.credentials_at(tmp_path, KEYS) as variables:
+        assert not list(tmp_path.iterdir())
         path = Path(variables["AWS_SHARED_CREDENTIALS_FILE"])
         assert "aws_secret_access_key = s3cr3t-of-the-test" in path.read_text()
     assert not path.exists()
 
 
-def test_no_keys_means_no_credentials_file() -> None:
-    with playbooks.credentials_in_memory({}) as variables:
+def test_no_keys_means_no_credentials_file(tmp_path: Path) -> None:
+    with playbooks.credentials_at(tmp_path, {}) as variables:
         assert variables == {}
+
+
+@pytest.fixture
+def not_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer with the programs of POSIX and OpenSSH alone, without memfd and /proc."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "id", "ssh", "ssh-keygen", "python3"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.setattr(playbooks, "PROC", tmp_path / "proc")
+
+
+@pytest.mark.usefixtures("not_linux")
+def test_f15_keys_reach_ansible_without_memfd_proc_and_setpriv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in KEYS.items():
+        monkeypatch.setenv(key, value)
+    progress = run(
+        tmp_path,
+        """
+    - ansible.builtin.assert:
+        that: lookup('file', keys) is search('s3cr3t-of-the-test')
+      vars:
+        keys: "{{ lookup('env', 'AWS_SHARED_CREDENTIALS_FILE') }}"
+""",
+    )
+    assert progress.changed == {"localhost": 0}
+    written = [path for path in (tmp_path / "box").rglob("*") if path.is_file()]
+    assert not [path for path in written if KEYS["AWS_SECRET_ACCESS_KEY"] in path.read_text()]
+
+
+@pytest.mark.usefixtures("not_linux")
+def test_f15_a_file_of_keys_is_the_owners_and_a_killed_runs_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "box" / "credentials"
+    left.parent.mkdir()
+    left.write_text("of a killed run")
+    with playbooks.credentials_at(tmp_path / "box", KEYS) as variables:
+        assert Path(variables["AWS_SHARED_CREDENTIALS_FILE"]).stat().st_mode & 0o777 == 0o600
+    assert not left.exists()
+    left.write_text("of a killed run")
+    with playbooks.credentials_at(tmp_path / "box", {}):
+        assert not left.exists()
+
+
+def test_f15_a_playbook_ends_with_the_runner_that_is_killed(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    task = f"    - ansible.builtin.shell: 'touch {seen}; exec sleep 120'\n"
+    script = (
+        "from pathlib import Path; from tests.cloudtop.playbooks.test_run import run;"
+        f" run(Path({str(tmp_path)!r}), {task!r})"
+    )
+    runner = subprocess.Popen([sys.executable, "-c", script], cwd=paths.ROOT)
+    family = {runner.pid}
+    try:
+        until(seen.exists)
+        family = killing.family(runner.pid)
+        (playbook,) = Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split()
+        runner.kill()
+        runner.wait()
+        until(lambda: not Path(f"/proc/{playbook}").exists())
+    finally:
+        # The task has a session of its own
+        for each in family:
+            killing.send(each, signal.SIGKILL)
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_run_checks_host_keys_keeps_its_log_and_no_secret(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -134,6 +135,17 @@ def test_home_that_cannot_be_written(
     config.home.write_text("a file")
     assert main.main(["start"]) == 1
     assert "LOCALCLOUD_HOME" in output(capsys)
+
+
+def test_f15_another_system_than_linux_is_refused_with_the_way_to_aws(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert main.main(["start"]) == 1
+    text = output(capsys)
+    assert "this is Darwin" in text
+    assert "--cloud aws" in text
+    assert process.holder(config) is None
 
 
 def test_value_that_cannot_be_meant(
