@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands.status import gathered
+from cloudtop.errors import CloudtopError
 from cloudtop.machine import login, ssh, summary
 
 
@@ -18,10 +19,20 @@ def run(context: Context, more: Mapping[str, object] | None = None) -> set[str]:
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {counts}.\n")
     print(summary.render(gathered(context)))
     target = login.target_of(context.settings, context.cloud, context.find().instance)
-    written = target and ssh.renew_config(target)
+    if target:
+        renew(target)
+    return set(changed)
+
+
+def renew(target: ssh.Target) -> None:
+    """Bring OpenSSH's configuration up to date; the machine is whole even if that fails."""
+    try:
+        written = ssh.renew_config(target)
+    except CloudtopError as failed:
+        print(f"\n{failed.message}\n{failed.hint}")
+        return
     if written:
         print(f"\nThe machine's address in {written} is up to date again.")
-    return set(changed)
 
 
 def _minutes(seconds: float) -> str:

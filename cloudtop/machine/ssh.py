@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,26 +72,33 @@ def write_config(target: Target) -> Path:
     """Put the block in the include file, in place of the one of the same cloudtop.
 
     ~/.ssh/config gets one ``Include`` line at its top if it has none: OpenSSH takes
-    the first value it finds.
+    the first value it finds. Raises CloudtopError with what to paste if a file cannot be
+    read or written: either may be a link into a read-only store, or somebody else's.
     """
     include = paths.ssh_include_file()
-    include.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    old = include.read_text() if include.exists() else ""
-    kept = [block for block in _blocks(old) if block.split()[1] != target.alias]
-    _replace(include, "\n".join([*kept, config_block(target)]))
     main = include.parent.parent / "config"
-    text = main.read_text() if main.exists() else ""
-    if INCLUDE not in text.splitlines():
-        _replace(main, f"{INCLUDE}\n\n{text}" if text else f"{INCLUDE}\n")
+    block = config_block(target)
+    with _readable(include, f"Put this into your ssh configuration, at its top:\n\n{block}"):
+        include.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = [each for each in _blocks(_read(include)) if _host(each) != target.alias]
+        _replace(include, "\n".join([*kept, block]))
+    paste = f"Put this line at its top: {INCLUDE}\nOr put this into it, at its top:\n\n{block}"
+    with _readable(main, paste):
+        text = _read(main)
+        if not _includes(text, include):
+            _replace(main, f"{INCLUDE}\n\n{text}" if text else f"{INCLUDE}\n")
     return include
 
 
 def renew_config(target: Target) -> Path | None:
-    """Bring a block that was written before up to date; None if nothing had to change."""
-    include = paths.ssh_include_file()
-    blocks = _blocks(include.read_text()) if include.exists() else []
-    old = [block for block in blocks if block.split()[1] == target.alias]
-    return write_config(target) if old and old != [config_block(target)] else None
+    """Bring a block that was written before up to date; None if nothing had to change.
+
+    Raises CloudtopError as ``write_config`` does.
+    """
+    include, block = paths.ssh_include_file(), config_block(target)
+    with _readable(include, f"Put this into your ssh configuration, at its top:\n\n{block}"):
+        old = [each for each in _blocks(_read(include)) if _host(each) == target.alias]
+    return write_config(target) if old and old != [block] else None
 
 
 def ask(target: Target, command: str, seconds: int = 60, connect: int | None = None) -> str | None:
@@ -155,11 +164,57 @@ def _blocks(text: str) -> list[str]:
     return ["\n".join(block) + "\n" for block in blocks]
 
 
+def _host(block: str) -> str:
+    return block.partition("\n")[0].removeprefix("Host ").strip()
+
+
+def _includes(text: str, file: Path) -> bool:
+    """Whether the configuration includes a file for every host, in whatever words."""
+    for line in text.splitlines():
+        key, *words = line.replace("=", " ", 1).split() or [""]
+        if key.lower() in ("host", "match"):
+            return False
+        for word in words if key.lower() == "include" else ():
+            # Relative ones begin in ~/.ssh (ssh_config(5))
+            pattern = file.parent.parent / Path(word.strip('"')).expanduser()
+            if fnmatch.fnmatchcase(str(file), str(pattern)):
+                return True
+    return False
+
+
+@contextmanager
+def _readable(path: Path, paste: str) -> Iterator[None]:
+    """Say which file could not be read or written, and what to paste."""
+    try:
+        yield
+    # Path.resolve raises RuntimeError for links in a circle, before Python 3.13
+    except (OSError, RuntimeError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise CloudtopError(
+            f"{path} could not be brought up to date ({why}), so ssh, scp and VS Code may not know"
+            " the cloudtop's address.",
+            paste,
+        ) from error
+
+
+def _read(path: Path) -> str:
+    """A file as it is, whatever its encoding and line ends; empty if there is none."""
+    if not path.exists():
+        return ""
+    with path.open(errors="surrogateescape", encoding="utf-8", newline="") as file:
+        return file.read()
+
+
 def _replace(path: Path, text: str) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
     # ~/.ssh/config may be a link into somebody's dotfiles: write what it points to
     real = path.resolve()
     new = real.with_name(real.name + ".cloudtop-new")
-    new.write_text(text)
-    new.chmod(mode)
-    new.replace(real)
+    try:
+        with new.open("w", errors="surrogateescape", encoding="utf-8", newline="") as file:
+            file.write(text)
+        new.chmod(mode)
+        new.replace(real)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

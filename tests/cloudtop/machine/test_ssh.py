@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cloudtop import paths
+from cloudtop.commands import converge
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 
@@ -102,3 +107,94 @@ def test_a_block_that_was_written_is_renewed_with_a_new_address(target: ssh.Targ
     assert "127.77.0.5" not in written
     assert ssh.config_block(moved) in written
     assert ssh.config_block(other) in written
+
+
+def moved(target: ssh.Target) -> ssh.Target:
+    return replace(target, address="127.77.0.9")
+
+
+def unwritable(path: Path) -> None:
+    """Have the file lie where nobody may write, root neither: a link into a directory of /proc."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to("/proc/version")
+
+
+def test_f16_a_read_only_config_is_a_sentence_and_the_block_to_paste(
+    target: ssh.Target, tmp_path: Path
+) -> None:
+    main = tmp_path / ".ssh" / "config"
+    unwritable(main)
+    with pytest.raises(CloudtopError) as refused:
+        ssh.write_config(target)
+    assert str(main) in refused.value.message
+    assert ssh.INCLUDE in refused.value.hint
+    assert ssh.config_block(target) in refused.value.hint
+    assert main.is_symlink()
+
+
+def test_f16_a_provision_ends_well_though_the_block_cannot_be_renewed(
+    target: ssh.Target, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh.write_config(target)
+    before = paths.ssh_include_file().read_text()
+    real = Path.open
+
+    def full(path: Path, *words: Any, **named: Any) -> Any:
+        if path.name.endswith(".cloudtop-new"):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, *words, **named)
+
+    monkeypatch.setattr(Path, "open", full)
+    converge.renew(moved(target))
+    text = capsys.readouterr().out
+    assert "Read-only file system" in text
+    assert ssh.config_block(moved(target)) in text
+    assert paths.ssh_include_file().read_text() == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Include config.d/*", "include ~/.ssh/config.d/cloudtop", 'Include "config.d/*" other',
+     "Include=config.d/cloudtop"],
+)  # fmt: skip
+def test_f16_a_config_that_includes_the_block_in_other_words_stays(
+    target: ssh.Target, tmp_path: Path, line: str
+) -> None:
+    main = tmp_path / ".ssh" / "config"
+    main.parent.mkdir()
+    main.write_text(f"# mine\n{line}\nHost *\n")
+    ssh.write_config(target)
+    assert main.read_text() == f"# mine\n{line}\nHost *\n"
+
+
+def test_f16_an_include_of_one_host_alone_does_not_count(
+    target: ssh.Target, tmp_path: Path
+) -> None:
+    main = tmp_path / ".ssh" / "config"
+    main.parent.mkdir()
+    main.write_text("Host mine\n  Include config.d/*\n")
+    ssh.write_config(target)
+    assert main.read_text().startswith(f"{ssh.INCLUDE}\n\nHost mine")
+
+
+def test_f16_bytes_and_line_ends_of_somebody_elses_config_stay(
+    target: ssh.Target, tmp_path: Path
+) -> None:
+    main = tmp_path / ".ssh" / "config"
+    main.parent.mkdir()
+    mine = b"Host \n# J\xfcrgen\r\nHost mine\r\n  User me\r\n"
+    main.write_bytes(mine)
+    paths.ssh_include_file().parent.mkdir()
+    paths.ssh_include_file().write_bytes(mine)
+    ssh.write_config(target)
+    assert main.read_bytes() == f"{ssh.INCLUDE}\n\n".encode() + mine
+    assert ssh.config_block(target) in paths.ssh_include_file().read_text(errors="replace")
+
+
+def test_f16_links_in_a_circle_are_a_sentence(target: ssh.Target, tmp_path: Path) -> None:
+    main = tmp_path / ".ssh" / "config"
+    main.parent.mkdir()
+    main.symlink_to(main)
+    with pytest.raises(CloudtopError, match="could not be brought up to date"):
+        ssh.write_config(target)
