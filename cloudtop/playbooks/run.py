@@ -17,6 +17,7 @@ from typing import Any
 
 from cloudtop import paths
 from cloudtop.errors import CloudtopError
+from cloudtop.playbooks import control_sockets
 from cloudtop.playbooks.progress import Progress
 
 KEPT_LOGS = 20
@@ -179,6 +180,7 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
     config.env = {
         **safe_environment(config.env),
         **credentials,
+        **control_sockets.environment(os.environ, Path.home()),
         # ansible-playbook and its companions lie beside this Python
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"),

@@ -167,6 +167,18 @@ def test_f4_a_project_and_a_temporary_directory_with_a_space(
     assert run(home, task).changed == {"localhost": 0}
 
 
+def test_f17_ansible_has_a_short_place_for_its_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / ("h" * 99)
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    place = "lookup('ansible.builtin.config', 'control_path_dir', plugin_type='connection',"
+    task = f"    - ansible.builtin.assert: {{that: \"{place} plugin_name='ssh') | length < 76\"}}\n"
+    run(tmp_path, task)
+
+
 def test_failure_is_the_tasks_sentence_and_the_path_of_the_log(tmp_path: Path) -> None:
     with pytest.raises(CloudtopError) as failed:
         run(tmp_path, "    - ansible.builtin.fail: {msg: The disk is full.}\n")
