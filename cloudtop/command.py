@@ -14,6 +14,7 @@ from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Resources
+from cloudtop.aws.place import place
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
 from cloudtop.playbooks import run, unreachable
@@ -37,7 +38,7 @@ class Context:
     @property
     def state(self) -> Path:
         """The cloudtop's directory on this computer."""
-        return paths.state_directory(self.cloud.name, self.settings.name)
+        return paths.state_directory(place(self.cloud, self.settings), self.settings.name)
 
     def find(self) -> Resources:
         return ec2.find(aws.client(), self.settings.name, self.settings.owner)
@@ -57,7 +58,12 @@ def run_playbooks(
             wanted = run.Run(
                 playbook=paths.PLAYBOOKS / playbook,
                 facts=context.cloud.facts,
-                variables={**context.settings.overrides, **(more or {})},
+                variables={
+                    **context.settings.overrides,
+                    **(more or {}),
+                    # Ansible can't tell the account before it asks
+                    "cloudtop_state_dir": str(context.state),
+                },
                 verbosity=context.options.verbose,
             )
             try:

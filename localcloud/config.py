@@ -119,13 +119,23 @@ def _network(environ: Mapping[str, str]) -> ipaddress.IPv4Network:
     return network
 
 
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:
+        raise LocalCloudError(
+            f"HOME is not set, and the user {os.getuid()} has no home in the system's list.",
+            "Try: export HOME=/path/to/a/directory/of/yours",
+        ) from error
+
+
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     """The rehearsal cloud that ``LOCALCLOUD_*`` variables name.
 
     Raises LocalCloudError for a value that cannot work.
     """
     env = os.environ if environ is None else environ
-    home = Path(env.get("HOME") or Path.home())
+    home = _home(env)
     data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache")
     return Config(

@@ -7,7 +7,6 @@ import json
 import time
 from dataclasses import asdict, replace
 
-from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import images, snapshot_schedule
 from cloudtop.command import Context
@@ -31,8 +30,7 @@ def gathered(context: Context) -> Status:
     pinned = images.pinned(client, resources.request, own)
     timer = snapshot_schedule.find(aws.client("dlm"), context.settings.name, context.settings.owner)
     report = status.gather(context.settings, context.cloud, resources, own, pinned, timer=timer)
-    state = paths.state_directory(context.cloud.name, context.settings.name)
-    known = journals(state, resources, report.journal)
+    known = journals(context.state, resources, report.journal)
     now = int(time.time())
     money = bill_facts.money(lambda: client, context.settings, resources, known, now)
     return replace(report, money=money)

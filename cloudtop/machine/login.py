@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudtop import paths
 from cloudtop.aws.find import Machine, Resources, Volume
+from cloudtop.aws.place import place
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import ssh
 from cloudtop.settings.clouds import Cloud
@@ -37,7 +38,7 @@ def target_of(settings: Settings, cloud: Cloud, instance: Machine | None) -> ssh
     """The machine as ssh reaches it; None while it has no address."""
     if instance is None or instance.state != "running" or not instance.public_ip_address:
         return None
-    state = paths.state_directory(cloud.name, settings.name)
+    state = paths.state_directory(place(cloud, settings), settings.name)
     address = instance.public_ip_address
     return ssh.Target(settings.name, address, cloud.ssh_port, settings.ssh_key, state)
 

@@ -98,6 +98,8 @@ def renew_config(target: Target) -> Path | None:
     include, block = paths.ssh_include_file(), config_block(target)
     with _readable(include, f"Put this into your ssh configuration, at its top:\n\n{block}"):
         old = [each for each in _blocks(_read(include)) if _host(each) == target.alias]
+    # A cloudtop of the same name in another cloud or account keeps its block
+    old = [each for each in old if _word(target.known_hosts) in each]
     return write_config(target) if old and old != [block] else None
 
 
@@ -170,14 +172,15 @@ def _host(block: str) -> str:
 
 def _includes(text: str, file: Path) -> bool:
     """Whether the configuration includes a file for every host, in whatever words."""
+    place = file.parent.parent
     for line in text.splitlines():
         key, *words = line.replace("=", " ", 1).split() or [""]
         if key.lower() in ("host", "match"):
             return False
         for word in words if key.lower() == "include" else ():
             # Relative ones begin in ~/.ssh (ssh_config(5))
-            pattern = file.parent.parent / Path(word.strip('"')).expanduser()
-            if fnmatch.fnmatchcase(str(file), str(pattern)):
+            pattern = word.strip('"').replace("~", str(place.parent), 1)
+            if fnmatch.fnmatchcase(str(file), str(place / pattern)):
                 return True
     return False
 

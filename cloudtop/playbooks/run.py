@@ -180,7 +180,7 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
     config.env = {
         **safe_environment(config.env),
         **credentials,
-        **control_sockets.environment(os.environ, Path.home()),
+        **control_sockets.environment(os.environ, paths.home()),
         # ansible-playbook and its companions lie beside this Python
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"),

@@ -118,6 +118,13 @@ def _zone_of_region(value: Any, known: Mapping[str, Any]) -> str:
     return text(value)
 
 
+def _file(value: Any, _: Mapping[str, Any]) -> Path:
+    try:
+        return Path(text(value)).expanduser()
+    except RuntimeError:
+        raise Broken from None
+
+
 def _types(value: Any, known: Mapping[str, Any]) -> tuple[str, ...]:
     types, broken = instance_type_list.read(known["instance_type"], value)
     if broken:
@@ -252,6 +259,11 @@ TABLE = (
     _choice("volume_type", ("gp3", "gp2")),
     _path("ephemeral_mount", "/mnt/ephemeral"),
     _path("persistent_mount", "/home/ubuntu/persistent"),
-    Rule("ssh_key", lambda value, _: Path(text(value)).expanduser(), "", ""),
+    Rule(
+        "ssh_key",
+        _file,
+        "a path with ~ needs a home, and there is no such user here, or HOME is not set",
+        "/path/to/id_ed25519",
+    ),
     _free("dotfiles_repository"),
 )

@@ -102,5 +102,11 @@ def load(given: Iterable[str] = (), **options: str | None) -> Settings:
 
 
 def login_name() -> str:
-    """This process's user, as ``id -un`` prints it."""
-    return pwd.getpwuid(os.getuid()).pw_name
+    """This process's user, as ``id -un`` prints it. Raises CloudtopError if it has no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError as error:
+        raise CloudtopError(
+            f"The user {os.getuid()} has no name on this computer, and a cloudtop has an owner.",
+            "Try: -e cloudtop_owner=alice",
+        ) from error
