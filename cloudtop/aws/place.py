@@ -12,9 +12,9 @@ from cloudtop.aws.client import plain_errors
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
 
-# What says whose account is asked, and where
+# These say whose account is asked, and at which endpoint
 CALLER = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL")
-# What moves the home of the rehearsal cloud (docs/rehearsal-cloud.md)
+# Either moves the home of the rehearsal cloud (docs/rehearsal-cloud.md)
 HOMES = ("LOCALCLOUD_HOME", "XDG_DATA_HOME")
 
 

@@ -75,14 +75,14 @@ def load(given: Iterable[str] = (), **options: str | None) -> Settings:
     the value, the rule and the command to try.
     """
     tracked = yaml_text.read(paths.SETTINGS)
-    overrides = yaml_text.read(paths.OWN_SETTINGS) if paths.OWN_SETTINGS.exists() else {}
+    overrides = yaml_text.read(paths.OWN_SETTINGS, tracked) if paths.OWN_SETTINGS.exists() else {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
             raise CloudtopError(
                 f"-e {text!r} is not of the form key=value.", "Try: -e cloudtop_bid=0.15"
             )
-        overrides[key] = yaml_text.value(value)
+        overrides[key] = yaml_text.value(key, value, tracked)
     overrides.update({f"cloudtop_{key}": value for key, value in options.items() if value})
     for key in overrides:
         if key.startswith("cloudtop_") and key not in tracked:

@@ -1,4 +1,4 @@
-"""What this computer keeps of a cloudtop belongs to one cloud at one place."""
+"""All that this computer keeps of a cloudtop belongs to one cloud at one place."""
 
 from __future__ import annotations
 

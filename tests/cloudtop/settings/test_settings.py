@@ -124,6 +124,55 @@ def test_refuses_bad_value_with_value_rule_and_command(given: str, message: str)
     assert refused.value.hint.startswith("Try: -e ")
 
 
+@pytest.mark.parametrize(
+    "word", ["007", "1e3", "1_000", "no", "on", "null", "0x10", "2024-01-01", "2024-13-45"]
+)
+def test_f20_words_stay_words(word: str, own_file: Path) -> None:
+    given = [f"cloudtop_dotfiles_version={word}"]
+    assert settings.load(given).overrides["cloudtop_dotfiles_version"] == word
+    if word not in ("null", "2024-13-45"):
+        own_file.write_text(f"cloudtop_dotfiles_version: {word}\n")
+        assert settings.load().overrides["cloudtop_dotfiles_version"] == word
+
+
+def test_f20_the_name_007_is_the_name_007(own_file: Path) -> None:
+    for given in (["cloudtop_name=007"], ['cloudtop_name="007"']):
+        loaded = settings.load(given)
+        assert (loaded.name, loaded.overrides["cloudtop_name"]) == ("007", "007")
+    own_file.write_text("cloudtop_name: 007\ncloudtop_zone:\n")
+    assert (settings.load().name, settings.load().zone) == ("007", "")
+
+
+def test_f20_words_of_a_list_stay_words(own_file: Path) -> None:
+    given = ["cloudtop_packages=[1.10, no]"]
+    assert settings.load(given).overrides["cloudtop_packages"] == ["1.10", "no"]
+    own_file.write_text("cloudtop_packages: [1.10, no]\n")
+    assert settings.load().overrides["cloudtop_packages"] == ["1.10", "no"]
+
+
+def test_f20_a_number_is_decimal(own_file: Path) -> None:
+    assert settings.load(["cloudtop_volume_size=010"]).volume_size == 10
+    own_file.write_text("cloudtop_volume_size: 010\n")
+    assert settings.load().volume_size == 10
+    assert settings.load(["cloudtop_bid=1"]).bid == 1
+    assert settings.load(["cloudtop_bid=.5"]).bid == 0.5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "cloudtop_launch_deadline=10:00",
+        "cloudtop_volume_size=0x10",
+        "cloudtop_images_kept=1_0",
+        "cloudtop_idle_cpus=1_0.5",
+    ],
+)
+def test_f20_a_number_of_another_kind_is_refused(given: str) -> None:
+    with pytest.raises(CloudtopError, match="has to be a decimal number") as refused:
+        settings.load([given])
+    assert given.partition("=")[2] in refused.value.message
+
+
 def test_refuses_unknown_setting_and_names_the_near_one() -> None:
     with pytest.raises(CloudtopError, match="no setting cloudtop_instance_typ") as refused:
         settings.load(["cloudtop_instance_typ=i3.large"])
@@ -137,6 +186,9 @@ def test_refuses_text_without_equals_sign() -> None:
 
 def test_refuses_own_file_that_is_not_yaml(own_file: Path) -> None:
     own_file.write_text("cloudtop_bid: [")
+    with pytest.raises(CloudtopError, match="is not YAML"):
+        settings.load()
+    own_file.write_text("cloudtop_zone: 2024-13-45")
     with pytest.raises(CloudtopError, match="is not YAML"):
         settings.load()
 
