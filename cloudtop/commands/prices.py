@@ -43,6 +43,11 @@ def run(context: Context) -> None:
     source, left_out = narrowed(source, options.arch, most)
     note = "\n".join(filter(None, (note, left_out)))
     rows = ordered(gather(source, settings), options.sort)[:limit]
+    if options.save:
+        # First: a reader such as head may have enough of the rest
+        figures = [_charted(row, source, settings) for row in rows[:CHARTS]]
+        picture.save(options.save, figures)
+        print(f"Saved {options.save}", file=sys.stderr)
     if options.json:
         print(json.dumps(as_json(rows, source, settings), indent=2))
     elif options.csv:
@@ -54,10 +59,6 @@ def run(context: Context) -> None:
         price_table.show(out, rows, source, settings, note)
         for row in rows[:CHARTS] if options.chart else ():
             chart.show(out, _charted(row, source, settings))
-    if options.save:
-        figures = [_charted(row, source, settings) for row in rows[:CHARTS]]
-        picture.save(options.save, figures)
-        print(f"Saved {options.save}", file=sys.stderr)
 
 
 def described(source: Source, context: Context) -> Source:

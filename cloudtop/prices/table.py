@@ -37,6 +37,10 @@ class PlainConsole(Console):
             text, style, control = segment
             yield segment if control else Segment(plain(text, lines=True), style)
 
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``runner.main``, as for all other output: rich would end with 1."""
+        raise BrokenPipeError
+
 
 def console() -> Console:
     """A console on stdout; ``NO_COLOR`` and what is no terminal get no colours."""

@@ -125,6 +125,20 @@ def test_a_reader_that_has_enough_is_no_trouble() -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_f22_a_picture_is_saved_though_the_reader_has_enough(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    history, picture = "tests/localcloud/prices/c3.xlarge-2015-06.csv.gz", tmp_path / "a.svg"
+    words = ["prices", "--chart", "--save", str(picture), "--history", history]
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "runner.py", *words],
+            cwd=ROOT, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (141, f"Saved {picture}\n")
+    assert "</svg>" in picture.read_text()
+
+
 def test_nobody_to_ask_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(CloudtopError, match="There is no terminal") as refused:
