@@ -7,7 +7,9 @@ nothing is lost, and JSON that holds one means the same as before.
 from __future__ import annotations
 
 import io
+import os
 import re
+from collections.abc import Mapping
 from typing import TextIO, cast
 
 # Enough for any sentence; a sentence is not the place for more
@@ -82,6 +84,14 @@ class _Plain(io.TextIOBase):
 def guarded(stream: TextIO) -> TextIO:
     """The stream for all that is printed: nothing in it is obeyed by a terminal."""
     return stream if isinstance(stream, _Plain) else cast("TextIO", _Plain(stream))
+
+
+def wants_plain_lines(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a terminal shall get text alone: NO_COLOR (no-color.org), or one that knows no more.
+
+    Emacs's shell and CI systems name themselves dumb (terminfo's entry).
+    """
+    return bool(environ.get("NO_COLOR")) or environ.get("TERM", "").lower() in ("dumb", "unknown")
 
 
 def drawn(stream: TextIO) -> TextIO:

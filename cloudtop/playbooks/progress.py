@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from cloudtop.foreign import drawn, plain, uncoloured
+from cloudtop.foreign import drawn, plain, uncoloured, wants_plain_lines
 
 CLEAR_LINE = "\r\x1b[K"
 # Characters of one event of Ansible's that -v shows
@@ -60,7 +60,7 @@ class Progress:
         self._stream = drawn(stream)
         self._verbose = verbose
         self._clock = clock
-        self._live = stream.isatty() and not verbose
+        self._live = stream.isatty() and not verbose and not wants_plain_lines()
         self._step: Step | None = None
 
     def event(self, event: Mapping[str, Any]) -> bool:

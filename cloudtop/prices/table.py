@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from cloudtop.foreign import drawn, plain
+from cloudtop.foreign import drawn, plain, wants_plain_lines
 from cloudtop.prices.rows import Row
 from cloudtop.prices.source import Source
 from cloudtop.settings.settings import Settings
@@ -43,10 +43,12 @@ class PlainConsole(Console):
 
 
 def console() -> Console:
-    """A console on stdout; ``NO_COLOR`` and what is no terminal get no colours."""
+    """A console on stdout; ``NO_COLOR`` and what is no terminal get plain lines."""
     return PlainConsole(
         file=drawn(sys.stdout),
         width=None if sys.stdout.isatty() else WIDE,
+        # Else bold and faint would stay
+        color_system=None if wants_plain_lines() else "auto",
         highlight=False,
         soft_wrap=False,
         # [red] in a name is a name

@@ -107,7 +107,9 @@ def test_what_ec2_answers_is_one_plain_line(text: str) -> None:
 
 
 @every
-def test_a_playbook_draws_only_what_is_ours(text: str) -> None:
+def test_a_playbook_draws_only_what_is_ours(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     progress = Progress(guarded(stream))
     about = {"role": text, "task": text, "host": text, "task_action": "debug"}

@@ -93,6 +93,17 @@ def test_colours_are_for_terminals_that_want_them(
     assert ("\x1b[3" in done.stdout) is coloured
 
 
+@pytest.mark.parametrize("given", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "unknown"}])
+@pytest.mark.parametrize("command", ["prices", "bid"])
+def test_f19_plain_lines_have_no_escape_codes_at_all(
+    tmp_path: Path, small: str, given: dict[str, str], command: str
+) -> None:
+    terminal = {"TERM": "xterm-256color", "FORCE_COLOR": "1"}
+    words = (command, *(["--chart"] if command == "prices" else []), "--history", small)
+    assert "\x1b" in run(tmp_path, *words, **terminal).stdout
+    assert "\x1b" not in run(tmp_path, *words, **{**terminal, **given}).stdout
+
+
 def test_csv_has_the_rows_of_the_json(tmp_path: Path, small: str) -> None:
     table = csv.DictReader(io.StringIO(run(tmp_path, "prices", "--csv", "--history", small).stdout))
     answer = rows(run(tmp_path, "prices", "--json", "--history", small).stdout)

@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterator
 from itertools import count
 
+import pytest
+
 from cloudtop.playbooks.progress import Progress, failure_message
 
 
@@ -16,6 +18,33 @@ def clock() -> Iterator[float]:
 def progress() -> tuple[Progress, io.StringIO]:
     stream, seconds = io.StringIO(), clock()
     return Progress(stream, clock=lambda: next(seconds)), stream
+
+
+class Terminal(io.StringIO):
+    """A stream as of somebody at a screen."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [({"TERM": "xterm"}, False), ({"TERM": "dumb"}, True), ({"NO_COLOR": "1"}, True),
+     ({"NO_COLOR": ""}, False)],
+)  # fmt: skip
+def test_f19_a_plain_terminal_gets_plain_lines(
+    given: dict[str, str], plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for key, value in {"TERM": "xterm", **given}.items():
+        monkeypatch.setenv(key, value)
+    stream = Terminal()
+    shown = Progress(stream)
+    shown.event(task("access", "Ensure the key"))
+    shown.finish()
+    text = stream.getvalue()
+    assert ("\x1b" not in text and "\r" not in text) is plain
+    assert "access" in text
 
 
 def task(role: str, name: str) -> dict[str, object]:
@@ -102,12 +131,9 @@ def test_a_loop_is_one_change() -> None:
     assert stream.getvalue().count("Ensure the pairs are gone") == 1
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_shows_how_far_a_snapshot_is() -> None:
+def test_a_terminal_shows_how_far_a_snapshot_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = Terminal()
     shown = Progress(stream)
     shown.event(task("volume_snapshot", "Ensure all bytes are there"))
