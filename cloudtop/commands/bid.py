@@ -207,7 +207,7 @@ def _show(
             _name(one, market, settings.bid),
             style="green" if recommended else None,
         )
-    out.print(table)
+    price_table.print_whole(out, table)
     enough = market.recommended
     month = enough.month(settings.volume_size, settings.root_size)
     out.print(

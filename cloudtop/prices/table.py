@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,9 @@ HEADS = (
     "disks",
 )  # fmt: skip
 # Left out in this order, while the table is too wide; --json has them all
-DISPENSABLE = ("95 %", "max", "on-dem.", "at bid")
+DISPENSABLE = (
+    "95 %", "max", "on-dem.", "at bid", "disks", "saved", "average", "$/mo.", "taken",
+)  # fmt: skip
 # Columns of words: the others are numbers
 WORDS = ("type", "zone", "disks")
 
@@ -68,7 +71,7 @@ def show(out: Console, rows: Sequence[Row], source: Source, settings: Settings, 
     for number, row in enumerate(rows):
         cells = _cells(row, settings.bid)
         table.add_row(*(cells[head] for head in heads), style="green" if number == 0 else None)
-    out.print(table)
+    print_whole(out, table)
     out.print()
     taken = source.advisor.source if source.advisor else "not looked up"
     for line in (
@@ -80,6 +83,13 @@ def show(out: Console, rows: Sequence[Row], source: Source, settings: Settings, 
         f"On-demand: {source.on_demand.source}",
     ):
         out.print(Text(line), style="dim")
+
+
+def print_whole(out: Console, table: Table) -> None:
+    """Print a table with nothing in it cut; a terminal that is too narrow breaks its lines."""
+    wide = Measurement.get(out, out.options.update(max_width=10_000), table).maximum
+    table.width = max(wide, 1)
+    out.print(table, crop=False)
 
 
 def _cells(row: Row, bid: float) -> dict[str, str | Text]:

@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from rich.console import Console
@@ -87,7 +88,7 @@ def test_table_tells_all_without_colours(tmp_path: Path) -> None:
 def test_colours_are_for_terminals_that_want_them(
     tmp_path: Path, small: str, given: dict[str, str], coloured: bool
 ) -> None:
-    terminal = {"TERM": "xterm-256color", "FORCE_COLOR": "1", **given}
+    terminal = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": "", **given}
     done = run(tmp_path, "prices", "--chart", "--history", small, **terminal)
     # 31 to 36 are colours; bold and faint are none
     assert ("\x1b[3" in done.stdout) is coloured
@@ -98,7 +99,7 @@ def test_colours_are_for_terminals_that_want_them(
 def test_f19_plain_lines_have_no_escape_codes_at_all(
     tmp_path: Path, small: str, given: dict[str, str], command: str
 ) -> None:
-    terminal = {"TERM": "xterm-256color", "FORCE_COLOR": "1"}
+    terminal = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": ""}
     words = (command, *(["--chart"] if command == "prices" else []), "--history", small)
     assert "\x1b" in run(tmp_path, *words, **terminal).stdout
     assert "\x1b" not in run(tmp_path, *words, **{**terminal, **given}).stdout
@@ -127,6 +128,35 @@ def test_in_80_columns_names_are_whole_and_columns_fewer() -> None:
         assert "9134" in line.split()
         assert max(len(head.rstrip()), len(line.rstrip())) <= width
         assert [each for each in ("95 %", "max", "on-dem.", "at bid") if each in head] == heads
+
+
+LOCAL_ZONES = """timestamp,availability_zone,instance_type,spot_price
+2015-06-01T00:00:00Z,us-west-2-lax-1a,u7in-32tb.224xlarge,0.10
+2015-06-01T02:00:00Z,us-west-2-lax-1a,u7in-32tb.224xlarge,0.40
+2015-06-01T00:00:00Z,ap-southeast-2-akl-1a,c5.xlarge,12.03
+2015-06-01T02:00:00Z,ap-southeast-2-akl-1a,c5.xlarge,12.03
+"""
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100, 120])
+def test_f18_names_of_local_zones_are_whole_in_a_narrow_terminal(
+    tmp_path: Path, columns: int
+) -> None:
+    (tmp_path / "local.csv").write_text(LOCAL_ZONES)
+    terminal = {"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"}
+    words = ("--history", str(tmp_path / "local.csv"))
+    with mock.patch.object(price_table, "WIDE", columns):
+        text = run(tmp_path, "prices", *words, **terminal).stdout
+        bids = run(tmp_path, "bid", "c5.xlarge", *words, **terminal).stdout
+    head, *lines = (line.split() for line in text.splitlines()[:3])
+    assert head[:3] == ["type", "zone", "taken" if columns >= 60 else "now"]
+    assert {tuple(line[:2]) for line in lines} == {
+        ("u7in-32tb.224xlarge", "us-west-2-lax-1a"),
+        ("c5.xlarge", "ap-southeast-2-akl-1a"),
+    }
+    assert "…" not in text + bids
+    table = text.splitlines()[:3]
+    assert columns < 60 or max(map(len, table)) <= columns
 
 
 def some(average: float, **parts: Any) -> Row:
