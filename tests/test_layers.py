@@ -64,7 +64,7 @@ LAYERS: dict[str, Rows] = {
         ("cloud", "describe", "launch"),
         ("market",),
         ("records",),
-        ("filters", "instance_types", "parameters"),
+        ("filters", "instance_types", "parameters", "query"),
         ("errors",),
     ),
 }

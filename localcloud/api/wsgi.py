@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -26,6 +25,7 @@ from localcloud.credentials import credentials
 from localcloud.dlm import responses as lifecycles
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.responses.all import require_rehearsed
+from localcloud.ec2.responses.serializer import REQUEST_ID, request_id
 from localcloud.errors import LocalCloudError, Refused
 from localcloud.machines.qemu import HOST_ADDRESS
 from localcloud.own_calls import PROOF, is_genuine, proof
@@ -239,10 +239,10 @@ def _first_sentence(reason: Exception) -> str:
 
 def error(service: str, status: int, code: str, message: str) -> Response:
     """An error as the service's protocol has it, so that clients show its words."""
-    ident = secrets.token_hex(16)
+    ident = request_id()
     if service in ("dlm", "kms", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
-        headers = {"x-amzn-ErrorType": code}
+        headers = {"x-amzn-ErrorType": code, REQUEST_ID: ident}
         return Response(body, status, headers, mimetype="application/x-amz-json-1.1")
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if service == "ec2":
@@ -255,4 +255,5 @@ def error(service: str, status: int, code: str, message: str) -> Response:
             f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
             f"<RequestId>{ident}</RequestId></ErrorResponse>"
         )
-    return Response('<?xml version="1.0" encoding="UTF-8"?>\n' + body, status, mimetype="text/xml")
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    return Response(head + body, status, {REQUEST_ID: ident}, mimetype="text/xml")

@@ -11,8 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from botocore.model import OperationNotFoundError
-from moto.core.parse import EC2QueryParser, RequestParserError
-from moto.core.utils import get_service_model
+from moto.core.parse import RequestParserError
 from moto.ec2.models import ec2_backends
 from werkzeug.wrappers import Request
 
@@ -27,6 +26,7 @@ from localcloud.authorization.signature import Signature, is_genuine, is_timely
 from localcloud.credentials import Credentials
 from localcloud.ec2.backend.base import Base
 from localcloud.ec2.backend.whole import Backend, backends
+from localcloud.ec2.query import parameters
 from localcloud.errors import Refused
 from localcloud.iam.context import Context
 from localcloud.iam.policy import Decision, decide
@@ -124,20 +124,7 @@ def _require_key(
 def _parameters(request: Request, action: str) -> dict[str, Any]:
     """By their names in EC2's model, as the action itself will get them."""
     try:
-        model = get_service_model("ec2").operation_model(action)
-        parser = EC2QueryParser(model)
-        return dict(
-            parser.parse(
-                {
-                    "values": request.values,
-                    "method": request.method,
-                    "headers": request.headers,
-                    "body": request.get_data(),
-                    "url_path": request.path,
-                    "url_params": {},
-                }
-            )
-        )
+        return parameters(request, action)
     except (OperationNotFoundError, RequestParserError, ValueError):
         # The action says what is wrong, to those who may call it with anything
         return {}

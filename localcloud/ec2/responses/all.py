@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from botocore.model import OperationNotFoundError
+from moto.core.common_types import TYPE_RESPONSE
 from moto.core.parse import RequestParserError
 from moto.core.request import Request
+from moto.core.responses import ActionContext, ActionResult
+from moto.core.utils import get_service_model
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.errors import invalid, not_rehearsed, refusal
+from localcloud.ec2.query import parameters
 from localcloud.ec2.responses.addresses import AddressResponses
 from localcloud.ec2.responses.images import ImageResponses
 from localcloud.ec2.responses.instances import InstanceResponses
+from localcloud.ec2.responses.serializer import REQUEST_ID, Serializer
 from localcloud.ec2.responses.spot import SpotResponses
 from localcloud.ec2.responses.storage import StorageResponses
 
@@ -34,15 +39,30 @@ class Responses(
 ):
     """Ours first, then moto's for the rest."""
 
+    _request_id: str
+
     def parse_parameters(self, request: Request) -> None:
         try:
-            super().parse_parameters(request)
+            self.params = parameters(request, self._get_action())
         except OperationNotFoundError as error:
             raise refusal(
                 "InvalidAction", f"The action {error} is not valid for this web service"
             ) from error
         except (ValueError, RequestParserError) as error:
             raise invalid(f"A parameter is malformed: {error}") from error
+
+    def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
+        model = get_service_model("ec2")
+        operation = model.operation_model(self._get_action())
+        context = ActionContext(model, operation, Serializer, self)
+        status, headers, body = action_result.execute_result(context)
+        self._request_id = headers[REQUEST_ID]
+        return status, {**headers, **self.response_headers}, body
+
+    def call_action(self) -> TYPE_RESPONSE:
+        status, headers, body = super().call_action()
+        # Moto makes up another for the header
+        return status, {**headers, REQUEST_ID: self._request_id}, body
 
 
 def require_rehearsed(action: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from localcloud.ec2.backend.whole import backends
 from tests.localcloud.lab import ZONE, Lab, until
+from tests.localcloud.wire import send
 
 
 def stopped(lab: Lab) -> str:
@@ -65,6 +67,45 @@ def test_user_data_of_a_stopped_instance_changes(lab: Lab) -> None:
     lab.ec2.start_instances(InstanceIds=[ident])
     lab.becomes(ident, "running")
     assert (lab.server.metadata(ident) or {})["user-data"] == "#!/bin/sh\n"
+
+
+@pytest.mark.parametrize("form", ["structure", "value"])
+def test_fault_6_user_data_that_is_no_text_is_kept_byte_by_byte(lab: Lab, form: str) -> None:
+    ident, packed = stopped(lab), b"\x1f\x8b\x08\x00\xff\xfe\x00"
+    encoded = base64.b64encode(packed).decode()
+    change: dict[str, Any] = {"UserData": {"Value": packed}}
+    if form == "value":
+        change = {"Attribute": "userData", "Value": encoded}
+    modify(lab, ident, **change)
+    shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute="userData")
+    assert shown["UserData"]["Value"] == encoded
+    lab.ec2.start_instances(InstanceIds=[ident])
+    lab.becomes(ident, "running")
+    data = str((lab.server.metadata(ident) or {})["user-data"])
+    assert data.encode(errors="surrogateescape") == packed
+
+
+def test_fault_6_text_that_happens_to_be_base64_is_encoded_all_the_same(lab: Lab) -> None:
+    ident = stopped(lab)
+    modify(lab, ident, UserData={"Value": b"aGVsbG8="})
+    shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute="userData")
+    assert base64.b64decode(shown["UserData"]["Value"]) == b"aGVsbG8="
+
+
+def test_fault_6_user_data_that_no_client_encoded_is_refused(lab: Lab) -> None:
+    ident = stopped(lab)
+    for value in ("%23%21%2Fbin%2Fsh%0Aset+-e", "abc"):
+        body = f"Action=ModifyInstanceAttribute&InstanceId={ident}&UserData.Value={value}"
+        answer = send(lab, body)
+        assert answer.values("Code") == ["InvalidParameterValue"], answer.text
+        assert "is not base64" in answer.values("Message")[0]
+    shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute="userData")
+    assert "Value" not in shown["UserData"]
+    lines = "IyEvYmlu%0AL3NoCg%3D%3D%0A"
+    body = f"Action=ModifyInstanceAttribute&InstanceId={ident}&UserData.Value={lines}"
+    assert send(lab, body).status == 200
+    shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute="userData")
+    assert base64.b64decode(shown["UserData"]["Value"]) == b"#!/bin/sh\n"
 
 
 def test_a_spot_machine_keeps_its_type(lab: Lab) -> None:
