@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.ec2.backend.base import tags_for
-from localcloud.ec2.backend.volumes import Volumes, default_iops, require_sane
+from localcloud.ec2.backend.volumes import (
+    PROVISIONED,
+    Volumes,
+    default_throughput,
+    modified_iops,
+    require_sane,
+)
 from localcloud.ec2.errors import invalid, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.parameters import refuse_unknown
@@ -26,6 +32,12 @@ SNAPSHOT_FILTERS = {
     "transfer-type": lambda s: None,
     "volume-id": lambda s: s.volume_id,
     "volume-size": lambda s: s.volume_size,
+}
+# Nothing here was ever archived, as ModifySnapshotTier is not rehearsed
+TIER_FILTERS = {
+    "last-tiering-operation": lambda s: None,
+    "snapshot-id": lambda s: s.id,
+    "volume-id": lambda s: s.volume_id,
 }
 CHANGE_FILTERS = {
     "modification-state": lambda m: m.modification_state,
@@ -62,6 +74,10 @@ class Snapshots(Volumes):
             snapshots = [snapshot for snapshot in snapshots if snapshot.owner_id in owners]
         return select(snapshots, params.get("Filters", []), SNAPSHOT_FILTERS)
 
+    def find_snapshot_tiers(self, params: Mapping[str, Any]) -> list[Snapshot]:
+        """One's own; there are no others."""
+        return select(self.snapshots.values(), params.get("Filters", []), TIER_FILTERS)
+
     def user_of_snapshot(self, snapshot_id: str) -> str:
         """Id of an image that has it, or of a volume that is not made of it yet, or empty."""
         images = [i.id for i in self.amis.values() if snapshot_id in i.snapshot_ids]
@@ -89,8 +105,9 @@ class Snapshots(Volumes):
         target: dict[str, Any] = {
             "size": size,
             "volume_type": kind,
-            "iops": params.get("Iops") or (volume.iops if kept else default_iops(kind, size)),
-            "throughput": params.get("Throughput") or (volume.throughput if kept else None),
+            "iops": params.get("Iops") or modified_iops(volume, kind, size),
+            "throughput": params.get("Throughput")
+            or (volume.throughput if kept else default_throughput(kind)),
         }
         if volume.status not in ("available", "in-use"):
             raise refusal(
@@ -104,9 +121,8 @@ class Snapshots(Volumes):
                 "IncorrectModificationState",
                 f"Volume '{volume.id}' is '{latest.modification_state}' already; wait for that.",
             )
-        require_sane(
-            target["volume_type"], target["size"], params.get("Iops"), params.get("Throughput")
-        )
+        iops = target["iops"] if kind in PROVISIONED else params.get("Iops")
+        require_sane(kind, size, iops, params.get("Throughput"))
         change = VolumeModification(volume, target)
         volume.modifications.append(change)  # type: ignore[arg-type]
         self.touch()

@@ -66,6 +66,19 @@ def default_iops(kind: str, size: int) -> int | None:
     return {"gp3": 3000, "gp2": min(max(100, 3 * size), 16000)}.get(kind)
 
 
+def default_throughput(kind: str) -> int | None:
+    """MiB/s; only gp3 has one of its own."""
+    return 125 if kind == "gp3" else None
+
+
+def modified_iops(volume: Volume, kind: str, size: int) -> int | None:
+    """The IOPS after a ModifyVolume that names none (API Reference, ModifyVolume): a kept type
+    keeps them, another begins with 3000. Those of gp2 go by its size."""
+    if kind == volume.volume_type and kind != "gp2":
+        return int(volume.iops) if volume.iops else None
+    return 3000 if kind in PROVISIONED else default_iops(kind, size)
+
+
 class Volumes(Accounts):
     def volume(self, volume_id: str) -> Volume:
         return by_ids(self.volumes, [volume_id], "InvalidVolume.NotFound", "volume")[0]
@@ -115,7 +128,7 @@ class Volumes(Accounts):
             "kms_key_id": kms_key,
             "volume_type": kind,
             "iops": iops or default_iops(kind, size),
-            "throughput": throughput or (125 if kind == "gp3" else None),
+            "throughput": throughput or default_throughput(kind),
         }
 
     def new_volume(self, ebs: Mapping[str, Any], zone: str) -> Volume:

@@ -76,6 +76,22 @@ class StorageResponses(BaseResponses):
         shown, token = page(snapshots, self.given, ids="SnapshotIds")
         return ActionResult({"Snapshots": shown, "NextToken": token})
 
+    def describe_snapshot_tier_status(self) -> ActionResult:
+        snapshots = self.backend.find_snapshot_tiers(self.given)
+        shown, token = page(snapshots, self.given)
+        statuses = [
+            {
+                "SnapshotId": snapshot.id,
+                "VolumeId": snapshot.volume_id,
+                "Status": snapshot.status,
+                "OwnerId": snapshot.owner_id,
+                "Tags": snapshot.tags,
+                "StorageTier": snapshot.storage_tier,
+            }
+            for snapshot in shown
+        ]
+        return ActionResult({"SnapshotTierStatuses": statuses, "NextToken": token})
+
     def delete_snapshot(self) -> ActionResult:
         self.error_on_dryrun()
         self.backend.remove_snapshot(self.one("SnapshotId") or "")

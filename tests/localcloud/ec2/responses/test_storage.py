@@ -109,3 +109,44 @@ def test_filters_and_pages(lab: Lab) -> None:
     lab.refused(
         "InvalidParameterCombination", lab.ec2.describe_volumes, VolumeIds=[volume], MaxResults=5
     )
+
+
+@pytest.mark.parametrize("kind", ["io1", "io2", "gp3"])
+def test_fault_11_another_type_begins_with_3000_iops(lab: Lab, kind: str) -> None:
+    volume = lab.volume(VolumeType="gp2", Size=100)
+    change = lab.ec2.modify_volume(VolumeId=volume, VolumeType=kind)["VolumeModification"]
+    assert (change["OriginalIops"], change["TargetIops"]) == (300, 3000)
+
+
+def test_fault_11_provisioned_iops_stay_as_the_volume_grows(lab: Lab) -> None:
+    volume = lab.volume(VolumeType="io2", Size=10, Iops=400)
+    change = lab.ec2.modify_volume(VolumeId=volume, Size=20)["VolumeModification"]
+    assert (change["TargetSize"], change["TargetIops"]) == (20, 400)
+
+
+def test_fault_12_throughput_and_iops_go_by_type_and_size(lab: Lab) -> None:
+    volume = lab.volume(VolumeType="gp2", Size=100)
+    change = lab.ec2.modify_volume(VolumeId=volume, VolumeType="gp3")["VolumeModification"]
+    assert (change["TargetThroughput"], change["TargetIops"]) == (125, 3000)
+    volume = lab.volume(VolumeType="gp2", Size=100)
+    change = lab.ec2.modify_volume(VolumeId=volume, Size=2000)["VolumeModification"]
+    assert change["TargetIops"] == 6000
+    assert "TargetThroughput" not in change
+    volume = lab.volume(VolumeType="gp3", Throughput=200, Iops=4000)
+    change = lab.ec2.modify_volume(VolumeId=volume, Size=20)["VolumeModification"]
+    assert (change["TargetThroughput"], change["TargetIops"]) == (200, 4000)
+
+
+def test_fault_13_no_snapshot_is_archived(lab: Lab) -> None:
+    tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "a", "Value": "b"}]}]
+    volume = lab.volume()
+    snapshot = lab.ec2.create_snapshot(VolumeId=volume, TagSpecifications=tags)["SnapshotId"]
+    lab.snapshot(volume)
+    wanted = [{"Name": "snapshot-id", "Values": [snapshot]}]
+    (tier,) = lab.ec2.describe_snapshot_tier_status(Filters=wanted)["SnapshotTierStatuses"]
+    assert (tier["SnapshotId"], tier["VolumeId"], tier["StorageTier"]) == (
+        snapshot, volume, "standard",
+    )  # fmt: skip
+    assert tier["Tags"] == [{"Key": "a", "Value": "b"}]
+    archived = [{"Name": "last-tiering-operation", "Values": ["archival-completed"]}]
+    assert lab.ec2.describe_snapshot_tier_status(Filters=archived)["SnapshotTierStatuses"] == []
