@@ -53,6 +53,10 @@ def authorize(
     require_one_reading(request, service)
     machine = caller.machine
     name = f"{service}:{action}"
+    if region not in ec2_backends[backends()[0].account_id]:
+        code, status, _ = UNKNOWN.get(service, UNKNOWN[""])
+        message = f"Credential should be scoped to a valid region, not '{region}'."
+        raise Refused(status, code, message)
     if region in Base.cloud.account.regions_off:
         # A region that is off does not know the account's credentials
         raise refused(UNKNOWN, service)

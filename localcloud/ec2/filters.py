@@ -50,12 +50,18 @@ def _seen(item: Any, name: str, getters: Getters) -> list[str]:
     return _texts(getters[name](item))
 
 
-def matcher(filters: Sequence[Mapping[str, Any]], getters: Getters) -> Callable[[Any], bool]:
-    """Whether an item passes all filters. Raises EC2's error for a filter it does not have."""
+def matcher(
+    filters: Sequence[Mapping[str, Any]], getters: Getters, *, tagged: bool = True
+) -> Callable[[Any], bool]:
+    """Whether an item, which may have tags or not, passes all filters.
+
+    Raises EC2's error for a filter it does not have.
+    """
     wanted = []
     for given in filters:
         name = given.get("Name", "null")
-        if name not in getters and name != "tag-key" and not name.startswith("tag:"):
+        of_tags = tagged and (name == "tag-key" or name.startswith("tag:"))
+        if name not in getters and not of_tags:
             raise invalid(f"The filter '{name}' is invalid")
         wanted.append((name, [_pattern(str(value)) for value in given.get("Values", [])]))
     return lambda item: all(
@@ -65,10 +71,14 @@ def matcher(filters: Sequence[Mapping[str, Any]], getters: Getters) -> Callable[
 
 
 def select(
-    items: Iterable[Item], filters: Sequence[Mapping[str, Any]], getters: Getters
+    items: Iterable[Item],
+    filters: Sequence[Mapping[str, Any]],
+    getters: Getters,
+    *,
+    tagged: bool = True,
 ) -> list[Item]:
     """The items that pass all filters. Raises EC2's error for a filter it does not have."""
-    return list(filter(matcher(filters, getters), items))
+    return list(filter(matcher(filters, getters, tagged=tagged), items))
 
 
 def page_size(params: Mapping[str, Any], *, low: int, high: int) -> int:

@@ -11,16 +11,13 @@ from localcloud.ec2.responses.base import BaseResponses
 
 class AddressResponses(BaseResponses):
     def allocate_address(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(self.backend.allocate(self.given))
 
     def describe_addresses(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"Addresses": self.backend.find_addresses(self.given)})
 
     def describe_addresses_attribute(self) -> ActionResult:
         """No address has the one attribute that there is, a name of its own in the DNS."""
-        self.error_on_dryrun()
         attribute = self.one("Attribute") or "domain-name"
         if attribute != "domain-name":
             raise invalid_value("attribute", attribute, "It has to be domain-name.")
@@ -30,15 +27,12 @@ class AddressResponses(BaseResponses):
         return ActionResult({"Addresses": facts, "NextToken": token})
 
     def associate_address(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"AssociationId": self.backend.associate(self.given)})
 
     def disassociate_address(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.disassociate(self.given)
         return EmptyResult()
 
     def release_address(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.release(self.given)
         return EmptyResult()

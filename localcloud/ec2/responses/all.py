@@ -7,7 +7,7 @@ from moto.core.common_types import TYPE_RESPONSE
 from moto.core.parse import RequestParserError
 from moto.core.request import Request
 from moto.core.responses import ActionContext, ActionResult
-from moto.core.utils import get_service_model
+from moto.core.utils import camelcase_to_underscores, get_service_model
 from moto.ec2.responses import EC2Response
 
 from localcloud.ec2.errors import invalid, not_rehearsed, refusal
@@ -60,6 +60,9 @@ class Responses(
         return status, {**headers, **self.response_headers}, body
 
     def call_action(self) -> TYPE_RESPONSE:
+        # For every action, as several of moto's do not look
+        if hasattr(self, camelcase_to_underscores(self._get_action())):
+            self.error_on_dryrun()
         status, headers, body = super().call_action()
         # Moto makes up another for the header
         return status, {**headers, REQUEST_ID: self._request_id}, body

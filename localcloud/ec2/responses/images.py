@@ -11,30 +11,24 @@ from localcloud.ec2.responses.base import BaseResponses
 
 class ImageResponses(BaseResponses):
     def register_image(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"ImageId": self.backend.register(self.given).id})
 
     def create_image(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"ImageId": self.backend.bake(self.given).id})
 
     def deregister_image(self) -> ActionResult:
-        self.error_on_dryrun()
         results = self.backend.deregister(self.given)
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
 
     def describe_images(self) -> ActionResult:
-        self.error_on_dryrun()
         shown, token = page(self.backend.images(self.given), self.given, low=1, ids="ImageIds")
         return ActionResult({"Images": shown, "NextToken": token})
 
     def describe_image_attribute(self) -> ActionResult:
-        self.error_on_dryrun()
         image = self.backend.own_image(self.one("ImageId") or "")
         shown = image_attributes.shown(image, self.one("Attribute") or "")
         return ActionResult({"ImageId": image.id, **shown})
 
     def modify_image_attribute(self) -> ActionResult:
-        self.error_on_dryrun()
         image_attributes.change(self.backend.own_image(self.one("ImageId") or ""), self.given)
         return EmptyResult()

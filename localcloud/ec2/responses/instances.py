@@ -10,6 +10,7 @@ from moto.core.types import Base64EncodedString
 
 from localcloud.ec2.backend.instances import Change
 from localcloud.ec2.describe.instance_filters import FILTERS, STATUS_FILTERS
+from localcloud.ec2.describe.instance_type_filters import TYPE_FILTERS
 from localcloud.ec2.errors import missing
 from localcloud.ec2.filters import page, select
 from localcloud.ec2.responses.base import BaseResponses
@@ -38,7 +39,6 @@ def _changes(changes: list[Change]) -> list[dict[str, Any]]:
 
 class InstanceResponses(BaseResponses):
     def describe_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         given = self.given
         chosen = self.backend.every_instance()
         if given.get("InstanceIds"):
@@ -66,33 +66,27 @@ class InstanceResponses(BaseResponses):
         return ActionResult({"InstanceStatuses": shown, "NextToken": token})
 
     def run_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(self.backend.run(self.given))
 
     def start_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(
             {"StartingInstances": _changes(self.backend.start(self.one("InstanceIds") or []))}
         )
 
     def stop_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(
             {"StoppingInstances": _changes(self.backend.stop(self.one("InstanceIds") or []))}
         )
 
     def terminate_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         ids = self.one("InstanceIds") or []
         return ActionResult({"TerminatingInstances": _changes(self.backend.terminate(ids))})
 
     def reboot_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.reboot(self.one("InstanceIds") or [])
         return EmptyResult()
 
     def get_console_output(self) -> ActionResult:
-        self.error_on_dryrun()
         instance = self.backend.instance(self.one("InstanceId") or _no_instance())
         # Latest or not, it is the serial log of now; EC2 may be a few minutes behind
         text = self.backend.cloud.host.console(instance.id)
@@ -102,12 +96,10 @@ class InstanceResponses(BaseResponses):
         )
 
     def modify_instance_attribute(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.change_attribute(self.given)
         return EmptyResult()
 
     def modify_instance_metadata_options(self) -> ActionResult:
-        self.error_on_dryrun()
         instance = self.backend.instance(self.one("InstanceId") or _no_instance())
         options = instance.metadata_options
         for name, attribute in METADATA_OPTIONS.items():
@@ -116,9 +108,12 @@ class InstanceResponses(BaseResponses):
         return ActionResult({"InstanceId": instance.id, "InstanceMetadataOptions": options})
 
     def describe_instance_types(self) -> ActionResult:
-        filters = self._filters_from_querystring()
-        wanted = self.one("InstanceTypes") or []
-        types = self.backend.describe_instance_types(wanted, filters)
+        types = select(
+            self.backend.describe_instance_types(self.one("InstanceTypes") or []),
+            self.one("Filters") or [],
+            TYPE_FILTERS,
+            tagged=False,
+        )
         shown, token = page(types, self.given, high=TYPES_PAGE, ids="InstanceTypes")
         return ActionResult({"InstanceTypes": shown, "NextToken": token})
 

@@ -11,17 +11,14 @@ from localcloud.ec2.responses.base import BaseResponses
 
 class SpotResponses(BaseResponses):
     def request_spot_instances(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"SpotInstanceRequests": self.backend.ask(self.given)})
 
     def describe_spot_instance_requests(self) -> ActionResult:
-        self.error_on_dryrun()
         requests = self.backend.spot_requests(self.given)
         shown, token = page(requests, self.given, ids="SpotInstanceRequestIds")
         return ActionResult({"SpotInstanceRequests": shown, "NextToken": token})
 
     def cancel_spot_instance_requests(self) -> ActionResult:
-        self.error_on_dryrun()
         ids = self.one("SpotInstanceRequestIds") or []
         cancelled = [
             {"SpotInstanceRequestId": request.id, "State": request.state}
@@ -30,7 +27,6 @@ class SpotResponses(BaseResponses):
         return ActionResult({"CancelledSpotInstanceRequests": cancelled})
 
     def describe_spot_price_history(self) -> ActionResult:
-        self.error_on_dryrun()
         backend = self.backend
         zone_ids = {zone.name: zone.zone_id for zone in backend.describe_availability_zones()}
         history = History(

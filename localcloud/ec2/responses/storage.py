@@ -24,22 +24,18 @@ def _attachment(one: VolumeAttachment) -> dict[str, Any]:
 
 class StorageResponses(BaseResponses):
     def create_volume(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(self.backend.make_volume(self.given))
 
     def delete_volume(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.remove_volume(self.one("VolumeId") or "")
         return EmptyResult()
 
     def describe_volumes(self) -> ActionResult:
-        self.error_on_dryrun()
         volumes = self.backend.find_volumes(self.given)
         shown, token = page(volumes, self.given, ids="VolumeIds")
         return ActionResult({"Volumes": shown, "NextToken": token})
 
     def attach_volume(self) -> ActionResult:
-        self.error_on_dryrun()
         attachment = self.backend.attach(
             self.one("VolumeId") or "", self.one("InstanceId") or "", self.one("Device")
         )
@@ -47,31 +43,25 @@ class StorageResponses(BaseResponses):
 
     def detach_volume(self) -> ActionResult:
         """Force is taken and changes nothing: the guest is asked all the same."""
-        self.error_on_dryrun()
         attachment = self.backend.detach(
             self.one("VolumeId") or "", self.one("InstanceId"), self.one("Device")
         )
         return ActionResult(_attachment(attachment))
 
     def get_ebs_default_kms_key_id(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"KmsKeyId": self.backend.get_ebs_default_kms_key_id()})
 
     def modify_volume(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult({"VolumeModification": self.backend.change_volume(self.given)})
 
     def describe_volumes_modifications(self) -> ActionResult:
-        self.error_on_dryrun()
         shown, token = page(self.backend.find_changes(self.given), self.given, low=1)
         return ActionResult({"VolumesModifications": shown, "NextToken": token})
 
     def create_snapshot(self) -> ActionResult:
-        self.error_on_dryrun()
         return ActionResult(self.backend.make_snapshot(self.given))
 
     def describe_snapshots(self) -> ActionResult:
-        self.error_on_dryrun()
         snapshots = self.backend.find_snapshots(self.given)
         shown, token = page(snapshots, self.given, ids="SnapshotIds")
         return ActionResult({"Snapshots": shown, "NextToken": token})
@@ -93,6 +83,5 @@ class StorageResponses(BaseResponses):
         return ActionResult({"SnapshotTierStatuses": statuses, "NextToken": token})
 
     def delete_snapshot(self) -> ActionResult:
-        self.error_on_dryrun()
         self.backend.remove_snapshot(self.one("SnapshotId") or "")
         return EmptyResult()

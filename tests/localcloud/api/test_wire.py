@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import boto3
 import pytest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from localcloud.ec2.query import numbered_from_one
+from tests.cloud import KEY, SECRET
 from tests.localcloud.lab import Lab
 from tests.localcloud.roles import Roles, allow
 from tests.localcloud.wire import send
@@ -107,3 +110,34 @@ def test_fault_8_what_has_nothing_else_to_say_says_true(lab: Lab) -> None:
         answer = send(lab, f"Action={body}")
         assert answer.values("return") == ["true"], answer.text
     assert send(lab, "Action=DescribeVolumes").values("return") == []
+
+
+@pytest.mark.parametrize(
+    "action", ["DescribeInstanceTypes", "DescribeInstanceStatus", "DescribeSecurityGroups"]
+)
+def test_fault_19_a_dry_run_gets_no_answer(lab: Lab, action: str) -> None:
+    assert send(lab, f"Action={action}&DryRun=true").values("Code") == ["DryRunOperation"]
+    assert send(lab, f"Action={action}&DryRun=false").status == 200
+
+
+def test_a_dry_run_of_what_is_not_rehearsed_says_so(lab: Lab) -> None:
+    body = "Action=GetSpotPlacementScores&DryRun=true"
+    assert send(lab, body).values("Code") == ["UnsupportedOperation"]
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("ec2", "describe_instances"),
+        ("ssm", "describe_parameters"),
+        ("sts", "get_caller_identity"),
+    ],
+)
+def test_fault_14_a_region_that_is_none_is_refused(lab: Lab, service: str, call: str) -> None:
+    client = boto3.client(
+        service, endpoint_url=lab.endpoint, region_name="mars-1",
+        aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+    )  # fmt: skip
+    with pytest.raises(ClientError, match="a valid region, not 'mars-1'") as caught:
+        getattr(client, call)()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 401, 403)
