@@ -8,6 +8,7 @@ from typing import Any
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instances import InstanceState, Reservation
 from moto.ec2.models.security_groups import SecurityGroup
+from moto.ec2.models.vpcs import VPC
 from moto.ec2.utils import random_reservation_id
 
 from localcloud.ec2.backend.attachments import Attachments
@@ -153,6 +154,25 @@ class Instances(ElasticIps, Attachments, Images):
         for instance in chosen:
             instance.reboot_asked = True
             self.touch()
+
+    def delete_vpc(self, vpc_id: str) -> VPC:
+        """It takes its own group along, which no call may delete, and is kept while it has
+        others (API Reference, DeleteVpc)."""
+        groups = dict(self.groups.get(vpc_id, {}))
+        others = [group.id for group in groups.values() if group.name != "default"]
+        if others:
+            raise refusal(
+                "DependencyViolation",
+                f"The vpc '{vpc_id}' has dependencies and cannot be deleted: {', '.join(others)}",
+            )
+        # Moto would delete the group as a user does
+        self.groups.pop(vpc_id, None)
+        try:
+            return super().delete_vpc(vpc_id)
+        finally:
+            self.groups.pop(vpc_id, None)
+            if vpc_id in self.vpcs:
+                self.groups[vpc_id] = groups
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
         """Refused for a VPC's own group and for one that something uses; moto lets it go."""

@@ -198,3 +198,22 @@ def test_filters(lab: Lab) -> None:
         lab.ec2.describe_instances,
         Filters=[{"Name": "shoe-size", "Values": ["42"]}],
     )
+
+
+def test_a_vpc_takes_its_own_group_along_and_no_other(lab: Lab) -> None:
+    vpc = lab.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = lab.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    group = lab.ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc)["GroupId"]
+    wanted = [{"Name": "vpc-id", "Values": [vpc]}]
+    for call, given in (
+        (lab.ec2.delete_security_group, {"GroupId": group}),
+        (lab.ec2.delete_subnet, {"SubnetId": subnet}),
+    ):
+        lab.refused("DependencyViolation", lab.ec2.delete_vpc, VpcId=vpc)
+        groups = lab.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]
+        assert "default" in {each["GroupName"] for each in groups}
+        call(**given)
+    lab.ec2.delete_vpc(VpcId=vpc)
+    assert lab.ec2.describe_vpcs(Filters=wanted)["Vpcs"] == []
+    assert lab.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"] == []
+    lab.refused("InvalidVpcID.NotFound", lab.ec2.delete_vpc, VpcId=vpc)
