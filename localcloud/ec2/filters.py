@@ -6,11 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from localcloud.ec2.errors import invalid, invalid_value, refusal
+from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
 
 Item = TypeVar("Item")
 # A filter looks at a value, or at several, one of which has to match
@@ -130,8 +131,50 @@ def by_ids(known: Mapping[str, Item], wanted: Sequence[str], code: str, noun: st
     """The items with these ids, or all; raises ``code`` naming those that do not exist."""
     if not wanted:
         return list(known.values())
-    absent = [one for one in wanted if one not in known]
-    if absent:
-        plural, verb = ("s", "do") if len(absent) > 1 else ("", "does")
-        raise refusal(code, f"The {noun}{plural} '{', '.join(absent)}' {verb} not exist")
+    if absent := [one for one in wanted if one not in known]:
+        raise unknown_ids(absent, code, noun)
     return [known[one] for one in dict.fromkeys(wanted)]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a kind's ids: their prefix, their parameter, the error code for all others."""
+
+    prefix: str
+    parameter: str
+    code: str
+    letters: str = "[0-9a-f]"
+
+    def fits(self, ident: str) -> bool:
+        return bool(re.fullmatch(rf"{self.prefix}-({self.letters}{{8}}|[0-9a-f]{{17}})", ident))
+
+    def refusal(self, ident: str) -> Exception:
+        if not ident:
+            return missing(self.parameter)
+        expected = f'Invalid id: "{ident}" (expecting "{self.prefix}-...")'
+        if self.code == "InvalidParameterValue":
+            name = self.parameter[0].lower() + self.parameter[1:]
+            expected = f"Value ({ident}) for parameter {name} is invalid. {expected}"
+        return refusal(self.code, expected)
+
+
+# By the code for an id that nothing has (API Reference, "Error codes", which has none for a
+# malformed id of a volume)
+FORMS = {
+    "InvalidInstanceID.NotFound": Form("i", "InstanceId", "InvalidInstanceID.Malformed"),
+    "InvalidSnapshot.NotFound": Form("snap", "SnapshotId", "InvalidSnapshotID.Malformed"),
+    "InvalidSpotInstanceRequestID.NotFound": Form(
+        "sir", "SpotInstanceRequestId", "InvalidSpotInstanceRequestID.Malformed", "[0-9a-z]"
+    ),
+    "InvalidVolume.NotFound": Form("vol", "VolumeId", "InvalidParameterValue"),
+}
+
+
+def unknown_ids(absent: Sequence[str], code: str, noun: str) -> Exception:
+    """EC2's error: the first that is no id at all, or all that nothing has."""
+    form = FORMS.get(code)
+    for ident in absent:
+        if form and not form.fits(ident):
+            return form.refusal(ident)
+    plural, verb = ("s", "do") if len(absent) > 1 else ("", "does")
+    return refusal(code, f"The {noun}{plural} '{', '.join(absent)}' {verb} not exist")

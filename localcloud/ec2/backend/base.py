@@ -16,6 +16,7 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.errors import invalid, missing, refusal
+from localcloud.ec2.filters import unknown_ids
 from localcloud.ec2.records.elastic_ip import ElasticIp
 from localcloud.ec2.records.image import Image
 from localcloud.ec2.records.instance import Instance
@@ -65,14 +66,9 @@ class Base(EC2Backend):
         return [i for r in self.reservations.values() for i in r.instances]  # type: ignore[misc]
 
     def instance(self, instance_id: str) -> Instance:
-        for reservation in self.reservations.values():
-            for instance in reservation.instances:
-                if instance.id == instance_id:
-                    assert isinstance(instance, Instance)
-                    return instance
-        raise refusal(
-            "InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist"
-        )
+        if instance := self.known(instance_id):
+            return instance
+        raise unknown_ids([instance_id], "InvalidInstanceID.NotFound", "instance ID")
 
     def known(self, instance_id: str | None) -> Instance | None:
         return next((i for i in self.every_instance() if i.id == instance_id), None)

@@ -16,6 +16,7 @@ from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.images import Images
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.filters import by_ids
 from localcloud.ec2.launch.addresses import private_address, public_address
 from localcloud.ec2.launch.planner import Planner
 from localcloud.ec2.parameters import refuse_unknown
@@ -32,7 +33,8 @@ class Instances(ElasticIps, Attachments, Images):
     def instances_of(self, ids: Sequence[str]) -> list[Instance]:
         if not ids:
             raise missing("InstanceId")
-        return [self.instance(one) for one in dict.fromkeys(ids)]
+        known = {instance.id: instance for instance in self.every_instance()}
+        return by_ids(known, ids, "InvalidInstanceID.NotFound", "instance ID")
 
     def run(self, params: Mapping[str, Any]) -> Reservation:
         """RunInstances, on demand only."""

@@ -155,7 +155,10 @@ class Volumes(Accounts):
                 return self.volumes[ident]
         refuse_unknown("CreateVolume", params)
         tags = tags_for(params, allowed=("volume",))["volume"]
-        volume = self.new_volume(params, params.get("AvailabilityZone") or _no_zone())
+        zone = params.get("AvailabilityZone") or _no_zone()
+        if self.get_zone_by_name(zone) is None:
+            raise refusal("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
+        volume = self.new_volume(params, zone)
         self.set_tags(volume.id, tags)
         self.remember("CreateVolume", token, params, [volume.id])
         return volume

@@ -22,7 +22,8 @@ from localcloud.ec2.backend.reaps import Reaps
 from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.backend.spot_requests import UNKNOWN_CODE, SpotRequests
 from localcloud.ec2.backend.volumes import Volumes
-from localcloud.ec2.filters import by_ids
+from localcloud.ec2.errors import refusal
+from localcloud.ec2.filters import FORMS, by_ids
 from localcloud.ec2.launch.ssm_parameters import Parameters
 from localcloud.ec2.records.instance import Instance
 
@@ -94,6 +95,8 @@ class Backend(
             prefix = ident.partition("-")[0] + "-"
             if prefix in ours:
                 known, code, noun = ours[prefix]
+                if code in FORMS and not FORMS[code].fits(ident):
+                    raise refusal("InvalidID", f"The ID '{ident}' is not valid")
                 by_ids(known, [ident], code, noun)
             elif prefix == "ami-":
                 self.image(ident)

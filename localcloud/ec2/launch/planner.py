@@ -38,6 +38,7 @@ class Region(Protocol):
     subnets: dict[str, dict[str, Any]]
     groups: dict[str, dict[str, SecurityGroup]]
     snapshots: dict[str, Snapshot]
+    vpcs: dict[str, Any]
 
     @property
     def partition(self) -> str: ...
@@ -186,6 +187,10 @@ class Planner:
                 return defaults[name]
         if zone:
             require_offered(backend.region_name, kind, zone)
+        if not any(vpc.is_default for vpc in backend.vpcs.values()):
+            raise refusal(
+                "VPCIdNotSpecified", "No default VPC for this user. Specify a subnet of a VPC."
+            )
         raise refusal(
             "MissingInput",
             f"No default subnet for {kind} in {zone or backend.region_name}. Specify a subnet.",
@@ -202,7 +207,10 @@ class Planner:
             if ident not in in_vpc:
                 known = self.backend.get_security_group_from_id(ident)
                 if known:
-                    raise invalid(f"Security group {ident} belongs to {known.vpc_id}, not {vpc_id}")
+                    raise refusal(
+                        "InvalidParameter",
+                        f"Security group {ident} belongs to {known.vpc_id}, not {vpc_id}",
+                    )
                 raise refusal(
                     "InvalidGroup.NotFound", f"The security group '{ident}' does not exist"
                 )

@@ -71,6 +71,7 @@ class Instance(MotoInstance):
         self.platform_details, self.usage_operation = "Linux/UNIX", "RunInstances"
         self.traits = plan.image.traits
         self.ena_support = self.traits.ena_support
+        self.hibernation_options = {"Configured": False}
         # The host reaches it there in any case; EC2 shows it as public if the launch asked for one
         self.loopback: str | None = loopback
         self.wants_address = plan.public_address

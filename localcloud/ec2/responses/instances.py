@@ -9,6 +9,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.types import Base64EncodedString
 
 from localcloud.ec2.backend.instances import Change
+from localcloud.ec2.describe import instance_attributes
 from localcloud.ec2.describe.instance_filters import FILTERS, STATUS_FILTERS
 from localcloud.ec2.describe.instance_type_filters import TYPE_FILTERS
 from localcloud.ec2.errors import missing
@@ -94,6 +95,10 @@ class InstanceResponses(BaseResponses):
         return ActionResult(
             {"InstanceId": instance.id, "Timestamp": self.backend.now(), "Output": output}
         )
+
+    def describe_instance_attribute(self) -> ActionResult:
+        instance = self.backend.instance(self.one("InstanceId") or _no_instance())
+        return ActionResult(instance_attributes.shown(instance, self.one("Attribute") or ""))
 
     def modify_instance_attribute(self) -> ActionResult:
         self.backend.change_attribute(self.given)

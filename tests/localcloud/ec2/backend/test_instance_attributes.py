@@ -212,3 +212,37 @@ def test_fault_4_a_machine_whose_subnet_is_gone_ends(lab: Lab) -> None:
     until("the end", lambda: lab.instance(ident)["State"]["Name"] == "terminated")
     with lab.server.cloud.transaction():
         by_zone[subnet] = kept
+
+
+def test_fault_23_each_attribute_is_shown_by_its_name(lab: Lab) -> None:
+    ident = lab.run()
+    instance, root = lab.instance(ident), lab.root(ident)
+    for attribute, name, value in (
+        ("enclaveOptions", "EnclaveOptions", {"Enabled": False}),
+        ("enaSupport", "EnaSupport", {"Value": True}),
+        ("kernel", "KernelId", {}),
+        ("ramdisk", "RamdiskId", {}),
+        ("productCodes", "ProductCodes", []),
+        ("disableApiStop", "DisableApiStop", {"Value": False}),
+        ("ebsOptimized", "EbsOptimized", {"Value": False}),
+        ("instanceType", "InstanceType", {"Value": instance["InstanceType"]}),
+        ("rootDeviceName", "RootDeviceName", {"Value": "/dev/sda1"}),
+        ("sourceDestCheck", "SourceDestCheck", {"Value": True}),
+        ("sriovNetSupport", "SriovNetSupport", {"Value": "simple"}),
+        ("groupSet", "Groups", instance["SecurityGroups"]),
+    ):
+        shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute=attribute)
+        assert (shown["InstanceId"], shown[name]) == (ident, value), attribute
+    shown = lab.ec2.describe_instance_attribute(InstanceId=ident, Attribute="blockDeviceMapping")
+    (mapping,) = shown["BlockDeviceMappings"]
+    assert (mapping["DeviceName"], mapping["Ebs"]["VolumeId"]) == ("/dev/sda1", root)
+    lab.refused(
+        "InvalidParameterValue",
+        lab.ec2.describe_instance_attribute,
+        InstanceId=ident,
+        Attribute="colour",
+    )
+
+
+def test_fault_23_an_instance_says_that_it_does_not_hibernate(lab: Lab) -> None:
+    assert lab.instance(lab.run())["HibernationOptions"] == {"Configured": False}

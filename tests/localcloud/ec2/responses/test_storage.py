@@ -12,7 +12,7 @@ from tests.localcloud.lab import ZONE, Lab, until
 @pytest.mark.parametrize(
     ("code", "params"),
     [
-        ("InvalidParameterValue", {"AvailabilityZone": "us-east-1z"}),
+        ("InvalidZone.NotFound", {"AvailabilityZone": "us-east-1z"}),
         ("InvalidParameterValue", {"Size": 0}),
         ("InvalidParameterValue", {"Size": 100000}),
         ("InvalidParameterValue", {"VolumeType": "floppy"}),
