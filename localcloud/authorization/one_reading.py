@@ -1,4 +1,4 @@
-"""That whoever authorizes a call and whoever answers it read the same action, account and region.
+"""One reading of a call for who authorizes it and who answers it: action, account and region.
 
 Moto looks for an action in the form, then in a header, then in whatever the body is like; for the
 account and the region in headers that anybody sets. A call in which they could differ is refused.
@@ -23,7 +23,7 @@ IDENTITY, AGENT = "HTTP_X_MOTO_ACCOUNT_ID", "HTTP_USER_AGENT"
 def require_one_reading(request: Request, service: str) -> None:
     """Raise Refused for a call that names its action twice, or where its service does not.
 
-    What moto takes for an account or a region is removed from the call: the signature has them.
+    Words that moto takes for an account or a region are removed: the signature has both.
     """
     if why := _conflict(request, service):
         raise Refused(HTTPStatus.BAD_REQUEST, "MalformedQueryString", why)
