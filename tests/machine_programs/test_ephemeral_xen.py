@@ -123,10 +123,51 @@ def test_b2_cloud_inits_mount_stays_if_somebody_put_a_file_there(raid: Raid) -> 
     assert "comment=cloudconfig" in fstab.read_text()
 
 
+def write_to(raid: Raid, disk: str) -> None:
+    """A file on that disk's file system."""
+    script = f"write {raid.tree}/fstab notes"
+    place = str(raid.tree / "dev" / disk)
+    subprocess.run(["/sbin/debugfs", "-w", "-R", script, place], check=True)
+
+
+@pytest.fixture
+def split(raid: Raid) -> Raid:
+    """A machine after its reboot: somebody's files kept ephemeral0 out of the array."""
+    raid.settings["mount_point"] = raid.tree / "array"
+    cloud_init_mounted(raid)
+    write_to(raid, "xvdb")
+    (raid.tree / "mnt/notes").write_text("mine")
+    raid.good()
+    assert created(raid) == ["xvdc"]
+    # cloud-init mounts /mnt only after this program ran
+    raid.reboot(assembled=True)
+    (raid.tree / "mnt/notes").unlink()
+    (raid.tree / "log").write_text("")
+    return raid
+
+
+def test_b2_at_the_next_boot_it_stays_out_of_the_array(split: Raid) -> None:
+    status = split.good()
+    assert status["disks"] == 1
+    assert "xvdb was left alone: cloud-init's line" in status["message"]
+    assert "comment=cloudconfig" in (split.tree / "fstab").read_text()
+    assert {line.split()[1] for line in split.logged("mdadm")} == {"--examine"}
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_b2_an_array_without_it_is_kept_if_its_files_are_gone(split: Raid, mounted: bool) -> None:
+    argv = ["/sbin/debugfs", "-w", "-R", "rm notes", str(split.tree / "dev/xvdb")]
+    subprocess.run(argv, check=True)
+    if mounted:
+        split.mounted("xvdb", str(split.tree / "mnt"))
+    assert split.good()["disks"] == 1
+    assert {line.split()[1] for line in split.logged("mdadm")} == {"--examine"}
+    assert split.logged("umount") == []
+
+
 def test_b2_a_file_system_with_a_file_is_refused(raid: Raid) -> None:
     disk = raid.tree / "dev/xvdb"
-    script = f"write {raid.tree}/fstab notes"
-    subprocess.run(["/sbin/debugfs", "-w", "-R", script, str(disk)], check=True)
+    write_to(raid, "xvdb")
     before = disk.read_bytes()
     assert "carries ext3 '': it was not touched" in raid.refusal()
     assert disk.read_bytes() == before
