@@ -113,7 +113,8 @@ def test_called_off_while_it_saves_nothing_is_stopped(machine: Departing, tree: 
     assert [line["event"] for line in machine.journal] == ["notice", "whole"]
 
 
-def test_the_save_after_an_interrupted_end_looks_again(machine: Departing, tree: Tree) -> None:
+@pytest.fixture
+def interrupted(machine: Departing) -> Departing:
     """As the end of an earlier version, or one that was killed with all that kept it, left it."""
     place = machine.tree / "run/farewell"
     place.mkdir()
@@ -122,12 +123,36 @@ def test_the_save_after_an_interrupted_end_looks_again(machine: Departing, tree:
     (place / "conf").write_text(f". {machine.config()}\nrun={place}\n")
     notice = "action=terminate\ndue=2026-01-01T00:00:00Z\ninstance=i-0abc\nwhy=instance-x\n"
     (place / "spot-guard.notice").write_text(notice)
+    return machine
+
+
+def test_the_save_after_an_interrupted_end_looks_again(interrupted: Departing, tree: Tree) -> None:
+    machine = interrupted
     call = machine.call("end", "60", "terminate")
     report = call.hears("report")["report"]
     assert report["mounted"]
     assert [each["path"] for each in report["saved"]["trees"]] == [str(tree.place)]
     call.hangs_up()
     call.hears("back")
+    is_back(machine)
+
+
+def test_docker_comes_back_though_the_volume_could_not_at_first(interrupted: Departing) -> None:
+    machine = interrupted
+    machine.stub(
+        "systemctl",
+        'echo "systemctl $*" >>"$TREE/log"\ncase "$*" in\n'
+        '    *persistent-mount*) [ -e "$TREE/mountable" ] || exit 1\n'
+        f'        echo "2 1 8:2 / {machine.volume} rw" >>"$TREE/proc/self/mountinfo" ;;\n'
+        "    *is-active*) exit 3 ;;\n    show*) echo inactive ;;\nesac",
+    )
+    call = machine.call("end", "60", "terminate")
+    assert call.hears("report")["report"]["mounted"] is False
+    assert BACK[1] not in machine.log
+    (machine.tree / "mountable").touch()
+    call.hangs_up()
+    assert call.hears("back")["mounted"]
+    until("docker is started", lambda: BACK[1] in machine.log)
     is_back(machine)
 
 

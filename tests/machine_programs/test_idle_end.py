@@ -11,7 +11,7 @@ import pytest
 from cloudtop_machine.idle import end
 
 from tests.machine_programs import installed
-from tests.machine_programs.idle import OK, REQUEST, Idle
+from tests.machine_programs.idle import OK, REQUEST, STOPPED, Idle
 from tests.machine_programs.reaped import Reaped
 from tests.machine_programs.saved import Tree
 
@@ -201,6 +201,17 @@ def test_an_end_that_was_interrupted_is_undone(machine: Idle) -> None:
     state = machine.tree / "run/idle.state"
     state.write_text(state.read_text().replace('"stage": "warned"', '"stage": "ending"'))
     kept(machine, "was interrupted")
+
+
+def test_what_an_earlier_end_stopped_is_still_to_be_started(machine: Idle) -> None:
+    """Its way back failed, as the volume could not be mounted."""
+    machine.looks(3)
+    stopped = machine.tree / "run/idle/reap.stopped"
+    stopped.parent.mkdir()
+    stopped.write_text("docker\nvolume\n")
+    machine.looks(2)
+    assert machine.steps == STOPPED
+    assert stopped.read_text() == "docker\nvolume\n"
 
 
 def test_it_waits_for_ec2_and_not_for_ever(machine: Idle) -> None:

@@ -187,7 +187,8 @@ class Farewell:
         return True
 
     def prepare(self, token: str, seconds: int, action: str) -> None:
-        for name in ("done", "stopped", "report", "off"):
+        # What an end has stopped stays on its list until it is started again
+        for name in ("done", "report", "off"):
             (self.run / f"reap.{name}").unlink(missing_ok=True)
         for name in ("begun", "ended", "lease"):
             (self.run / name).unlink(missing_ok=True)

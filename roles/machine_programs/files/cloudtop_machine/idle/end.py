@@ -63,7 +63,8 @@ class End:
         instance = self._instance()
         self._need_volume()
         os.makedirs(self.place, exist_ok=True)
-        for name in ("done", "stopped", "report"):
+        # What an end has stopped stays on its list until it is started again
+        for name in ("done", "report"):
             status_file.remove(f"{self.place}/reap.{name}")
         due = times.text_of(time.time() + SAVE)
         action = self.settings["action"]
