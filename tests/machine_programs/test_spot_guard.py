@@ -130,9 +130,24 @@ def test_a_notice_that_moves_is_one_end(guard: Guard) -> None:
     guard.notice(seconds=100)
     with guard:
         guard.looks()
-        guard.notice(seconds=130)
+        moved = guard.notice(seconds=130)
         guard.looks()
     assert guard.started == ["end"]
+    assert (guard.tree / "run/spot-guard.begun").read_text() == f"terminate {moved}\n"
+
+
+def test_a_notice_that_moved_and_was_not_acted_upon_is_one_end(guard: Guard) -> None:
+    guard.settings["grace"] = 0
+    blocked = "cloudtop-reap@whole.service"
+    guard.systemctl(f'[ "$3" = {blocked} ] && exit 1; echo "$*" >>"$TREE/started"')
+    guard.notice(seconds=-8)
+    with guard:
+        guard.until(lambda: blocked in guard.text)
+        guard.notice(seconds=-4)
+        guard.looks()
+        guard.systemctl('echo "$*" >>"$TREE/started"')
+        guard.looks()
+    assert guard.started == ["end", "whole"]
 
 
 def test_a_notice_from_before_the_boot_is_an_old_one(guard: Guard) -> None:

@@ -128,6 +128,7 @@ class Guard:
         elif self.due is not None:
             # One end is under way, and there is but one
             self.due = max(self.due, due)
+            self._mark("begun", key)
         else:
             self._tell("notice", f"EC2 gives notice: {key}.")
             words = f"action={action}\ndue={fields['time']}\ninstance={self.instance}"
