@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.machine_programs import installed
 from tests.machine_programs.reaped import STOPPED, Reaped
 from tests.machine_programs.saved import Tree
 
@@ -111,6 +113,29 @@ def test_makes_whole_what_it_stopped(machine: Reaped) -> None:
     assert [line["event"] for line in machine.journal] == ["notice", "whole"]
     assert "the machine is still here" in (machine.tree / "wall").read_text()
     assert "Nothing was stopped." in machine.reap("whole")
+
+
+@pytest.mark.parametrize("mode", ["end", "whole"])
+def test_a_laptop_that_hung_up_hears_nothing_and_costs_no_step(machine: Reaped, mode: str) -> None:
+    steps = machine.all_steps
+    if mode == "whole":
+        machine.reap()
+        (machine.tree / "log").write_text("")
+        steps = [
+            "systemctl reload-or-restart cloudtop-persistent-mount.service",
+            "systemctl start docker.socket docker.service",
+        ]
+    reader, writer = os.pipe()
+    os.close(reader)
+    subprocess.run(
+        [*installed.argv(installed.program("cloudtop-reap")), mode, str(machine.config())],
+        env={**installed.environ(machine.tree), "HOME": str(machine.home)},
+        stdout=writer,
+        stderr=writer,
+        check=False,
+    )
+    os.close(writer)
+    assert machine.steps == steps
 
 
 def test_a_read_only_volume_is_made_writable_again(machine: Reaped) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudtop_machine.reap import watch_notice
 
 from tests.machine_programs.guard import Guard
 from tests.machine_programs.imds import NOTICE, REBALANCE, Answer, Imds, ec2_time
@@ -157,6 +158,19 @@ def test_a_notice_from_before_the_boot_is_an_old_one(guard: Guard) -> None:
         guard.looks()
     assert guard.started == []
     assert "it is an old one" in guard.text
+
+
+@pytest.mark.parametrize(
+    "text", ["imds='http://127.0.0.1:1/latest'\ninterval='", "interval=''\n", "grace=a\n", None]
+)
+def test_a_torn_configuration_ends_no_guard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None
+) -> None:
+    place = tmp_path / "guard.conf"
+    if text is not None:
+        place.write_text(text)
+    assert watch_notice.settings_of(str(place)) == watch_notice.SETTINGS
+    assert f"{place} cannot be read" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_said_once(guard: Guard, imds: Imds) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 from cloudtop_machine import times
@@ -41,10 +42,14 @@ STEP_SECONDS = 10
 
 
 def say(text: str, errors: bool = False) -> None:
-    """Lines of printable ASCII: they may hold what users and processes wrote."""
+    """Lines of printable ASCII: they may hold what users and processes wrote.
+
+    Whoever listens may be gone, as a laptop whose ssh has ended: that costs no step.
+    """
     line = "".join(each if " " <= each <= "~" or each == "\n" else _harmless(each) for each in text)
     if line.strip():
-        print(line.rstrip("\n"), file=sys.stderr if errors else sys.stdout, flush=True)
+        with suppress(OSError):
+            print(line.rstrip("\n"), file=sys.stderr if errors else sys.stdout, flush=True)
 
 
 def _harmless(character: str) -> str:

@@ -31,6 +31,7 @@ SETTINGS = {
     # EC2 was seen to take 39 s longer than it said
     "grace": "120",
 }
+LENGTHS = ("interval", "token_ttl", "grace")
 ACTIONS = ("terminate", "stop", "hibernate")
 # How many looks for a notice there are for one at recommendations, which do not hurry
 LOOKS_PER_RECOMMENDATION = 5
@@ -200,13 +201,20 @@ class Guard:
         return True
 
 
-def main() -> int:
-    path = sys.argv[1] if len(sys.argv) > 1 else CONFIG
-    settings = dict(SETTINGS)
+def settings_of(path: str) -> dict[str, str]:
+    """The configuration's settings; the defaults if it is not there or torn, which is said."""
     try:
         settings = config.read(path, SETTINGS)
-    except FileNotFoundError:
-        say(f"There is no {path}; it is written by: runner.py converge")
+        for name in LENGTHS:
+            float(settings[name])
+    except (OSError, ValueError) as error:
+        say(f"{path} cannot be read ({error}); it is written by: runner.py converge")
+        return dict(SETTINGS)
+    return settings
+
+
+def main() -> int:
+    settings = settings_of(sys.argv[1] if len(sys.argv) > 1 else CONFIG)
     guard = Guard(settings)
     while True:
         guard.look()
