@@ -168,3 +168,27 @@ def test_the_processors_are_the_logins_first_while_the_machine_boots() -> None:
     } - set(login)
     assert len(others) > 5
     assert min(map(weight, login)) > max(map(weight, others))
+
+
+LIMITED = [
+    path
+    for path in FILES.glob("*/files/cloudtop-*.service")
+    if re.search(r"^LogLevelMax=", path.read_text(), re.M)
+]
+
+
+@pytest.mark.parametrize("path", LIMITED, ids=lambda path: path.name)
+def test_a_limit_on_systemds_lines_drops_none_of_the_programs(path: Path) -> None:
+    """The lines of a program have SyslogLevel, by default info (systemd.exec(5))."""
+    text = path.read_text()
+    levels = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
+    (limit,) = re.findall(r"^LogLevelMax=(\w+)$", text, re.M)
+    (own,) = re.findall(r"^SyslogLevel=(\w+)$", text, re.M) or ["info"]
+    assert levels.index(own) <= levels.index(limit) < levels.index("info")
+
+
+def test_two_units_have_such_a_limit() -> None:
+    assert sorted(path.name for path in LIMITED) == [
+        "cloudtop-alive.service",
+        "cloudtop-idle.service",
+    ]

@@ -102,6 +102,18 @@ def test_a_configuration_that_cannot_be_read_is_a_sentence(
     assert done.stderr.endswith("it is written by: runner.py converge\n")
 
 
+@pytest.mark.parametrize("minutes", ["0", "-1", "0.5"])
+def test_with_no_minutes_set_it_is_never_idle(machine: Idle, minutes: str) -> None:
+    machine.settings["minutes"] = minutes
+    place = str(machine.configured())
+    for _ in range(3):
+        done = started(machine, "--look", place)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "see cloudtop_idle_stop_minutes" in done.stdout
+    assert machine.steps == []
+    assert machine.sentences == ""
+
+
 def test_other_words_are_its_usage(machine: Idle) -> None:
     for words in (("--what",), ("--look", "a", "b"), ("--stay", "a")):
         done = started(machine, *words)

@@ -40,6 +40,7 @@ SETTINGS = {
     "busy": busy.BUSY,
     "motd": "/run/motd.d",
 }
+NEVER = "This machine is not stopped when it is idle; see cloudtop_idle_stop_minutes."
 NUMBERS = ("minutes", "warning", "pause", "cpus", "network_kib", "ssh_kib")
 WORDS = {"stop": "stops", "terminate": "is terminated and its request cancelled"}
 
@@ -225,7 +226,7 @@ def show() -> int:
         with open(f"{SETTINGS['run']}/idle.json", encoding="utf-8") as file:
             print(tell.plain(json.load(file)["message"]))
     except (OSError, ValueError, KeyError):
-        print("This machine is not stopped when it is idle; see cloudtop_idle_stop_minutes.")
+        print(NEVER)
     return 0
 
 
@@ -239,6 +240,9 @@ def look_once(path: str) -> int:
         why = f"{path} cannot be read ({error}); it is written by: runner.py converge"
         print(why, file=sys.stderr)
         return 1
+    if not float(settings["minutes"]) >= 1:
+        print(NEVER)
+        return 0
     if not lock.take(f"{settings['run']}/idle.lock"):
         print("Another look is under way.", file=sys.stderr)
         return 1
