@@ -224,6 +224,35 @@ def test_b2_fewer_mapped_disks_than_the_type_has_are_not_waited_for(raid: Raid) 
     assert created(raid) == ["xvdb"]
 
 
+def unmapped(tmp_path: Path, *xen: str) -> Raid:
+    """A machine of a type with two disks whose launch mapped none; nothing comes later."""
+    raid = Raid(tmp_path, expected=2, instance_type=TYPE, deadline=30)
+    raid.mapping(TYPE)
+    for name in xen:
+        raid.xen_disk(name, name)
+    return raid
+
+
+@pytest.mark.parametrize("xen", [["xvda"], ["xvda", "xvdj"]], ids=["", "with a volume"])
+def test_b2_a_launch_that_mapped_nothing_has_a_directory_at_once(
+    tmp_path: Path, xen: list[str]
+) -> None:
+    raid = unmapped(tmp_path, *xen)
+    status = raid.good()
+    assert status["state"] == "directory"
+    assert "The launch mapped none of the 2 disks of a c3.xlarge" in status["message"]
+    assert (tmp_path / "proc/uptime").read_text() == "100.50 180.00\n"
+
+
+def test_b2_a_disk_of_nvmes_kind_needs_no_mapping(tmp_path: Path) -> None:
+    """An i3 runs on Xen, and its disks are NVMe: the controllers are there before them."""
+    raid = unmapped(tmp_path, "xvda", "xvdj")
+    controller = tmp_path / "sys/bus/pci/devices/0000:00:1e.0/class"
+    controller.parent.mkdir(parents=True)
+    controller.write_text("0x010802\n")
+    assert "has 2 instance-store disks and 0 had appeared" in raid.refusal()
+
+
 def test_b2_a_network_that_is_late_is_waited_for(raid: Raid) -> None:
     raid.silence()
     sleep = (raid.tree / "bin/sleep").read_text().removeprefix("#!/bin/sh\n")
