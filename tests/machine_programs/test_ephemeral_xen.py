@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine_programs.imds import Imds
 from tests.machine_programs.raid import Raid
 
 TYPE = "c3.xlarge"
@@ -251,6 +252,21 @@ def test_b2_a_disk_of_nvmes_kind_needs_no_mapping(tmp_path: Path) -> None:
     controller.parent.mkdir(parents=True)
     controller.write_text("0x010802\n")
     assert "has 2 instance-store disks and 0 had appeared" in raid.refusal()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_b2_metadata_that_refuse_to_answer_shrink_no_array(raid: Raid, status: int) -> None:
+    imds = Imds()
+    mapping = "/latest/meta-data/block-device-mapping"
+    imds.answers["/latest/meta-data/instance-type"] = (200, TYPE)
+    imds.answers[f"{mapping}/ephemeral0"] = (200, "sdb")
+    imds.answers[f"{mapping}/ephemeral1"] = (status, "")
+    raid.settings |= {"imds": imds.url, "deadline": 3}
+    assert "0 had appeared after 3 s" in raid.refusal()
+    assert raid.logged("mdadm") == []
+    imds.answers[f"{mapping}/ephemeral1"] = (200, "sdc")
+    assert raid.good()["disks"] == 2
+    imds.close()
 
 
 def test_b2_a_network_that_is_late_is_waited_for(raid: Raid) -> None:

@@ -27,8 +27,14 @@ class Metadata:
         self.token, self.expires = "", 0.0
 
     def text(self, path: str) -> str:
-        """The text at a path; empty if there is none. Raises OSError if there is no answer."""
+        """The text at a path; empty if there is none.
+
+        Raises OSError if there is no answer, or a refusal such as 429 or 503, which does not say
+        whether there is one.
+        """
         status, text = self.get(path)
+        if status not in (200, 404):
+            raise OSError(f"it answers {path} with status {status}")
         return text if status == 200 else ""
 
     def get(self, path: str) -> tuple[int, str]:
