@@ -17,8 +17,8 @@ Runner = Callable[[list[str]], "tuple[int, str, str]"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?\Z")
 _ALTERNATIVE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)( \(>= (?P<least>\d+)\))?\Z")
 _INTERRUPTED = "dpkg was interrupted"
-# timeout(1)
-_TIMED_OUT = 124
+# The stage of cloud-init that runs apt_configure
+_APT_CONFIGURE = "cloud-config.service"
 
 # Services that a package brings are started by the units of a role, once their
 # configuration is there, never by the package. The refusal holds only while the process
@@ -126,29 +126,40 @@ def _lists_are_fresh(root: Path, seconds: int) -> bool:
         return False
     apt = inside(root, "/etc/apt")
     sources = [*apt.glob("sources*"), *apt.glob("sources.list.d/*")]
-    changed = max((place.stat().st_mtime for place in sources), default=0.0)
+    # A link may lead nowhere; where it leads has the time that counts
+    changed = max((place.stat().st_mtime for place in sources if place.exists()), default=0.0)
     fetched = lists.stat().st_mtime
     return bool(fetched > changed and time.time() - fetched < seconds)
 
 
 def _await_cloud_init(run: Runner, root: Path, seconds: int) -> None:
-    """Wait until cloud-init has done its work of this boot.
+    """Wait until cloud-init has configured apt in this boot.
 
     ssh answers before that, and then cloud-init may rewrite apt's sources to the region's mirror
-    (apt_configure), so that lists which were just fetched are of other URLs.
+    (apt_configure), so that lists which were just fetched are of other URLs. Its last stage is
+    after multi-user.target, and so after the volume, which may take long: it is not waited for.
     """
     if inside(root, "/run/cloud-init/result.json").exists():
         return
     if not inside(root, "/usr/bin/cloud-init").exists():
         return
-    # It ends with 1 or 2 if something of its work failed; its work is over then, too
-    code, _, _ = run(["timeout", str(seconds), "cloud-init", "status", "--wait"])
-    if code == _TIMED_OUT:
-        raise MachineError(
-            f"cloud-init has been at work for {seconds} s, and packages are installed only after"
-            " it, as it may change apt's sources; look with: cloud-init status --long; then run it"
-            " again."
-        )
+    deadline = time.monotonic() + seconds
+    while _is_to_come(run, _APT_CONFIGURE):
+        if time.monotonic() >= deadline:
+            raise MachineError(
+                f"cloud-init has been at work for {seconds} s, and packages are installed only"
+                " after it, as it may change apt's sources; look with:"
+                f" systemctl status {_APT_CONFIGURE}; then run it again."
+            )
+        time.sleep(1)
+
+
+def _is_to_come(run: Runner, unit: str) -> bool:
+    """Whether a service that runs once is under way, or waits for its turn."""
+    _, out, _ = run(["systemctl", "show", "--property", "ActiveState,Job", unit])
+    values = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+    state, job = values.get("ActiveState"), values.get("Job", "")
+    return state == "activating" or (state == "inactive" and job not in ("", "0"))
 
 
 def _await_lists_lock(root: Path, deadline: float) -> None:
@@ -208,7 +219,8 @@ def install(
 ) -> list[str]:
     """Install what lacks in one transaction, after an update unless the lists are fresh.
 
-    cloud-init has to be through before. Returns the names: of wishes, those that there are.
+    cloud-init has to have configured apt before. Returns the names; wishes that the archive has not
+    are left out.
 
     Raises MachineError with apt's own complaint.
     """

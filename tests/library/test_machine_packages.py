@@ -63,6 +63,34 @@ def test_b3_lists_that_are_older_than_the_sources_are_not_fresh(
     assert not any("update" in argv for argv in programs.ran)
 
 
+def test_a_dangling_link_among_the_sources_is_no_hindrance(
+    converge: Callable[..., Any], programs: Programs, root: Path
+) -> None:
+    sources = root / "etc/apt/sources.list.d"
+    sources.mkdir(parents=True)
+    (sources / "gone.list").symlink_to("nowhere")
+    (root / "var/lib/apt/lists/deb_Packages").write_text("")
+    converge(packages=["tmux"])
+    assert programs.installed == {"tmux"}
+
+
+def test_a_link_to_sources_that_changed_counts_as_they_do(
+    converge: Callable[..., Any], programs: Programs, root: Path
+) -> None:
+    lists, sources = root / "var/lib/apt/lists", root / "etc/apt/sources.list.d"
+    sources.mkdir(parents=True)
+    (lists / "deb_Packages").write_text("")
+    elsewhere = root / "mirror.list"
+    elsewhere.write_text("deb http://a.example noble main\n")
+    (sources / "mirror.list").symlink_to(elsewhere)
+    fetched = lists.stat().st_mtime
+    for place in (sources, sources.parent, sources / "mirror.list"):
+        os.utime(place, (fetched - 60, fetched - 60), follow_symlinks=False)
+    os.utime(elsewhere, (fetched + 1, fetched + 1))
+    converge(packages=["tmux"])
+    assert any("update" in argv for argv in programs.ran)
+
+
 @pytest.fixture
 def cloud_init(root: Path) -> Path:
     """A machine whose cloud-init is still at work; returns where its result will be."""
@@ -72,13 +100,51 @@ def cloud_init(root: Path) -> Path:
     return root / "run/cloud-init/result.json"
 
 
-def test_b3_the_first_apt_waits_for_cloud_init(
-    converge: Callable[..., Any], programs: Programs, cloud_init: Path
+WAITS, WORKS = "Job=41\nActiveState=inactive\n", "Job=41\nActiveState=activating\n"
+SHOW = ["systemctl", "show", "--property", "ActiveState,Job", "cloud-config.service"]
+
+
+class Stage:
+    """cloud-config.service, which is in these states, one a look, and all the other programs."""
+
+    def __init__(self, *states: str) -> None:
+        self.states = list(states)
+        self.ran: list[list[str]] = []
+
+    def __call__(self, argv: list[str]) -> tuple[int, str, str]:
+        self.ran.append(argv)
+        if argv != SHOW:
+            return 0, "", ""
+        return 0, self.states.pop(0) if len(self.states) > 1 else self.states[0], ""
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time passes only while somebody sleeps; returns how long each sleep was."""
+    naps: list[float] = []
+    monkeypatch.setattr(machine_packages.time, "sleep", naps.append)
+    monkeypatch.setattr(machine_packages.time, "monotonic", lambda: sum(naps))
+    return naps
+
+
+@pytest.mark.parametrize("end", ["active", "failed", "inactive"])
+def test_b3_the_first_apt_waits_for_the_stage_that_writes_the_sources(
+    cloud_init: Path, root: Path, naps: list[float], end: str
 ) -> None:
-    converge(packages=["tmux"])
-    _, first, second, *_ = programs.ran
-    assert first == ["timeout", "1", "cloud-init", "status", "--wait"]
-    assert second[0] == "apt-get"
+    run = Stage(WAITS, WORKS, WORKS, f"ActiveState={end}\n")
+    machine_packages.install(run, root, lacking("tmux"))
+    assert [argv[0] for argv in run.ran] == ["systemctl"] * 4 + ["apt-get"] * 2
+    assert len(naps) == 3
+
+
+def test_b3_the_last_stage_is_not_waited_for(
+    cloud_init: Path, root: Path, naps: list[float]
+) -> None:
+    """It is after multi-user.target, and so after the volume and the array."""
+    run = Stage("ActiveState=active\n")
+    machine_packages.install(run, root, lacking("tmux"))
+    assert not any("cloud-init" in argv for argv in run.ran)
+    assert naps == []
 
 
 def test_b3_nobody_waits_for_a_cloud_init_that_is_through(
@@ -86,31 +152,28 @@ def test_b3_nobody_waits_for_a_cloud_init_that_is_through(
 ) -> None:
     cloud_init.write_text("{}")
     converge(packages=["tmux"])
-    assert not any("cloud-init" in argv for argv in programs.ran)
+    assert SHOW not in programs.ran
 
 
-@pytest.mark.parametrize("code", [1, 2])
-def test_b3_a_cloud_init_that_failed_is_through(cloud_init: Path, root: Path, code: int) -> None:
+def test_b3_a_machine_without_systemd_has_nothing_to_wait_for(cloud_init: Path, root: Path) -> None:
     ran = []
 
     def run(argv: list[str]) -> tuple[int, str, str]:
         ran.append(argv)
-        return (code if "cloud-init" in argv else 0), "", ""
+        return (1 if argv == SHOW else 0), "", ""
 
     machine_packages.install(run, root, lacking("tmux"))
     assert ran[-1][-1] == "tmux"
 
 
-def test_b3_a_cloud_init_that_does_not_end_is_named(cloud_init: Path, root: Path) -> None:
-    ran = []
-
-    def run(argv: list[str]) -> tuple[int, str, str]:
-        ran.append(argv)
-        return 124, "", ""
-
+def test_b3_a_cloud_init_that_does_not_end_is_named(
+    cloud_init: Path, root: Path, naps: list[float]
+) -> None:
+    run = Stage(WORKS)
     with pytest.raises(MachineError, match="cloud-init has been at work for 600 s"):
         machine_packages.install(run, root, lacking("tmux"))
-    assert len(ran) == 1
+    assert {argv[0] for argv in run.ran} == {"systemctl"}
+    assert sum(naps) == 600
 
 
 def test_waits_for_another_update_and_names_the_wait(
