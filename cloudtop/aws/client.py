@@ -12,12 +12,19 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidConfigError,
+    LoginError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
 )
 
+from cloudtop.aws import credentials
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
 
@@ -42,8 +49,7 @@ def client(service: str = "ec2", region: str | None = None) -> Client:
     """A client of the cloud that the environment names, in its region or in another."""
     with plain_errors():
         config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard"})
-        # A session of its own: the default one keeps the first credentials it has seen
-        return boto3.session.Session().client(service, region_name=region, config=config)
+        return credentials.client(service, region, config)
 
 
 @contextmanager
@@ -58,14 +64,28 @@ def plain_errors() -> Iterator[None]:
         ) from error
     except ProfileNotFound as error:
         raise CloudtopError(f"{error}.", "Try: aws configure list-profiles") from error
+    except (SSOError, TokenRetrievalError, LoginError) as error:
+        raise CloudtopError(
+            f"Your AWS profile's session is over, or you have not logged in: {_text(error)}.",
+            credentials.login(),
+        ) from error
+    except (CredentialRetrievalError, InvalidConfigError, ConfigParseError) as error:
+        raise CloudtopError(
+            f"Your AWS configuration gives no credentials: {_text(error)}.", credentials.login()
+        ) from error
     except EndpointConnectionError as error:
         raise CloudtopError(f"{error}", "Is the network up, and the region right?") from error
     except ClientError as error:
         raise _sentence(error) from error
     except BotoCoreError as error:
         raise CloudtopError(
-            f"EC2 could not be asked: {str(error).rstrip('.')}.", "Try again with -v"
+            f"EC2 could not be asked: {_text(error)}.", "Try again with -v"
         ) from error
+
+
+def _text(error: BotoCoreError) -> str:
+    """Botocore's sentence without its full stop."""
+    return plain(str(error)).rstrip(".")
 
 
 def _sentence(error: ClientError) -> CloudtopError:
@@ -73,14 +93,20 @@ def _sentence(error: ClientError) -> CloudtopError:
     message = plain(error.response.get("Error", {}).get("Message", "")).rstrip(".")
     hint = "The whole call is in the log"
     if code in _EXPIRED:
-        hint = "The credentials have expired. Try: aws sso login, or new keys"
+        hint = f"The credentials have expired. {credentials.login()}"
     elif code in _BAD_KEYS:
-        hint = "The credentials are not valid. Try: aws sts get-caller-identity"
+        hint = (
+            "The credentials are not valid. Try: aws sts get-caller-identity"
+            f"{credentials.of_profile()}"
+        )
+    elif code in DENIED and error.operation_name == "AssumeRole":
+        hint = "Your AWS profile's role refused you: a wrong or used code, or it does not trust you"
     elif code in DENIED:
         hint = "These credentials may not do that; ask for the permission named above"
     elif code in _NO_REGION:
         hint = "Try: --region us-east-1"
-    return CloudtopError(f"EC2 answered {code}: {message}.", hint)
+    who = "STS" if error.operation_name == "AssumeRole" else "EC2"
+    return CloudtopError(f"{who} answered {code}: {message}.", hint)
 
 
 def check_region(region: str) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudtop import paths
+from cloudtop.aws import credentials
+from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import control_sockets
 from cloudtop.playbooks.progress import Progress
@@ -77,34 +79,47 @@ def credentials_file(environ: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def credentials_at(state: Path, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def credentials_at(
+    state: Path, environ: Mapping[str, str], configuration: str = ""
+) -> Iterator[dict[str, str]]:
     """Environment variables that lead to the keys of ``environ`` without holding them.
 
     On Linux the keys lie in an anonymous file of this process (memfd_create(2)) and go with it,
     even if it is killed. Elsewhere they lie in a file of ``state`` that its owner alone may read,
-    until this ends; the next run removes what a killed one has left there.
+    until this ends; the next run removes what a killed one has left there. So does
+    ``configuration``, which takes the place of the owner's: a profile there would ask for
+    credentials of its own.
     """
-    path = state / "credentials"
-    path.unlink(missing_ok=True)
+    keys, how = state / "credentials", state / "aws-config"
+    for path in (keys, how):
+        path.unlink(missing_ok=True)
     text = credentials_file(environ)
     if not text:
         yield {}
         return
+    with _private(keys, text) as keys_file, _private(how, configuration) as how_file:
+        yield {
+            "AWS_SHARED_CREDENTIALS_FILE": keys_file,
+            # Keys of the environment win over the owner's profiles; so do these
+            "AWS_PROFILE": "default",
+            "AWS_CONFIG_FILE": how_file,
+        }
+
+
+@contextmanager
+def _private(path: Path, text: str) -> Iterator[str]:
+    """The path of a file with that text for as long as this lasts: on no disk if the system has
+    such files, else ``path``."""
     in_memory = hasattr(os, "memfd_create") and PROC.is_dir()
     if in_memory:
-        handle = os.memfd_create("aws-credentials")
-        path = Path(f"/proc/{os.getpid()}/fd/{handle}")
+        handle = os.memfd_create(path.name)
+        place = f"/proc/{os.getpid()}/fd/{handle}"
     else:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), str(path)
     try:
         os.write(handle, text.encode())
-        yield {
-            "AWS_SHARED_CREDENTIALS_FILE": str(path),
-            "AWS_PROFILE": "default",
-            # Keys of the environment win over the owner's profiles; so do these
-            "AWS_CONFIG_FILE": os.devnull,
-        }
+        yield place
     finally:
         os.close(handle)
         if not in_memory:
@@ -137,12 +152,15 @@ def run(wanted: Run, state: Path, progress: Progress) -> None:
     Raises CloudtopError with the first failed task's own sentence and the log's path;
     Unreachable if that task's machine did not answer.
     """
+    with plain_errors():
+        keys = credentials.keys()
+        configuration = credentials.configuration() if keys else ""
     log = _new_log(state, wanted.playbook.stem)
     with (
         tempfile.TemporaryDirectory(prefix="cloudtop-") as scratch,
-        credentials_at(state, os.environ) as credentials,
+        credentials_at(state, keys, configuration) as access,
     ):
-        runner = _prepare(wanted, Path(scratch), credentials, progress)
+        runner = _prepare(wanted, Path(scratch), access, progress)
         runner.run()
         progress.finish()
         output = Path(runner.config.artifact_dir) / "stdout"
@@ -159,7 +177,7 @@ def run(wanted: Run, state: Path, progress: Progress) -> None:
         raise CloudtopError(_reason(text, wanted.playbook.name), hint)
 
 
-def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progress: Progress) -> Any:
+def _prepare(wanted: Run, scratch: Path, access: Mapping[str, str], progress: Progress) -> Any:
     # Importing it costs a quarter of a second, which `status` need not pay
     from ansible_runner.config.runner import RunnerConfig
     from ansible_runner.runner import Runner
@@ -179,7 +197,7 @@ def _prepare(wanted: Run, scratch: Path, credentials: Mapping[str, str], progres
     config.prepare()
     config.env = {
         **safe_environment(config.env),
-        **credentials,
+        **access,
         **control_sockets.environment(os.environ, paths.home()),
         # ansible-playbook and its companions lie beside this Python
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

@@ -23,3 +23,9 @@ def entered(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for key, value in cloud.environment(endpoint).items():
         monkeypatch.setenv(key, value)
     monkeypatch.setattr(paths, "OWN_SETTINGS", tmp_path / "settings_local.yml")
+
+
+@pytest.fixture(autouse=True)
+def no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no credentials asks no metadata service of this computer for some."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
