@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cloudtop import paths
 from cloudtop.aws import client as aws
+from cloudtop.aws import endpoint
 from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Resources
 from cloudtop.aws.place import place
@@ -102,6 +103,9 @@ def enter(
     cloud = clouds.load(settings.cloud)
     clouds.start(cloud)
     clouds.enter(cloud, settings.region, options.profile)
+    if cloud.costs_money:
+        with aws.plain_errors():
+            endpoint.refuse_rehearsal()
     return Context(options, settings, cloud, names, on_failure)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cloudtop.aws import client as aws
+from cloudtop.aws import endpoint
 from cloudtop.aws.client import DENIED, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight.checklist import Look
@@ -28,7 +29,9 @@ def credentials(look: Look) -> str:
                 raise
             caller = _at_home(look.settings.region, error)
     look.account, look.arn = caller["Account"], caller["Arn"]
-    return f"account {look.account}, {look.arn}"
+    with plain_errors():
+        asked = endpoint.described()
+    return f"account {look.account}, {look.arn}" + (f"; asked at {asked}" if asked else "")
 
 
 def _at_home(region: str, refused: ClientError) -> Any:

@@ -76,6 +76,15 @@ def test_every_check_is_ticked_in_order_with_what_was_seen(endpoint: str, tmp_pa
     assert changes(endpoint) == []
 
 
+def test_a_private_endpoint_is_named_beside_the_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "https://kms.example.com")
+    monkeypatch.setattr(preflight, "CHECKS", preflight.CHECKS[:1])
+    text = seen(tmp_path)["credentials"].text
+    assert text.endswith("; asked at AWS_ENDPOINT_URL_KMS https://kms.example.com")
+
+
 def test_b4_a_missing_spot_role_is_made_by_provision(
     endpoint: str, tmp_path: Path, lacks: Any
 ) -> None:
