@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import os
+import shutil
 import socketserver
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.roles.plays import BIN, Place, tags, tags_for
+from tests.roles.plays import BIN, ROOT, Place, tags, tags_for
 
 NAME = "box"
 
@@ -66,6 +71,58 @@ def test_an_untagged_machine_is_in_the_group_of_its_request(
     assert variables["ansible_user"] == "ubuntu"
     assert instance["PublicIpAddress"] in str(variables["ansible_host"])
     assert "StrictHostKeyChecking=yes" in variables["ansible_ssh_common_args"]
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "region"),
+    [
+        ({}, None, "us-east-1"),
+        ({}, "cloudtop_region: eu-west-1", "eu-west-1"),
+        ({}, "# nothing yet", "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "eu-north-1"}, "cloudtop_region: eu-west-1", "eu-north-1"),
+        ({"AWS_REGION": "eu-central-1"}, "cloudtop_region: eu-west-1", "eu-central-1"),
+    ],
+)
+def test_f25_the_region_without_aws_region_is_that_of_the_settings(
+    given: dict[str, str], own: str | None, region: str, tmp_path: Path
+) -> None:
+    """A listener in EC2's place sees for which region the inventory asks."""
+    project = tmp_path / "pro ject"
+    settings = project / "inventory" / "group_vars" / "all"
+    settings.mkdir(parents=True)
+    (project / "roles").mkdir()
+    for name in ("ansible.cfg", "inventory/cloudtop.aws_ec2.yml"):
+        shutil.copy(ROOT / name, project / name)
+    shutil.copy(ROOT / "inventory/group_vars/all/settings.yml", settings)
+    if own is not None:
+        (settings / "settings_local.yml").write_text(own)
+    regions: list[str] = []
+
+    class Ec2(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            # .../20261127/REGION/ec2/aws4_request
+            regions.append(self.headers["Authorization"].split("/")[2])
+            self.send_error(403)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Ec2) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environ = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "of-the-test",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+            "HOME": str(tmp_path),
+            **given,
+        }
+        done = subprocess.run(
+            [str(BIN / "ansible-inventory"), "--list"],
+            cwd=project, env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        server.shutdown()
+    assert set(regions) == {region}, done.stderr
 
 
 def test_the_host_key_is_pinned_before_anyone_logs_in(
