@@ -51,6 +51,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.server.ahead)
+
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
@@ -88,6 +91,8 @@ class Imds(ThreadingHTTPServer):
         self.ttls: list[int] = []
         self.gets: list[str] = []
         self.revoked = self.refused = 0
+        # Seconds by which EC2's clock is ahead of the machine's
+        self.ahead = 0.0
         self.accepted: list[socket.socket] = []
         self.seen = threading.Condition()
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cloudtop_machine.reap import watch_notice
+from cloudtop_machine.times import seconds_of, seconds_of_date
 
 from tests.machine_programs.guard import Guard
 from tests.machine_programs.imds import NOTICE, REBALANCE, Answer, Imds, ec2_time
@@ -158,6 +160,58 @@ def test_a_notice_from_before_the_boot_is_an_old_one(guard: Guard) -> None:
         guard.looks()
     assert guard.started == []
     assert "it is an old one" in guard.text
+
+
+@pytest.mark.parametrize("ahead", [-86400, -1800, -300, 300, 1800])
+def test_a_clock_that_is_wrong_costs_no_notice_and_no_time(
+    guard: Guard, imds: Imds, ahead: int
+) -> None:
+    """The notice's time is by EC2's clock, and so is the Date of each answer."""
+    guard.settings["grace"] = 60
+    imds.ahead = ahead
+    guard.notice(seconds=ahead + 120)
+    with guard:
+        guard.looks()
+    assert guard.started == ["end"]
+    left = dict(line.split("=") for line in (guard.tree / "run/spot-guard.notice").open())
+    due = seconds_of(left["due"].strip())
+    assert due and abs(due - time.time() - 120) < 10
+
+
+@pytest.mark.parametrize("ahead", [-1800, 1800])
+def test_the_time_of_a_notice_is_over_by_ec2s_clock(guard: Guard, imds: Imds, ahead: int) -> None:
+    guard.settings["grace"] = 0
+    imds.ahead = ahead
+    guard.notice(seconds=ahead - 5)
+    for _ in range(2):
+        with guard:
+            guard.looks()
+    assert guard.started == ["end", "whole"]
+
+
+@pytest.mark.parametrize("ahead", [-1800, 1800])
+def test_a_notice_is_an_old_one_by_ec2s_clock(guard: Guard, imds: Imds, ahead: int) -> None:
+    imds.ahead = ahead
+    guard.notice(seconds=ahead - 660)
+    with guard:
+        guard.looks()
+    assert guard.started == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777),
+        (" sun, 06 nov 1994 08:49:37 gmt", 784111777),
+        ("", None),
+        ("Sun, 06 Nov 1994 08:49:37 EST", None),
+        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+        ("a b c d e gmt", None),
+    ],
+)
+def test_a_date_of_http_is_read_or_is_none(text: str, seconds: int | None) -> None:
+    assert seconds_of_date(text) == seconds
 
 
 @pytest.mark.parametrize(

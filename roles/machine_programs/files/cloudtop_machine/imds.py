@@ -16,7 +16,11 @@ MAX_BYTES = 65536
 
 
 class Metadata:
-    """One machine's metadata. ``ttl`` is in seconds, for how long a token is asked for."""
+    """One machine's metadata. ``ttl`` is in seconds, for how long a token is asked for.
+
+    ``date`` is that of the last answer that had one, by EC2's clock, and ``answered`` the monotonic
+    time at which it came.
+    """
 
     def __init__(self, url: str, ttl: float) -> None:
         address, _, self.base = url.removeprefix("http://").partition("/")
@@ -25,6 +29,7 @@ class Metadata:
         self.ttl = ttl
         self.connection: socket.socket | None = None
         self.token, self.expires = "", 0.0
+        self.date, self.answered = "", 0.0
 
     def text(self, path: str) -> str:
         """The text at a path; empty if there is none.
@@ -94,6 +99,8 @@ class Metadata:
         version, _, status = first.partition(" ")
         if not version.startswith("HTTP/1.") or not status[:3].isdecimal():
             raise OSError("its answer is not HTTP")
+        if "date" in fields:
+            self.date, self.answered = fields["date"], time.monotonic()
         length = fields.get("content-length", "").strip()
         ends = version == "HTTP/1.0" or fields.get("connection", "").strip() == "close"
         if length.isdecimal() and len(length) < 7:

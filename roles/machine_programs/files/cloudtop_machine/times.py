@@ -1,9 +1,11 @@
-"""Times as EC2 and the journal write them: 2026-01-31T12:00:00Z."""
+"""Times as EC2 and the journal write them, 2026-01-31T12:00:00Z, and as HTTP does."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def seconds_of(text: object) -> int | None:
@@ -18,6 +20,15 @@ def seconds_of(text: object) -> int | None:
     except ValueError:
         return None
     return int(moment.replace(tzinfo=timezone.utc).timestamp())
+
+
+def seconds_of_date(text: str) -> int | None:
+    """POSIX seconds of HTTP's Date: "Sun, 06 Nov 1994 08:49:37 GMT"; None for anything else."""
+    words = text.lower().split()
+    if len(words) != 6 or words[2] not in MONTHS or words[5] != "gmt":
+        return None
+    month = MONTHS.index(words[2]) + 1
+    return seconds_of(f"{words[3]}-{month:02d}-{words[1]}T{words[4]}Z")
 
 
 def text_of(seconds: float) -> str:

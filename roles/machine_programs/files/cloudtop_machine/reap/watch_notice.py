@@ -18,7 +18,7 @@ import time
 
 from cloudtop_machine import config, proc, status_file
 from cloudtop_machine.imds import Metadata
-from cloudtop_machine.times import seconds_of
+from cloudtop_machine.times import seconds_of, seconds_of_date, text_of
 
 CONFIG = "/etc/cloudtop/spot-guard.conf"
 # Places and lengths (in seconds) that a test's configuration moves
@@ -37,6 +37,8 @@ ACTIONS = ("terminate", "stop", "hibernate")
 LOOKS_PER_RECOMMENDATION = 5
 # A notice whose time is over for longer is one that EC2 did not act upon
 STALE_SECONDS = 600
+# How exact a comparison with HTTP's Date is, which has whole seconds
+DATE_SECONDS = 2
 
 
 def say(sentence: str) -> None:
@@ -87,7 +89,7 @@ class Guard:
             if recommendation is not None:
                 self._recommendation(recommendation)
         self.looks += 1
-        if self.due is not None and time.time() > self.due + self.grace:
+        if self.due is not None and self._now() > self.due + self.grace:
             say("The time of the notice is over and the machine is still here.")
             if self._start("whole"):
                 self._mark("over", self.marks["begun"])
@@ -123,7 +125,7 @@ class Guard:
         key = f"{action} {fields['time']}"
         if self.marks["begun"] == key:
             return
-        now = time.time()
+        now = self._now()
         if due < now - STALE_SECONDS or due < self._booted(now):
             self._tell("notice", f"Ignored the notice '{key}': it is an old one.")
         elif self.due is not None:
@@ -132,7 +134,7 @@ class Guard:
             self._mark("begun", key)
         else:
             self._tell("notice", f"EC2 gives notice: {key}.")
-            words = f"action={action}\ndue={fields['time']}\ninstance={self.instance}"
+            words = f"action={action}\ndue={self._own(due, now)}\ninstance={self.instance}"
             if self._write("notice", words) and self._start("end"):
                 self._mark("begun", key)
                 self.due = due
@@ -146,6 +148,18 @@ class Guard:
             words = f"since={when}\ninstance={self.instance}"
             if self._write("rebalance", words) and self._start("rebalance"):
                 self._mark("warned", str(when))
+
+    def _now(self) -> float:
+        """EC2's clock, in POSIX seconds, which the notice is by: the machine's own may be wrong."""
+        date = seconds_of_date(self.metadata.date)
+        if date is None:
+            return time.time()
+        return date + time.monotonic() - self.metadata.answered
+
+    def _own(self, due: int, now: float) -> str:
+        """A time of EC2's by the machine's own clock, which the end looks at."""
+        skew = round(time.time() - now)
+        return text_of(due + skew if abs(skew) > DATE_SECONDS else due)
 
     def _booted(self, now: float) -> float:
         try:
