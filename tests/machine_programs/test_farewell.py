@@ -156,6 +156,14 @@ def test_docker_comes_back_though_the_volume_could_not_at_first(interrupted: Dep
     is_back(machine)
 
 
+def test_mounts_of_others_with_strange_names_hide_no_volume(machine: Departing) -> None:
+    mounts = machine.tree / "proc/self/mountinfo"
+    mounts.write_bytes(
+        b"3 1 8:3 / /mnt/\xff\rx\n4 1 8:4 / /mnt/\xc2\x85y rw\n" + mounts.read_bytes()
+    )
+    assert machine.call("look").hears("report")["report"]["mounted"]
+
+
 def test_a_volume_that_is_not_mounted_is_not_saved_to(machine: Departing, tree: Tree) -> None:
     machine.mounted("")
     call = machine.call("end", "60", "terminate")

@@ -115,6 +115,14 @@ def test_makes_whole_what_it_stopped(machine: Reaped) -> None:
     assert "Nothing was stopped." in machine.reap("whole")
 
 
+def test_mounts_of_others_with_strange_names_hide_no_volume(machine: Reaped) -> None:
+    """The kernel escapes blanks, tabs and newlines in them, and nothing else."""
+    mounts = machine.tree / "proc/self/mountinfo"
+    mounts.write_bytes(b"3 1 8:3 / /mnt/\xff\rx\xc2\x85y rw\n" + mounts.read_bytes())
+    machine.reap()
+    assert machine.steps == machine.all_steps
+
+
 @pytest.mark.parametrize("mode", ["end", "whole"])
 def test_a_laptop_that_hung_up_hears_nothing_and_costs_no_step(machine: Reaped, mode: str) -> None:
     steps = machine.all_steps

@@ -129,9 +129,12 @@ class Farewell:
 
     @property
     def mounted(self) -> bool:
-        lines = (Path(self.settings["proc"]) / "self/mountinfo").read_text(encoding="utf-8")
-        mounts = [line.split() for line in lines.splitlines()]
-        options = [each[5].split(",") for each in mounts if each[4] == self.settings["persistent"]]
+        # Names of mount points are bytes, of which the kernel escapes blanks and newlines alone
+        data = (Path(self.settings["proc"]) / "self/mountinfo").read_bytes()
+        text = data.decode(errors="surrogateescape")
+        mounts = [line.split(" ") for line in text.split("\n")]
+        place = self.settings["persistent"]
+        options = [each[5].split(",") for each in mounts if len(each) > 5 and each[4] == place]
         return bool(options) and "rw" in options[-1]
 
     def kept(self) -> bool:

@@ -12,9 +12,11 @@ def uptime(proc: str) -> float:
 def mount_options(proc: str, place: str) -> str:
     """The options of the last mount at a place; empty if nothing is mounted there."""
     options = ""
-    with open(f"{proc}/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split(" ")
-            if fields[4] == place:
-                options = fields[5].strip()
+    # Names of mount points are bytes, of which the kernel escapes blanks and newlines alone
+    with open(f"{proc}/self/mountinfo", "rb") as file:
+        text = file.read().decode(errors="surrogateescape")
+    for line in text.split("\n"):
+        fields = line.split(" ")
+        if len(fields) > 5 and fields[4] == place:
+            options = fields[5]
     return options
