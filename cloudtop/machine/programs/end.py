@@ -190,7 +190,7 @@ class Farewell:
         return True
 
     def prepare(self, token: str, seconds: int, action: str) -> None:
-        # What an end has stopped stays on its list until it is started again
+        # The list of what an end has stopped stays until it is started again
         for name in ("done", "report", "off"):
             (self.run / f"reap.{name}").unlink(missing_ok=True)
         for name in ("begun", "ended", "lease"):

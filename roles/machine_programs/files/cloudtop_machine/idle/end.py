@@ -63,7 +63,7 @@ class End:
         instance = self._instance()
         self._need_volume()
         os.makedirs(self.place, exist_ok=True)
-        # What an end has stopped stays on its list until it is started again
+        # The list of what an end has stopped stays until it is started again
         for name in ("done", "report"):
             status_file.remove(f"{self.place}/reap.{name}")
         due = times.text_of(time.time() + SAVE)
