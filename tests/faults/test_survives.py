@@ -103,15 +103,21 @@ def test_a_request_that_expired_with_its_instance_running(place: Place) -> None:
 
 
 def test_no_capacity_past_the_deadline(place: Place) -> None:
-    for zone in ("a", "b", "c", "d", "e", "f"):
-        pull(place, "capacity", type="m5d.4xlarge", zone=f"us-east-1{zone}", capacity="none")
+    kind = "m5d.4xlarge"
+    offerings = place.ec2.describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [kind]}]
+    )["InstanceTypeOfferings"]
+    zones = [each["Location"] for each in offerings]
+    assert len(zones) > 1
+    for zone in zones:
+        pull(place, "capacity", type=kind, zone=zone, capacity="none")
     outcome = provision(place, cloudtop_launch_deadline=5)
     assert outcome.code != 0
     (request,) = live(place)
     assert "capacity-not-available" in outcome.sentence
     assert f"The request {request['SpotInstanceRequestId']} has no running" in outcome.sentence
-    for zone in ("a", "b", "c", "d", "e", "f"):
-        pull(place, "capacity", type="m5d.4xlarge", zone=f"us-east-1{zone}", capacity="some")
+    for zone in zones:
+        pull(place, "capacity", type=kind, zone=zone, capacity="some")
     again = provision(place)
     assert again.code == 0, again.text
     has_one_of_each(place)
