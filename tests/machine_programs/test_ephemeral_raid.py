@@ -110,15 +110,6 @@ def test_stale_members_of_other_sets_are_recycled(raid: Raid) -> None:
     assert modes.count("--zero-superblock") == 1
 
 
-def test_a_whole_array_is_not_erased_for_one_of_more_disks(raid: Raid) -> None:
-    raid.disks(2)
-    raid.superblock("nvme1n1", "ours", 1)
-    sentence = raid.refusal()
-    assert "nvme1n1 are a whole array of an earlier boot" in sentence
-    assert f"wipefs --all {raid.tree}/dev/nvme1n1" in sentence
-    assert {line.split()[1] for line in raid.logged("mdadm")} == {"--examine"}
-
-
 def test_a_mounted_array_of_fewer_disks_is_not_touched(raid: Raid) -> None:
     raid.disks(3)
     raid.mdadm("--assemble", "nvme1n1", "nvme2n1")
