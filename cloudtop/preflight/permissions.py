@@ -139,16 +139,22 @@ def _calls(look: Look, zone: str, resources: Any) -> Iterator[tuple[str, Any, di
             "TagSpecifications": tagged("volume"),
         }
         yield "ec2:CreateVolume", client.create_volume, volume
-    group = {"GroupName": "cloudtop-dry-run", "Description": "asked only"}
-    group["TagSpecifications"] = tagged("security-group")  # type: ignore[assignment]
+    group = {
+        "GroupName": "cloudtop-dry-run",
+        "Description": "asked only",
+        "TagSpecifications": tagged("security-group"),
+    }
     yield "ec2:CreateSecurityGroup", client.create_security_group, group
     key = {"KeyName": "cloudtop-dry-run", "PublicKeyMaterial": b"ssh-ed25519 AAAA asked-only"}
     yield "ec2:ImportKeyPair", client.import_key_pair, key
     # A switch ends the request that there is, and asks for another
     if look.moves or resources.request is None:
         spec = {"InstanceType": settings.instance_type, "ImageId": settings.image or "ami-0"}
-        request = {"LaunchSpecification": spec, "Type": "persistent"}
-        request["TagSpecifications"] = tagged("spot-instances-request")  # type: ignore[assignment]
+        request = {
+            "LaunchSpecification": spec,
+            "Type": "persistent",
+            "TagSpecifications": tagged("spot-instances-request"),
+        }
         yield "ec2:RequestSpotInstances", client.request_spot_instances, request
 
 
