@@ -12,7 +12,7 @@ from localcloud.daemon.server import Server
 from localcloud.machines.interface import MetadataTree
 from localcloud.machines.metadata_server import answer
 from tests.cloud import REGION
-from tests.machine_programs.imds import Answer
+from tests.machine_programs.support.imds import Answer
 
 
 class Metadata(dict[str, Answer]):

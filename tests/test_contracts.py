@@ -21,7 +21,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from tests.machine_programs import installed
+from tests.machine_programs.support import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())

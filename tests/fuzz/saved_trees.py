@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.machine_programs.saved import Machine, Tree, place_for_all_users
+from tests.machine_programs.support.saved import Machine, Tree, place_for_all_users
 
 BATCH = 10
 NAMES = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 
 machine_state = load.module("machine_state")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 
 once = load.module("ec2_address_once")
 

@@ -12,7 +12,7 @@ import pytest
 
 from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import Attachment, Request, Snapshot, Volume
-from tests.machine_programs.load import ROOT
+from tests.machine_programs.support.load import ROOT
 
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 
 end = load.module("ec2_spot_request_end")
 ours = load.module("ansible.module_utils.ec2_ours")

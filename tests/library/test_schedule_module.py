@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 
 once = load.module("dlm_policy_once")
 

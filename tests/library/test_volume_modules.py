@@ -9,7 +9,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 
 zones = load.module("ansible.module_utils.ec2_offers")
 once = load.module("ec2_volume_once")

@@ -6,11 +6,11 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.machine_programs import ask_to_end, installed
-from tests.machine_programs.boot import Boot
-from tests.machine_programs.imds import Imds
-from tests.machine_programs.journal import Journal
-from tests.machine_programs.volume import Volume
+from tests.machine_programs.support import ask_to_end, installed
+from tests.machine_programs.support.boot import Boot
+from tests.machine_programs.support.imds import Imds
+from tests.machine_programs.support.journal import Journal
+from tests.machine_programs.support.volume import Volume
 from tests.roles.provisioned import Cloudtop
 
 # A call of EC2 in a program of the machine, by ec2.py

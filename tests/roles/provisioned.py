@@ -10,7 +10,7 @@ from typing import Any
 
 from localcloud.daemon.server import Server
 from tests.cloud import fake_cloud, own
-from tests.machine_programs.boot import Boot
+from tests.machine_programs.support.boot import Boot
 from tests.machine_side import Metadata, client
 from tests.roles.plays import Place, of, tags_for
 

@@ -1,6 +1,6 @@
 """The refusals of the roles, each in one sentence with the value, the rule and the next command.
 
-All cases are one run of tests/roles/refusals.yml: starting Ansible costs more than a case.
+All cases are one run of playbooks/refusals.yml: starting Ansible costs more than a case.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class World:
     def run(self, cases: dict[str, Case]) -> dict[str, str]:
         answers = self.place.home / "answers.json"
         outcome = self.place.run(
-            "tests/roles/refusals.yml",
+            "tests/roles/playbooks/refusals.yml",
             refusals_cases=[
                 {
                     "name": name,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine_programs import load
+from tests.machine_programs.support import load
 from tests.roles.plays import Outcome, Place, of, tags
 
 ours = load.module("ansible.module_utils.ec2_ours")

@@ -21,9 +21,9 @@ from cloudtop.commands import bake, converge, watch
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import conversation, save_work
 from cloudtop.settings import clouds, settings
-from tests.machine_programs.departing import Departing, until
-from tests.machine_programs.reaped import STOPPED
-from tests.machine_programs.saved import Tree
+from tests.machine_programs.support.departing import Departing, until
+from tests.machine_programs.support.reaped import STOPPED
+from tests.machine_programs.support.saved import Tree
 
 INSTANCE = Machine("i-0abc", state="running", public_ip_address="127.77.0.5")
 VOLUME = Volume("vol-1", tags={"cloudtop:host-key": "ssh-ed25519 AAAA"})

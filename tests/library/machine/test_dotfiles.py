@@ -1,0 +1,186 @@
+"""dotfiles: what a home directory is after the owner's repository was installed there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machine_programs.support import load
+
+dotfiles_bundle = load.module("dotfiles_bundle")
+dotfiles = load.module("dotfiles")
+
+
+class Home:
+    """A home directory and a repository that is bundled and installed anew at each call."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.home = tmp_path / "home"
+        self.skeleton = tmp_path / "skel"
+        self.source = tmp_path / "source"
+        for place in (self.home, self.skeleton, self.source):
+            place.mkdir()
+        self.checkout = self.home / ".dotfiles"
+        self.warnings: list[str] = []
+
+    def write(self, name: str, text: str, mode: int = 0o644) -> None:
+        place = self.source / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
+
+    def run(self, argv: list[str], timeout: int = 60) -> tuple[int, str]:
+        env = {"HOME": str(self.home), "PATH": os.environ["PATH"]}
+        there = self.checkout if self.checkout.is_dir() else self.home
+        done = subprocess.run(argv, cwd=there, env=env, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def converge(self, command: str = "", check: bool = False) -> dict[str, Any]:
+        """Both runs of the role: without the bundle, and with it if it is needed."""
+        bundler = dotfiles_bundle.Bundler(str(self.source), self.tmp_path / "bundles")
+        commit, bundle, _ = bundler.bundle("")
+        params = {"commit": commit, "bundle": "", "origin": "", "command": command, "timeout": 60}
+        result: dict[str, Any] = {}
+        for params["bundle"] in ("", str(bundle)):
+            state = self.tmp_path / "state.json"
+            one = dotfiles.Dotfiles(self.home, state, self.run, self.skeleton)
+            result = dotfiles.converge(one, params, check)
+            self.warnings = one.warnings
+            if not result["needs_bundle"]:
+                break
+        return result
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.mark.parametrize("name", dotfiles.INSTALLERS)
+def test_runs_the_installer_of_the_convention(home: Home, name: str) -> None:
+    home.write(name, '#!/bin/sh\necho ran >>"$HOME/ran"\n', 0o755)
+    assert home.converge()["done"] == f"ran {name}"
+    assert (home.home / "ran").read_text() == "ran\n"
+
+
+def test_the_first_of_several_installers_runs(home: Home) -> None:
+    for name in ("setup.sh", "bootstrap"):
+        home.write(name, f'#!/bin/sh\necho {name} >"$HOME/ran"\n', 0o755)
+    home.converge()
+    assert (home.home / "ran").read_text() == "bootstrap\n"
+
+
+def test_an_installer_need_not_be_executable(home: Home) -> None:
+    home.write("install", '[[ 1 == 1 ]] && echo ran >"$HOME/ran"\n')
+    home.converge()
+    assert (home.home / "ran").exists()
+
+
+def test_a_named_command_comes_before_the_convention(home: Home) -> None:
+    home.write("install.sh", "exit 1", 0o755)
+    home.write("mine", 'echo "$1" >"$HOME/ran"')
+    assert home.converge("sh mine here")["changed"]
+    assert (home.home / "ran").read_text() == "here\n"
+
+
+def test_installs_once_for_each_commit_and_command(home: Home) -> None:
+    home.write("install.sh", 'echo ran >>"$HOME/ran"')
+    assert [home.converge()["changed"] for _ in range(2)] == [True, False]
+    home.write("vimrc", "new")
+    assert [home.converge()["changed"] for _ in range(2)] == [True, False]
+    assert (home.checkout / "vimrc").read_text() == "new"
+    assert home.converge("true")["changed"]
+    assert (home.home / "ran").read_text() == "ran\n" * 2
+
+
+def test_check_mode_shows_the_change_and_makes_none(home: Home) -> None:
+    home.write("install.sh", "exit 1")
+    assert home.converge(check=True) == {"changed": True, "needs_bundle": False}
+    assert list(home.home.iterdir()) == []
+
+
+def test_without_installer_dot_entries_are_linked(home: Home) -> None:
+    for name in (".vimrc", ".config/app/rc", ".gitignore", ".github/x", "README"):
+        home.write(name, "x")
+    assert home.converge()["done"] == "linked .config, .vimrc"
+    assert (home.home / ".vimrc").readlink() == home.checkout / ".vimrc"
+    assert {p.name for p in home.home.iterdir()} == {".dotfiles", ".vimrc", ".config"}
+
+
+def test_keeps_and_names_real_files(home: Home) -> None:
+    home.write(".vimrc", "theirs")
+    (home.home / ".vimrc").write_text("mine")
+    home.converge()
+    assert (home.home / ".vimrc").read_text() == "mine"
+    assert "as they were there before the dotfiles: .vimrc" in home.warnings[0]
+
+
+def test_the_distributions_own_file_gives_way(home: Home) -> None:
+    home.write(".bashrc", "mine")
+    (home.skeleton / ".bashrc").write_text("debian's")
+    (home.home / ".bashrc").write_text("debian's")
+    home.converge()
+    assert (home.home / ".bashrc").read_text() == "mine"
+
+
+def test_shows_the_last_lines_of_a_failing_installer_and_tries_again(home: Home) -> None:
+    home.write("install.sh", "seq 30; echo no luck >&2; exit 3")
+    with pytest.raises(dotfiles.DotfilesError, match=r"ended with 3; the machine is usable") as e:
+        home.converge()
+    lines = str(e.value).splitlines()
+    assert "no luck" in lines and "30" in lines and "11" not in lines
+    with pytest.raises(dotfiles.DotfilesError):
+        home.converge()
+
+
+def test_local_edits_are_never_overwritten(home: Home) -> None:
+    home.write(".vimrc", "one")
+    home.converge()
+    (home.checkout / ".vimrc").write_text("edited")
+    home.write(".vimrc", "two")
+    assert home.converge() == {"changed": False, "needs_bundle": False}
+    assert (home.checkout / ".vimrc").read_text() == "edited"
+    assert "has local edits" in home.warnings[0]
+
+
+def test_local_commits_are_never_overwritten(home: Home) -> None:
+    home.write(".vimrc", "one")
+    home.converge()
+    me = ["git", "-c", "user.name=me", "-c", "user.email=me@here", "-C", str(home.checkout)]
+    home.run([*me, "commit", "--allow-empty", "-m", "mine"])
+    home.write(".vimrc", "two")
+    assert not home.converge()["changed"]
+    assert "a commit made or chosen on the machine" in home.warnings[0]
+
+
+def test_a_directory_in_the_way_is_left_alone(home: Home) -> None:
+    home.write(".vimrc", "one")
+    home.checkout.mkdir()
+    assert not home.converge()["changed"]
+    assert "is no git checkout" in home.warnings[0]
+
+
+def test_a_checkout_that_was_killed_half_way_is_finished(home: Home) -> None:
+    home.write(".vimrc", "one")
+    home.run(["git", "init", "--quiet", str(home.checkout)])
+    assert home.converge()["changed"]
+
+
+def test_our_own_set_installs_twice_the_same(home: Home) -> None:
+    home.source = load.ROOT / "roles/dotfiles/files/default"
+    (home.home / ".bashrc").write_text("# debian's\n")
+    (home.home / ".vimrc").write_text("mine")
+    home.converge()
+    texts = {p.name: p.read_text() for p in home.home.iterdir() if p.is_file()}
+    assert texts[".bashrc"].count(".dotfiles/bashrc") == 1
+    assert texts[".vimrc"] == "mine"
+    assert (home.home / ".tmux.conf").is_symlink()
+    (home.tmp_path / "state.json").unlink()
+    home.converge()
+    assert {p.name: p.read_text() for p in home.home.iterdir() if p.is_file()} == texts
+    assert home.run(["git", "config", "init.defaultBranch"]) == (0, "main\n")

@@ -1,0 +1,154 @@
+"""dotfiles_bundle: from a repository or a directory to a bundle at one commit."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machine_programs.support import load
+
+dotfiles_bundle = load.module("dotfiles_bundle")
+BundleError = dotfiles_bundle.BundleError
+
+
+def git(place: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=me", "-c", "user.email=me@here", "-c", "init.defaultBranch=main"]
+    argv = ["git", *identity, "-C", str(place), *arguments]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    place = tmp_path / "repository"
+    place.mkdir()
+    git(place, "init", "--quiet")
+    (place / ".vimrc").write_text("set number\n")
+    git(place, "add", "--all")
+    git(place, "commit", "--quiet", "-m", "first")
+    return place
+
+
+@pytest.fixture
+def bundler(tmp_path: Path) -> Any:
+    return lambda repository, **more: dotfiles_bundle.Bundler(
+        str(repository), tmp_path / "bundles", **more
+    )
+
+
+def contents(bundle: Path, tmp_path: Path) -> dict[str, str]:
+    target = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--branch", "cloudtop", str(bundle), str(target))
+    return {p.name: p.read_text() for p in target.iterdir() if p.is_file()}
+
+
+def test_bundles_the_default_branch_once(bundler: Any, repository: Path, tmp_path: Path) -> None:
+    commit, place, is_new = bundler(repository).bundle("")
+    assert commit == git(repository, "rev-parse", "HEAD")
+    assert is_new and contents(place, tmp_path) == {".vimrc": "set number\n"}
+    assert bundler(repository).bundle("") == (commit, place, False)
+
+
+def test_takes_an_url_too(bundler: Any, repository: Path) -> None:
+    commit, _, is_new = bundler(f"file://{repository}").bundle("")
+    assert is_new and commit == git(repository, "rev-parse", "HEAD")
+
+
+def test_old_bundles_are_removed(bundler: Any, repository: Path, tmp_path: Path) -> None:
+    for number in range(10):
+        git(repository, "commit", "--quiet", "--allow-empty", "-m", str(number))
+        _, newest, _ = bundler(repository).bundle("")
+    kept = list((tmp_path / "bundles").glob("*.bundle"))
+    assert len(kept) == 8 and newest in kept
+
+
+@pytest.mark.parametrize("version", ["work", "v1", "v2", "commit"])
+def test_takes_a_branch_a_tag_or_a_commit(bundler: Any, repository: Path, version: str) -> None:
+    git(repository, "checkout", "--quiet", "-b", "work")
+    git(repository, "commit", "--quiet", "--allow-empty", "-m", "second")
+    wanted = git(repository, "rev-parse", "HEAD")
+    git(repository, "tag", "v1")
+    git(repository, "tag", "-a", "v2", "-m", "annotated")
+    git(repository, "checkout", "--quiet", "main")
+    commit, _, _ = bundler(repository).bundle(wanted if version == "commit" else version)
+    assert commit == wanted
+
+
+@pytest.mark.parametrize("version", ["nowhere", "0123456789012345678901234567890123456789"])
+def test_names_an_unknown_version(bundler: Any, repository: Path, version: str) -> None:
+    with pytest.raises(BundleError, match=f"has no (commit )?{version}"):
+        bundler(repository).bundle(version)
+
+
+def test_names_uncommitted_changes(bundler: Any, repository: Path) -> None:
+    (repository / ".bashrc").write_text("new")
+    one = bundler(repository)
+    one.bundle("")
+    assert "has uncommitted changes" in one.warnings[0]
+
+
+def test_a_plain_directory_has_one_commit_for_the_same_files(bundler: Any, tmp_path: Path) -> None:
+    commits = []
+    for name in ("here", "there"):
+        place = tmp_path / name
+        place.mkdir()
+        (place / "vimrc").write_text("set number\n")
+        (place / ".gitignore").write_text("vimrc\n")
+        commits.append(bundler(place).bundle("")[0])
+    assert commits[0] == commits[1]
+    (tmp_path / "here/vimrc").write_text("set ruler\n")
+    commit, bundle, is_new = bundler(tmp_path / "here").bundle("")
+    assert is_new and commit != commits[0]
+    assert contents(bundle, tmp_path)["vimrc"] == "set ruler\n"
+
+
+def test_our_own_set_can_be_bundled(bundler: Any, tmp_path: Path) -> None:
+    _, bundle, _ = bundler(load.ROOT / "roles/dotfiles/files/default").bundle("")
+    assert "install.sh" in contents(bundle, tmp_path)
+
+
+def test_names_a_path_that_is_no_directory(bundler: Any, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="neither a git URL nor a directory"):
+        bundler(tmp_path / "none").bundle("")
+
+
+def test_a_plain_directory_has_no_versions(bundler: Any, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="has no version 'v1'"):
+        bundler(tmp_path).bundle("v1")
+
+
+def test_names_a_silent_url_without_its_credentials(bundler: Any) -> None:
+    one = bundler("https://me:secret@127.0.0.1:1/dotfiles.git")
+    with pytest.raises(BundleError, match=r"https://127\.0\.0\.1:1/dotfiles\.git") as caught:
+        one.bundle("")
+    assert "secret" not in str(caught.value)
+    assert "Try: git ls-remote" in str(caught.value)
+
+
+def test_names_a_repository_that_never_ends(bundler: Any, tmp_path: Path) -> None:
+    one = bundler("ext::sleep 30", timeout=1)
+    one.env |= {"GIT_ALLOW_PROTOCOL": "ext"}
+    with pytest.raises(BundleError, match="did not answer within 1 s"):
+        one.bundle("")
+
+
+def test_credentials_are_on_no_command_line() -> None:
+    env = dotfiles_bundle.environment("me:se%40cret")
+    assert env["GIT_CONFIG_KEY_0"] == "http.extraHeader"
+    assert env["GIT_CONFIG_VALUE_0"] == "Authorization: Basic bWU6c2VAY3JldA=="
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://example.org/x.git", True),
+        ("git@example.org:me/x.git", True),
+        ("~/dotfiles", False),
+        ("/srv/dot:files", False),
+        ("./dotfiles", False),
+    ],
+)
+def test_tells_urls_from_paths(text: str, url: bool) -> None:
+    assert dotfiles_bundle.is_url(text) is url

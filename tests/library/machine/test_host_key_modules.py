@@ -1,0 +1,113 @@
+"""How host keys are read off a console, and what counts as an ssh server."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.machine_programs.support import load
+
+console = load.module("ec2_console_host_keys")
+ssh_answers = load.module("ssh_answers")
+
+
+@pytest.fixture(scope="module")
+def public_keys(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Real public keys, as cloud-init prints them."""
+    directory = tmp_path_factory.mktemp("keys")
+    for kind in ("ed25519", "ecdsa"):
+        argv = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "root@ip-10-0-0-1"]
+        subprocess.run([*argv, "-f", str(directory / kind)], check=True)
+    return [path.read_text().strip() for path in sorted(directory.glob("*.pub"))]
+
+
+def block(*lines: str) -> str:
+    text = "\r\n".join(lines)
+    return f"-----BEGIN SSH HOST KEY KEYS-----\r\n{text}\r\n-----END SSH HOST KEY KEYS-----\r\n"
+
+
+def bare(keys: list[str]) -> list[str]:
+    return [" ".join(key.split()[:2]) for key in keys]
+
+
+def test_reads_host_keys_off_a_console(public_keys: list[str]) -> None:
+    text = f"[   12.3] cloud-init[456]: ok\r\n{block(*public_keys)}[   20.0] login:"
+    assert console.host_keys(text) == bare(public_keys)
+
+
+def test_the_latest_boot_counts(public_keys: list[str]) -> None:
+    assert console.host_keys(block(public_keys[0]) + block(public_keys[1])) == bare(public_keys[1:])
+
+
+def test_half_a_block_is_none(public_keys: list[str]) -> None:
+    text = block(*public_keys)
+    assert console.host_keys(text[: text.index("-----END")]) == []
+
+
+def test_a_key_that_a_kernel_message_cut_is_none(public_keys: list[str]) -> None:
+    cut = public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:]
+    assert console.host_keys(block(public_keys[0], cut)) == bare(public_keys[:1])
+
+
+def test_a_key_that_was_cut_is_believed_by_its_fingerprint(
+    public_keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "key.pub"
+    file.write_text(public_keys[1])
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-l", "-f", str(file)], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    cut = block(public_keys[1][:40] + "[   13.37] random: crng init done" + public_keys[1][40:])
+    keyscan(tmp_path, f"[127.0.0.1]:2222 {bare(public_keys)[1]}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    shown = f"{cut}[   14.1] cloud-init[9]: {fingerprint} root@ip-10-0-0-1\r\n"
+    assert console.known_keys(shown, "127.0.0.1", 2222) == [bare(public_keys)[1]]
+    assert (tmp_path / "asked").read_text().split()[-3:] == ["-p", "2222", "127.0.0.1"]
+    # Not without the fingerprint, nor by that of another key, nor where nobody is to be asked
+    assert console.known_keys(cut, "127.0.0.1", 2222) == []
+    other = shown.replace(fingerprint, f"SHA256:{'A' * 43}")
+    assert console.known_keys(other, "127.0.0.1", 2222) == []
+    assert console.known_keys(shown, "", 22) == []
+
+
+def test_nobody_is_asked_for_a_key_that_the_console_shows(
+    public_keys: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyscan(tmp_path, "")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    text = f"{block(*public_keys)}SHA256:{'A' * 43}"
+    assert console.known_keys(text, "127.0.0.1", 2222) == bare(public_keys)
+    assert not (tmp_path / "asked").exists()
+
+
+def keyscan(place: Path, answer: str) -> None:
+    """A network in which the server offers that key."""
+    program = place / "ssh-keyscan"
+    program.write_text(f'#!/bin/sh\necho "$*" >"{place}/asked"\necho "{answer}"\n')
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("says", "banner"),
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0-OpenSSH_9.2"), (b"HTTP/1.1 400\r\n", ""), (b"", "")],
+)
+def test_only_ssh_is_ssh(says: bytes, banner: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(says)
+
+        threading.Thread(target=answer, daemon=True).start()
+        port = server.getsockname()[1]
+        if banner:
+            assert ssh_answers.banner_at("127.0.0.1", port) == banner
+        else:
+            with pytest.raises(OSError, match=r"and not SSH-2\.0"):
+                ssh_answers.banner_at("127.0.0.1", port)

@@ -1,0 +1,38 @@
+"""The one volume: where it is made, how large, and how its size goes up and never down."""
+
+from __future__ import annotations
+
+from tests.roles.plays import Place, tags
+
+NAME = "box"
+
+
+def cheapest_zone(place: Place) -> str:
+    """By the prices that EC2 shows now."""
+    history = place.ec2.describe_spot_price_history(
+        InstanceTypes=["m5d.4xlarge"], ProductDescriptions=["Linux/UNIX"]
+    )["SpotPriceHistory"]
+    newest: dict[str, float] = {
+        entry["AvailabilityZone"]: float(entry["SpotPrice"])
+        for entry in sorted(history, key=lambda entry: entry["Timestamp"])
+    }
+    return min(newest, key=lambda zone: (newest[zone], zone))
+
+
+def test_one_encrypted_volume_that_grows_and_never_shrinks(place: Place) -> None:
+    zone = cheapest_zone(place)
+    before = place.mutating_calls()
+    outcome = place.run("tests/roles/playbooks/volume.yml", cloudtop_name=NAME, sizes=[20, 30, 10])
+    assert (outcome.code, outcome.changed) == (0, 2), outcome.text
+    assert place.mutating_calls() == before + 2
+    (volume,) = place.volumes(NAME)
+    assert volume["Size"] == 30
+    assert volume["Encrypted"] is True
+    assert volume["VolumeType"] == "gp3"
+    assert volume["AvailabilityZone"] == zone
+    assert tags(volume) == {
+        "Name": "cloudtop-box",
+        "cloudtop:name": "box",
+        "cloudtop:owner": "alice",
+        "cloudtop:generation": "1",
+    }
