@@ -176,6 +176,19 @@ def test_no_folder_is_too_full(place: str) -> None:
     assert full_folders(ROOT, place) == []
 
 
+def test_a_machine_runs_little_shell() -> None:
+    """The two programs that a boot waits for, and what they source: Python starts too slowly."""
+    paths = [path for path in (ROOT / "roles").rglob("*") if path.is_file()]
+    shell = [
+        path
+        for path in paths
+        if "dotfiles" not in path.parts
+        and (path.suffix == ".sh" or path.read_bytes().startswith(b"#!/bin/sh"))
+    ]
+    assert len(shell) == 5
+    assert sum(len(path.read_text().splitlines()) for path in shell) < 1000
+
+
 ROWS = (("top",), ("left", "right"), ("bottom",))
 
 

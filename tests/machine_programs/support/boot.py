@@ -74,6 +74,15 @@ class Boot:
         place.write_text(f"#!/bin/sh\n{script}\n")
         place.chmod(0o755)
 
+    def python(self, name: str, log: str = "") -> None:
+        """A program in Python that this one starts, with the tree's clock.
+
+        It is in the log if ``log`` says how.
+        """
+        words = installed.argv_with_clock(installed.program(name))
+        note = f'echo "{log} $*" >>"$TREE/log"\n' if log else ""
+        self.stub(name, f'{note}exec {shlex.join(words)} "$@"')
+
     def silence(self, silent: bool = True) -> None:
         """From now on the metadata service hangs up; or it answers again."""
         places = [self.tree / "imds", self.tree / "imds.silent"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import struct
 import subprocess
 from pathlib import Path
 
-from tests.machine_programs.support import installed
 from tests.machine_programs.support.boot import Boot
 
 # Superblocks are files named as the disk: "UUID DEVICES"; an array is a directory in /sys
@@ -66,14 +64,14 @@ class Raid(Boot):
                 "filesystem": "ext4",
                 "by_id": tree / "dev/disk/by-id",
                 "metadata": tree / "bin/cloudtop-metadata",
+                "mapped_disks": tree / "bin/cloudtop-mapped-disks",
                 **settings,
             },
         )
         (tree / "superblocks").mkdir()
         self.stub("mdadm", _MDADM)
-        words = installed.argv(installed.program("cloudtop-metadata"))
-        script = f'echo "metadata $*" >>"$TREE/log"\nexec {shlex.join(words)} "$@"'
-        self.stub("cloudtop-metadata", script)
+        self.python("cloudtop-metadata", log="metadata")
+        self.python("cloudtop-mapped-disks")
 
     def disks(self, count: int, mib: int = 64) -> None:
         for number in range(count):

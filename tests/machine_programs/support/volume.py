@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.machine_programs.support import installed
 from tests.machine_programs.support.boot import Boot
 
 VOLUME = "vol-0123456789abcdef0"
@@ -133,6 +131,7 @@ class Volume(Boot):
                 "state": tree / "state",
                 "cloud_instance": tree / "cloud-instance",
                 "attach": tree / "bin/cloudtop-attach",
+                "prove_blank": tree / "bin/cloudtop-prove-blank",
                 "deadline": 300,
                 **settings,
             },
@@ -152,8 +151,8 @@ class Volume(Boot):
             '  "SecretAccessKey" : "wJalr/XUt+nFEMI",\n  "Token" : "IQoJb3/Jp+Z2=="\n}'
         )
         self.stub("curl", _CURL)
-        words = installed.argv_with_clock(installed.program("cloudtop-attach"))
-        self.stub("cloudtop-attach", f'exec {shlex.join(words)} "$@"')
+        self.python("cloudtop-attach")
+        self.python("cloudtop-prove-blank")
         self.host_keys("first")
         (tree / "cloud-instance").write_text("i-me\n")
 

@@ -20,3 +20,14 @@ def mount_options(proc: str, place: str) -> str:
         if len(fields) > 5 and fields[4] == place:
             options = fields[5]
     return options
+
+
+def mount_place(proc: str, number: str) -> str:
+    """The first mount of the block device with that number ("259:1"); empty if there is none."""
+    with open(f"{proc}/self/mountinfo", "rb") as file:
+        text = file.read().decode(errors="surrogateescape")
+    for line in text.split("\n"):
+        fields = line.split(" ")
+        if len(fields) > 5 and fields[2] == number:
+            return fields[4]
+    return ""
