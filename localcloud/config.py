@@ -18,6 +18,7 @@ SSH_PORT = 2222
 DEFAULT_NETWORK = ipaddress.IPv4Network("127.77.0.0/16")
 DEFAULT_MEMORY_MIB = 1024
 DEFAULT_VCPUS = 2
+IMAGE_FILE = "base-image"
 # As long as it takes on EC2 from ssh's first answer until cloud-init is through
 DEFAULT_CLOUD_CONFIG_SECONDS = 10
 
@@ -30,7 +31,8 @@ class Config:
     made again (base images, the KVM verdict). ``network`` is the loopback network
     that PublicIpAddress values are taken from, ``ssh_port`` the port on each of
     those addresses that reaches port 22 of the machine. ``base_image`` is empty
-    (make one from the host's archive), or a path or URL of a cloud image.
+    (make the fast one from the host's archive), the name of another that is made here, or
+    a path or URL of a cloud image.
     ``cloud_config_seconds`` pass in a new machine until cloud-init writes apt's sources.
     """
 
@@ -68,6 +70,11 @@ class Config:
     def credentials_file(self) -> Path:
         """The account's access key and its secret, as AWS's own tools read them."""
         return self.home / "credentials"
+
+    @property
+    def image_file(self) -> Path:
+        """The base image that ``start --image`` chose for this home."""
+        return self.home / IMAGE_FILE
 
     @property
     def volumes(self) -> Path:
@@ -129,6 +136,10 @@ def _home(environ: Mapping[str, str]) -> Path:
         ) from error
 
 
+def _chosen_image(place: Path) -> str:
+    return place.read_text().strip() if place.exists() else ""
+
+
 def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     """The rehearsal cloud that ``LOCALCLOUD_*`` variables name.
 
@@ -138,12 +149,13 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
     home = _home(env)
     data = Path(env.get("XDG_DATA_HOME") or home / ".local" / "share")
     cache = Path(env.get("XDG_CACHE_HOME") or home / ".cache")
+    place = Path(env.get("LOCALCLOUD_HOME") or data / "localcloud")
     return Config(
-        home=Path(env.get("LOCALCLOUD_HOME") or data / "localcloud"),
+        home=place,
         cache=Path(env.get("LOCALCLOUD_CACHE") or cache / "localcloud"),
         port=_number(env, "LOCALCLOUD_PORT", DEFAULT_PORT, 1, 65535),
         network=_network(env),
-        base_image=env.get("LOCALCLOUD_BASE_IMAGE", ""),
+        base_image=env.get("LOCALCLOUD_BASE_IMAGE") or _chosen_image(place / IMAGE_FILE),
         vcpus=_number(env, "LOCALCLOUD_VCPUS", DEFAULT_VCPUS, 1, 64),
         memory_mib=_number(env, "LOCALCLOUD_MEMORY_MIB", DEFAULT_MEMORY_MIB, 512, 65536),
         cloud_config_seconds=_number(

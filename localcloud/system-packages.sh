@@ -36,6 +36,8 @@ need ssh openssh-client
 need git git
 [ "${1:-}" != test ] || need shellcheck shellcheck
 [ "${1:-}" != test ] || need jq jq
+# For the partitions of the image ubuntu-like
+[ "${1:-}" != test ] || need mkfs.vfat dosfstools
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || need "python$version-venv" "python$version-venv"
 
 [ -n "$packages" ] || exit 0

@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from localcloud.cli import account, market, reap, replay
@@ -18,8 +19,10 @@ from localcloud.config import Config, from_environment
 from localcloud.credentials import credentials
 from localcloud.daemon import process
 from localcloud.errors import LocalCloudError
+from localcloud.machines import ubuntu_like
 
 REGION = "us-east-1"
+FAST = "fast"
 
 # `status` of a cloud that does not run, as LSB has it
 NOT_RUNNING = 3
@@ -67,6 +70,7 @@ def start(config: Config, arguments: argparse.Namespace) -> int:
         process.serve(config, say)
         return 0
     with process.one_at_a_time(config):
+        config = choose_image(config, arguments.image)
         if health := process.health(config):
             if not arguments.quiet:
                 where = f"{config.endpoint} (process {health['pid']})"
@@ -86,6 +90,31 @@ def start(config: Config, arguments: argparse.Namespace) -> int:
         f" machines are {kind.get(health['acceleration'], 'not real')}."
     )
     return 0
+
+
+def choose_image(config: Config, image: str | None) -> Config:
+    """Remember a home's base image: machines that are relaunched later are made of the same.
+
+    Raises LocalCloudError if the cloud runs with another one, or the environment names another.
+    """
+    name = {FAST: "", None: config.base_image}.get(image, image or "")
+    if name == config.base_image:
+        return config
+    if process.health(config):
+        raise LocalCloudError(
+            f"The rehearsal cloud runs with the base image {config.base_image or FAST!r}, and"
+            f" {image!r} was asked for.",
+            f"Stop it first: python -m localcloud stop && python -m localcloud start --image"
+            f" {image}",
+        )
+    if os.environ.get("LOCALCLOUD_BASE_IMAGE"):
+        raise LocalCloudError(
+            f"LOCALCLOUD_BASE_IMAGE names the base image {config.base_image!r}, --image {image!r}.",
+            "Unset the variable: unset LOCALCLOUD_BASE_IMAGE",
+        )
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config.image_file.write_text(f"{name}\n")
+    return replace(config, base_image=name)
 
 
 def stop(config: Config, arguments: argparse.Namespace) -> int:
@@ -195,6 +224,12 @@ def parser() -> argparse.ArgumentParser:
     start_parser = verbs.add_parser("start", help="start it, unless it runs")
     start_parser.add_argument("--foreground", action="store_true", help="stay until Ctrl-C")
     start_parser.add_argument("--quiet", action="store_true", help="say nothing if it runs already")
+    start_parser.add_argument(
+        "--image",
+        choices=(FAST, ubuntu_like.NAME),
+        help="the base image of this home's machines from now on: the fast one, or one that is as"
+        " slow and as busy as Canonical's for EC2",
+    )
     start_parser.set_defaults(run=start)
     verbs.add_parser(
         "stop", help="power every machine off and end it; nothing is deleted"

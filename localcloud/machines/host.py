@@ -10,7 +10,16 @@ from pathlib import Path
 
 from localcloud.config import Config
 from localcloud.errors import LocalCloudError
-from localcloud.machines import base_image, boot_files, cloud_image, forwards, kvm, process, qemu
+from localcloud.machines import (
+    base_image,
+    boot_files,
+    cloud_image,
+    forwards,
+    kvm,
+    process,
+    qemu,
+    ubuntu_like,
+)
 from localcloud.machines.archive import host_archive
 from localcloud.machines.disks import DiskStore
 from localcloud.machines.interface import MachineImage, MachineSpec, MetadataSource
@@ -30,6 +39,9 @@ CONSOLE_BYTES = 64 << 10
 
 def base_image_of(config: Config) -> MachineImage:
     """The base image, made now if it is not cached (minutes). Touches no machine."""
+    if config.base_image == ubuntu_like.NAME:
+        require(ubuntu_like.TOOLS)
+        return base_image.from_archive(ubuntu_like.recipe(host_archive()), config.base_images)
     if config.base_image:
         return cloud_image.from_name(config.base_image, config.base_images)
     return base_image.from_archive(host_recipe(host_archive()), config.base_images)

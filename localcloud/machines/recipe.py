@@ -92,7 +92,7 @@ class Recipe:
         return buffer.getvalue()
 
 
-def _texts(directory: Path) -> dict[str, tuple[int, str]]:
+def texts(directory: Path) -> dict[str, tuple[int, str]]:
     return {
         str(path.relative_to(directory)): (
             0o755 if path.stat().st_mode & 0o100 else 0o644,
@@ -105,7 +105,7 @@ def _texts(directory: Path) -> dict[str, tuple[int, str]]:
 
 def host_recipe(archive: Archive) -> Recipe:
     """The recipe for machines of this archive's release."""
-    guest = _texts(HERE / "guest")
+    guest = texts(HERE / "guest")
     guest["etc/apt/sources.list"] = (0o644, "".join(f"{line}\n" for line in archive.sources))
     guest["etc/apt/apt.conf.d/61host"] = (0o644, "".join(f"{line}\n" for line in archive.options))
     guest[CUSTOMIZE] = (0o755, (HERE / "scripts" / "customize.sh").read_text())

@@ -19,6 +19,7 @@ PACKAGES = {
     "newuidmap": "uidmap",
     "sfdisk": "fdisk",
     "mke2fs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
     "tar": "tar",
     "apt-get": "apt",
     "apt-config": "apt",

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.cli import main
-from localcloud.config import Config
+from localcloud.config import Config, from_environment
 from localcloud.daemon import process
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
@@ -55,6 +55,30 @@ def test_start_status_stop(config: Config, capsys: pytest.CaptureFixture[str]) -
     assert main.main(["start"]) == 0
     volumes = client(config.endpoint).describe_volumes()["Volumes"]
     assert [one["VolumeId"] for one in volumes] == [volume["VolumeId"]]
+
+
+def test_a_home_keeps_its_base_image(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["start", "--image", "ubuntu-like"]) == 0
+    assert from_environment().base_image == "ubuntu-like"
+    assert main.main(["start", "--image", "ubuntu-like"]) == 0
+    assert main.main(["start"]) == 0
+    capsys.readouterr()
+    assert main.main(["start", "--image", "fast"]) == 1
+    text = output(capsys)
+    assert "runs with the base image 'ubuntu-like', and 'fast' was asked for" in text
+    assert "python -m localcloud stop && python -m localcloud start --image fast" in text
+    assert main.main(["stop"]) == 0
+    assert main.main(["start", "--image", "fast"]) == 0
+    assert from_environment().base_image == ""
+
+
+def test_a_base_image_named_twice_is_refused(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_BASE_IMAGE", "/images/own.qcow2")
+    assert main.main(["start", "--image", "ubuntu-like"]) == 1
+    assert "unset LOCALCLOUD_BASE_IMAGE" in output(capsys)
+    assert not config.image_file.exists()
 
 
 def test_killed_server_is_started_again(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
