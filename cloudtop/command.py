@@ -14,10 +14,11 @@ from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import endpoint
 from cloudtop.aws import find as ec2
-from cloudtop.aws.find import Resources
+from cloudtop.aws.find import Machine, Resources, Volume
 from cloudtop.aws.place import place
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
+from cloudtop.login.pinned_machine import PinnedMachine, machine_of, need_machine
 from cloudtop.playbooks import run, unreachable
 from cloudtop.playbooks.progress import Progress
 from cloudtop.settings import clouds
@@ -43,6 +44,14 @@ class Context:
 
     def find(self) -> Resources:
         return ec2.find(aws.client(), self.settings.name, self.settings.owner)
+
+    def machine(self, resources: Resources) -> PinnedMachine:
+        """The machine to log in to. Raises CloudtopError with EC2's reason if there is none."""
+        return need_machine(self.settings, self.cloud, resources)
+
+    def machine_of(self, instance: Machine | None, volume: Volume | None) -> PinnedMachine | None:
+        """An instance to log in to, and the volume that keeps its key; None without an address."""
+        return machine_of(self.settings, self.cloud, instance, volume)
 
 
 def run_playbooks(

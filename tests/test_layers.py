@@ -30,6 +30,7 @@ LAYERS: dict[str, Rows] = {
         ("prices",),
         ("machine",),
         ("command",),
+        ("login",),
         ("playbooks",),
         ("aws",),
         ("settings",),

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands.status import gathered
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login, ssh, summary
+from cloudtop.login import ssh_config
+from cloudtop.login.pinned_machine import PinnedMachine
+from cloudtop.machine import summary
 
 
 def run(context: Context, more: Mapping[str, object] | None = None) -> set[str]:
@@ -18,16 +20,17 @@ def run(context: Context, more: Mapping[str, object] | None = None) -> set[str]:
     counts = ", ".join(f"{host}: changed={count}" for host, count in sorted(changed.items()))
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {counts}.\n")
     print(summary.render(gathered(context)))
-    target = login.target_of(context.settings, context.cloud, context.find().instance)
-    if target:
-        renew(target)
+    resources = context.find()
+    machine = context.machine_of(resources.instance, resources.volume)
+    if machine:
+        renew(machine)
     return set(changed)
 
 
-def renew(target: ssh.Target) -> None:
+def renew(machine: PinnedMachine) -> None:
     """Bring OpenSSH's configuration up to date; the machine is whole even if that fails."""
     try:
-        written = ssh.renew_config(target)
+        written = ssh_config.renew_config(machine)
     except CloudtopError as failed:
         print(f"\n{failed.message}\n{failed.hint}")
         return

@@ -8,7 +8,6 @@ import sys
 
 from cloudtop.command import Context
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login
 from cloudtop.machine.drill import Drill
 from cloudtop.machine.drill_report import render
 from cloudtop.settings import clouds
@@ -24,13 +23,13 @@ def run(context: Context) -> None:
     if not cloud.reap:
         clouds.take_away(cloud, "", ())
     resources = context.find()
-    login.need_target(settings, cloud, resources)
+    context.machine(resources)
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
     notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
     drill = Drill(
         look=context.find,
-        target=lambda seen: login.target_of(settings, cloud, seen.instance),
+        machine_of=lambda seen: context.machine_of(seen.instance, seen.volume),
         reap=lambda instance: clouds.take_away(
             cloud, instance, [*notice, "--keep-down", f"{options.keep_down:g}"]
         ),

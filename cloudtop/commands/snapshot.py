@@ -16,7 +16,6 @@ from cloudtop.aws.snapshots import begun, is_scheduled, listed, month, of_cloudt
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
-from cloudtop.machine import login, ssh
 
 # How long a machine may take to write down what it holds in memory
 SYNC_SECONDS = 30
@@ -45,10 +44,9 @@ def settle(context: Context, resources: Resources) -> str:
     """Have a running machine write what it holds in memory; says how good the snapshot will be."""
     if not (resources.volume and resources.volume.attachments):
         return "No machine has the volume: it is taken as it lies."
-    target = login.pinned_target(context.settings, context.cloud, resources)
+    machine = context.machine_of(resources.instance, resources.volume)
     command = f"sudo sync --file-system {shlex.quote(context.settings.persistent_mount)}"
-    known = target is not None and target.known_hosts.exists()
-    if target is None or not known or ssh.ask(target, command, SYNC_SECONDS) is None:
+    if machine is None or machine.ask(command, SYNC_SECONDS) is None:
         return "The machine did not answer: the snapshot will be as of a power cut."
     return (
         "The machine has written all that it held in memory;"

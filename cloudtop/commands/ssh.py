@@ -6,25 +6,26 @@ import argparse
 import sys
 
 from cloudtop.command import Context
-from cloudtop.machine import login, ssh
+from cloudtop.login import ssh_config
+from cloudtop.login.pinned_machine import without_volume
 
 
 def run(context: Context) -> None:
     """Become ssh, as ubuntu, with the pinned host key."""
     words, resources = context.options.command, context.find()
-    target = login.need_target(context.settings, context.cloud, resources)
-    if note := login.without_volume(resources):
+    machine = context.machine(resources)
+    if note := without_volume(resources):
         print(note, file=sys.stderr, flush=True)
-    ssh.log_in(target, words[1:] if words[:1] == ["--"] else words)
+    machine.log_in(words[1:] if words[:1] == ["--"] else words)
 
 
 def run_config(context: Context) -> None:
     """Print the OpenSSH block, or write it into OpenSSH's configuration."""
-    target = login.need_target(context.settings, context.cloud, context.find())
+    machine = context.machine(context.find())
     if context.options.write:
-        print(f"Wrote {ssh.write_config(target)}. Now: ssh {target.alias}")
+        print(f"Wrote {ssh_config.write_config(machine)}. Now: ssh {machine.alias}")
     else:
-        print(ssh.config_block(target), end="")
+        print(ssh_config.config_block(machine), end="")
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from cloudtop.machine import ssh
+from cloudtop.login.pinned_machine import PinnedMachine
 
 # Seconds between two signs of life
 BEAT = 3.0
@@ -43,12 +43,10 @@ class Conversation:
     """
 
     def __init__(
-        self, target: ssh.Target, program: Path, words: Sequence[str], connect: int
+        self, machine: PinnedMachine, program: Path, words: Sequence[str], connect: int
     ) -> None:
-        argv = ssh.arguments(target, [command(program, words)])
-        argv[1:1] = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect}"]
         self._process = subprocess.Popen(
-            argv,
+            machine.arguments([command(program, words)], connect),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

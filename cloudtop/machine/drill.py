@@ -18,7 +18,7 @@ from typing import Any
 from cloudtop import paths
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import ssh
+from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.machine.drill_report import Before, Check, Report, checks, times_of
 from module_utils import cloudtop_rules as rules
 
@@ -33,13 +33,13 @@ ANSWER_SECONDS = 5
 class Drill:
     """Runs reaps one after the other.
 
-    ``look`` asks EC2 and ``target`` makes an ssh target of what it shows; ``reap`` takes an
-    instance away and returns at once; ``deadline`` is in seconds for each reap; ``warned`` is
-    whether the machine gets a notice to save work in. Times are POSIX seconds.
+    ``look`` asks EC2, and ``machine_of`` finds the machine to log in to in its answer; ``reap``
+    takes an instance away and returns at once; ``deadline`` is in seconds for each reap; ``warned``
+    is whether the machine gets a notice to save work in. Times are POSIX seconds.
     """
 
     look: Callable[[], Resources]
-    target: Callable[[Resources], ssh.Target | None]
+    machine_of: Callable[[Resources], PinnedMachine | None]
     reap: Callable[[str], None]
     volume_path: str
     array_path: str
@@ -83,12 +83,12 @@ class Drill:
 
     def ask(self, resources: Resources, script: str, *words: str) -> dict[str, Any] | None:
         """The output of one of our scripts on the machine, as JSON; None if it can't be asked."""
-        target = self.target(resources)
-        if target is None:
+        machine = self.machine_of(resources)
+        if machine is None:
             return None
         text = (paths.PROGRAMS / script).read_text()
         arguments = shlex.join([self.volume_path, self.array_path, *words])
-        answer = ssh.ask(target, f"bash -c {shlex.quote(text)} {script} {arguments}", 30)
+        answer = machine.ask(f"bash -c {shlex.quote(text)} {script} {arguments}", 30)
         try:
             return dict(json.loads(answer)) if answer else None
         except ValueError:
@@ -128,8 +128,8 @@ class _Watching:
             if instance is not None and started and active:
                 self._mark("relaunched")
                 self.report.next_instance = instance.instance_id
-                target = self.drill.target(resources)
-                if target and self._answers(target):
+                machine = self.drill.machine_of(resources)
+                if machine and self._answers(machine):
                     self._mark("ssh")
                     return resources
 
@@ -152,10 +152,10 @@ class _Watching:
         time.sleep(POLL_SECONDS)
         return self.drill.look()
 
-    def _answers(self, target: ssh.Target) -> bool:
+    def _answers(self, machine: PinnedMachine) -> bool:
         """Whether sshd answers before it is time to look at EC2 again."""
         end = time.time() + LOOK_SECONDS
-        while not _banner(target):
+        while not _banner(machine):
             if time.time() > end:
                 return False
             time.sleep(POLL_SECONDS)
@@ -169,10 +169,10 @@ class _Watching:
         self.report.seconds.setdefault(mark, round(time.time() - self.began, 1))
 
 
-def _banner(target: ssh.Target) -> bool:
+def _banner(machine: PinnedMachine) -> bool:
     try:
         with socket.create_connection(
-            (target.address, target.port), timeout=ANSWER_SECONDS
+            (machine.address, machine.port), timeout=ANSWER_SECONDS
         ) as connection:
             connection.settimeout(ANSWER_SECONDS)
             return connection.recv(4) == b"SSH-"

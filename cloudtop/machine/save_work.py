@@ -17,7 +17,7 @@ from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Machine, Volume
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login, ssh
+from cloudtop.login.pinned_machine import KEY_REFUSED, PinnedMachine
 from cloudtop.machine.conversation import ANSWER_KEY, Conversation
 from cloudtop.paths import PROGRAMS
 from module_utils import cloudtop_rules as rules
@@ -37,7 +37,7 @@ BACK_SECONDS = 10
 LOSE_WORK = "--lose-work"
 DONE = {"terminate": "ended", "stop": "stopped"}
 # OpenSSH's words when another address in the security group would not help
-OWN_TROUBLES = (ssh.KEY_REFUSED.rstrip("."), "ubuntu@", "command-line", "sudo:")
+OWN_TROUBLES = (KEY_REFUSED.rstrip("."), "ubuntu@", "command-line", "sudo:")
 
 
 class NotSaved(CloudtopError):
@@ -269,23 +269,25 @@ class _Farewell:
 
     def _call(self, *words: str) -> Conversation | SavedWork:
         """Call the machine; if it is silent, open port 22 to today's address and try again."""
-        target = login.target_of(self.context.settings, self.context.cloud, self.instance)
-        if target is None:
+        machine = self._login()
+        if machine is None:
             return self._unreached("has no public address")
-        login.pin_from_tag(target, self.volume)
-        if not target.known_hosts.exists():
+        if not machine.is_pinned:
             return self._unreached("was never converged, so its ssh host key is not pinned")
-        call = _opened(target, *words)
+        call = _opened(machine, *words)
         if isinstance(call, str) and not call.startswith(OWN_TROUBLES):
             print(f"{self.machine} does not answer ({call}). Opening port 22 to your address.")
             try:
                 run_playbooks(self.context, [REACH])
             except CloudtopError as failed:
                 print(f"The port could not be opened: {failed.message}")
-            call = _opened(target, *words)
+            call = _opened(machine, *words)
         if isinstance(call, str):
             return self._unreached(f"does not answer ({call})")
         return call
+
+    def _login(self) -> PinnedMachine | None:
+        return self.context.machine_of(self.instance, self.volume)
 
     def _unreached(self, why: str) -> SavedWork:
         return SavedWork(self.machine, trouble=f"{self.machine} {why}: nothing was saved.")
@@ -342,9 +344,9 @@ class _Farewell:
 
     def _take_back(self) -> str:
         """Have the machine mount the volume and start docker again; says what became of it."""
-        target = login.target_of(self.context.settings, self.context.cloud, self.instance)
-        assert target is not None
-        with Conversation(target, PROGRAM, ["back"], BACK_SECONDS) as call:
+        machine = self._login()
+        assert machine is not None
+        with Conversation(machine, PROGRAM, ["back"], BACK_SECONDS) as call:
             return self._went_on(call.answer(["back"], BACK_SECONDS))
 
     def _went_on(self, answer: Mapping[str, Any] | None) -> str:
@@ -361,9 +363,9 @@ class _Farewell:
         return f"{self.machine} goes on: its volume is mounted, and docker runs if it ran before."
 
 
-def _opened(target: ssh.Target, *words: str) -> Conversation | str:
+def _opened(machine: PinnedMachine, *words: str) -> Conversation | str:
     """The machine's program once it answers, or why it does not."""
-    call = Conversation(target, PROGRAM, words, CONNECT_SECONDS)
+    call = Conversation(machine, PROGRAM, words, CONNECT_SECONDS)
     try:
         if call.answer(["reached"], ANSWER_SECONDS):
             return call

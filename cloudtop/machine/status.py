@@ -6,6 +6,7 @@ is not there is null. Sizes are GiB, money is dollars, times are ISO 8601 in UTC
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,16 @@ from cloudtop.aws import images
 from cloudtop.aws.find import Resources
 from cloudtop.aws.images import Image
 from cloudtop.aws.snapshot_schedule import Schedule
-from cloudtop.machine.login import ask_machine, login, pinned_differs, pinned_target
+from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+
+DEFAULT_NAME = "cloudtop"
+
+# One line a file: its name, then the JSON that a boot program left there
+ASK_MACHINE = (
+    'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
+)
 
 
 @dataclass(frozen=True)
@@ -168,21 +176,20 @@ def gather(
     resources: Resources,
     baked: Sequence[Image] = (),
     pinned: Image | None = None,
-    ask: bool = True,
+    login: PinnedMachine | None = None,
     timer: Schedule | None = None,
 ) -> Status:
     """The status, but for ``money``, which bill_facts adds.
 
     ``baked`` are the cloudtop's own images, newest first, and ``pinned`` is the one that the
-    request launches from; ``ask`` logs in to the machine for its own view; ``timer`` is the live
+    request launches from; ``login`` is the machine, asked for its own view; ``timer`` is the live
     schedule of snapshots.
     """
     request, volume = resources.request, resources.volume
     bid = (request.spot_price if request else 0) or settings.bid
     size = volume.size if volume else settings.volume_size
     kept = timer.keep if timer else settings.snapshots_kept
-    target = pinned_target(settings, cloud, resources) if ask else None
-    machine = ask_machine(target) if target else None
+    machine = ask_machine(login) if login else None
     return Status(
         name=settings.name,
         owner=settings.owner,
@@ -196,11 +203,31 @@ def gather(
         images=tuple(map(_image, baked)),
         next_relaunch=images.next_relaunch(pinned, list(baked)),
         machine=machine,
-        host_key_differs=bool(target and machine is None and pinned_differs(target)),
+        host_key_differs=bool(login and machine is None and login.has_other_key()),
         money=None,
         worst_month=round(rates.worst_month(bid, size, settings.root_size, kept).total, 2),
-        login=login(settings.name),
+        login=login_command(settings.name),
     )
+
+
+def ask_machine(machine: PinnedMachine) -> dict[str, Any] | None:
+    """The reports of the boot programs on the machine: file stem to its JSON."""
+    answer = machine.ask(ASK_MACHINE)
+    if answer is None:
+        return None
+    report = {}
+    for line in answer.splitlines():
+        name, _, text = line.partition(" ")
+        try:
+            report[name.removesuffix(".json")] = json.loads(text)
+        except (ValueError, RecursionError):
+            report[name.removesuffix(".json")] = {"message": "its status file is not readable"}
+    return report
+
+
+def login_command(name: str) -> str:
+    """The command that logs in to a cloudtop."""
+    return "python runner.py ssh" + ("" if name == DEFAULT_NAME else f" --name {name}")
 
 
 def _request(resources: Resources, bid: float) -> RequestStatus | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cloudtop import rates
 from cloudtop.foreign import plain
+from cloudtop.login.pinned_machine import START
 from cloudtop.machine import reap_journal
-from cloudtop.machine.login import START
 from cloudtop.machine.status import BudgetStatus, Money, RequestStatus, Status, VolumeStatus
 from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import Request

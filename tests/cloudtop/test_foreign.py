@@ -24,7 +24,8 @@ from cloudtop.commands.orphans import render as render_orphans
 from cloudtop.commands.snapshot import render as render_snapshots
 from cloudtop.errors import CloudtopError
 from cloudtop.foreign import LIMIT, drawn, guarded, plain
-from cloudtop.machine import login, ssh, status, summary, watch
+from cloudtop.login.pinned_machine import PinnedMachine
+from cloudtop.machine import status, summary, watch
 from cloudtop.machine.drill_report import Check, Report
 from cloudtop.machine.drill_report import render as render_drill
 from cloudtop.playbooks.progress import CLEAR_LINE, Progress
@@ -157,10 +158,9 @@ def test_a_status_file_of_another_form_is_no_traceback(part: object) -> None:
 def test_a_deep_status_file_is_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = ssh.Target("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
-    target.known_hosts.touch()
-    monkeypatch.setattr(ssh, "ask", lambda *_: "idle.json " + "[" * 100_000)
-    assert login.ask_machine(target) == {"idle": {"message": "its status file is not readable"}}
+    machine = PinnedMachine("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
+    monkeypatch.setattr(PinnedMachine, "ask", lambda *_: "idle.json " + "[" * 100_000)
+    assert status.ask_machine(machine) == {"idle": {"message": "its status file is not readable"}}
 
 
 def test_a_machine_may_answer_what_is_no_text(
@@ -170,8 +170,9 @@ def test_a_machine_may_answer_what_is_no_text(
     (tmp_path / "ssh").write_text("#!/bin/sh\nprintf 'a\\377b'\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    target = ssh.Target("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
-    assert ssh.ask(target, "true") == r"a\xffb"
+    machine = PinnedMachine("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
+    machine.known_hosts.touch()
+    assert machine.ask("true") == r"a\xffb"
 
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)

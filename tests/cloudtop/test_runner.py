@@ -16,11 +16,11 @@ import pytest
 import runner
 from cloudtop import paths
 from cloudtop.aws import client as aws
-from cloudtop.aws.find import Machine, Request, Resources, Volume
+from cloudtop.aws.find import Resources
 from cloudtop.command import Command, Context, confirm, parser
 from cloudtop.commands import destroy
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login, status, summary
+from cloudtop.machine import status, summary
 from cloudtop.settings import clouds, settings
 
 ROOT = Path(runner.__file__).parent
@@ -157,43 +157,6 @@ def test_destroy_refuses_volume_of_another_name() -> None:
 
 def resources(**parts: Any) -> Resources:
     return Resources(**{"request": None, "instance": None, "volume": None, **parts})
-
-
-def test_ssh_without_machine_says_what_ec2_says(tmp_path: Path) -> None:
-    request = Request("sir-1", "open", "price-too-low", "Your price is too low.")
-    with pytest.raises(CloudtopError, match=r"sir-1 is open \(price-too-low: Your price") as no:
-        login.need_target(settings.load(), clouds.load("rehearsal"), resources(request=request))
-    assert no.value.hint == "Try: python runner.py provision"
-
-
-def test_new_laptop_takes_the_pinned_key_from_the_volumes_tag(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    target = login.need_target(
-        settings.load(),
-        clouds.load("rehearsal"),
-        resources(
-            instance=Machine("i-1", state="running", public_ip_address="127.77.0.5"),
-            volume=Volume("vol-1", tags={login.HOST_KEY_TAG: "ssh-ed25519 AAAA"}),
-        ),
-    )
-    assert target.known_hosts.read_text() == "cloudtop-cloudtop ssh-ed25519 AAAA\n"
-
-
-@pytest.mark.parametrize("tag", ["", "ssh-ed25519", "ssh-ed25519 AAAA\n* ssh-ed25519 BBBB", "# x"])
-def test_a_tag_that_is_no_key_is_pinned_nowhere(
-    tag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    target = login.target_of(
-        settings.load(),
-        clouds.load("rehearsal"),
-        Machine("i-1", state="running", public_ip_address="127.77.0.5"),
-    )
-    assert target is not None
-    login.pin_from_tag(target, Volume("vol-1", tags={login.HOST_KEY_TAG: tag}))
-    assert not target.known_hosts.exists()
 
 
 def test_status_of_nothing_says_how_to_make_it() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cloudtop.machine import ssh as machine_ssh
+from cloudtop.login.pinned_machine import PinnedMachine
 from localcloud.config import Config, from_environment
 from localcloud.errors import LocalCloudError
 from localcloud.machines.host import QemuHost
@@ -164,16 +164,16 @@ def test_answers_ssh_at_its_first_boot(lab: Lab) -> None:
 
 
 def test_status_shows_another_host_key(lab: Lab, tmp_path: Path) -> None:
-    target = machine_ssh.Target("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
+    machine = PinnedMachine("box", ADDRESS, SSH_PORT, lab.key, tmp_path)
     _, kind, key = lab.known_hosts.read_text().split()
-    target.known_hosts.write_text(f"{target.alias} {kind} {key}\n")
-    assert not machine_ssh.key_differs(target)
-    assert machine_ssh.ask(target, "id -un") == "ubuntu\n"
+    machine.known_hosts.write_text(f"{machine.alias} {kind} {key}\n")
+    assert not machine.has_other_key()
+    assert machine.ask("id -un") == "ubuntu\n"
     other = lab.key.with_suffix(".pub").read_text()
-    target.known_hosts.write_text(f"{target.alias} {other}")
-    assert machine_ssh.key_differs(target)
-    assert machine_ssh.ask(target, "id -un") is None
-    assert not machine_ssh.key_differs(replace(target, address=ELSEWHERE))
+    machine.known_hosts.write_text(f"{machine.alias} {other}")
+    assert machine.has_other_key()
+    assert machine.ask("id -un") is None
+    assert not replace(machine, address=ELSEWHERE).has_other_key()
 
 
 def test_idle_machine_holds_under_700_mib(lab: Lab) -> None:

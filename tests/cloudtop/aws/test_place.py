@@ -16,7 +16,8 @@ from cloudtop.aws import client as aws
 from cloudtop.aws.place import place
 from cloudtop.command import Context
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import ssh
+from cloudtop.login import ssh_config
+from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings import clouds, settings
 from localcloud.config import from_environment
 from localcloud.errors import LocalCloudError
@@ -50,11 +51,11 @@ def test_f13_a_block_of_another_clouds_cloudtop_of_that_name_is_not_renewed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    here = ssh.Target("box", "127.77.0.5", 2222, tmp_path / "id", tmp_path / "rehearsal" / "box")
-    there = ssh.Target("box", "192.0.2.7", 22, tmp_path / "id", tmp_path / "aws" / "box")
-    ssh.write_config(here)
-    assert ssh.renew_config(there) is None
-    assert ssh.config_block(here) in paths.ssh_include_file().read_text()
+    here = PinnedMachine("box", "127.77.0.5", 2222, tmp_path / "id", tmp_path / "rehearsal" / "box")
+    there = PinnedMachine("box", "192.0.2.7", 22, tmp_path / "id", tmp_path / "aws" / "box")
+    ssh_config.write_config(here)
+    assert ssh_config.renew_config(there) is None
+    assert ssh_config.config_block(here) in paths.ssh_include_file().read_text()
 
 
 def test_f13_without_home_the_systems_list_of_users_names_one() -> None:

@@ -98,9 +98,7 @@ def test_the_worst_month_and_the_budget_have_it_in() -> None:
 def test_status_has_the_live_one_in_the_worst_month_whatever_the_settings_say() -> None:
     volume = Volume("vol-1", "in-use", 50, "us-east-1a")
     resources = Resources(None, None, volume)
-    report = status.gather(
-        settings.load(), clouds.load("rehearsal"), resources, ask=False, timer=EVERY_SIX
-    )
+    report = status.gather(settings.load(), clouds.load("rehearsal"), resources, timer=EVERY_SIX)
     assert report.worst_month == 500.93
     assert report.schedule == ScheduleStatus(
         "policy-1", 6, 7, "ENABLED", "ENABLED", EVERY_SIX.sentence(50), 17.5

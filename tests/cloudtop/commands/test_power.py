@@ -14,7 +14,8 @@ from cloudtop.aws.find import Address, Machine, Request, Resources, Volume
 from cloudtop.command import Context
 from cloudtop.commands import power
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login, save_work, status, summary
+from cloudtop.login.pinned_machine import need_machine
+from cloudtop.machine import save_work, status, summary
 from cloudtop.settings import clouds, settings
 from module_utils import cloudtop_rules as rules
 
@@ -109,7 +110,7 @@ def test_status_of_a_stopped_one_says_how_it_comes_back() -> None:
     assert "stopped      by you, or as it was idle; to have it back: python runner.py start" in text
     assert "log in" not in text
     with pytest.raises(CloudtopError) as refused:
-        login.need_target(settings.load(), clouds.load("rehearsal"), STOPPED)
+        need_machine(settings.load(), clouds.load("rehearsal"), STOPPED)
     assert refused.value.hint == "Try: python runner.py start"
 
 

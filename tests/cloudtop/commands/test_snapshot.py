@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cloudtop.aws import snapshots
-from cloudtop.aws.find import Resources, Snapshot, Volume
+from cloudtop.aws.find import Machine, Resources, Snapshot, Volume
 from cloudtop.command import Context
 from cloudtop.commands import snapshot
-from cloudtop.machine import login, ssh
+from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings import clouds, settings
 from module_utils.cloudtop_resources import Attachment
 
@@ -97,24 +97,20 @@ def test_only_this_cloudtops_own_snapshots_count_newest_first() -> None:
     assert [each.snapshot_id for each in own] == ["snap-new", "snap-old"]
 
 
-def settled(
-    attached: bool, monkeypatch: pytest.MonkeyPatch, answer: str | None, known: bool
-) -> str:
-    class Target:
-        class known_hosts:
-            @staticmethod
-            def exists() -> bool:
-                return known
+RUNNING = Machine("i-1", state="running", public_ip_address="127.77.0.5")
 
-    monkeypatch.setattr(login, "pinned_target", lambda *_: Target if attached else None)
-    monkeypatch.setattr(ssh, "ask", lambda *_: answer)
+
+def settled(
+    attached: bool, monkeypatch: pytest.MonkeyPatch, answer: str | None, runs: bool = True
+) -> str:
+    monkeypatch.setattr(PinnedMachine, "ask", lambda *_: answer)
     context = Context(Namespace(), settings.load(), clouds.load("rehearsal"), ())
     volume = Volume("vol-1", attachments=(Attachment("i-1"),) if attached else ())
-    return snapshot.settle(context, Resources(None, None, volume))
+    return snapshot.settle(context, Resources(None, RUNNING if runs else None, volume))
 
 
 def test_says_whether_the_machine_wrote_down_what_it_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "has written" in settled(True, monkeypatch, "", True)
-    assert "as of a power cut" in settled(True, monkeypatch, None, True)
-    assert "did not answer" in settled(True, monkeypatch, "", False)
-    assert "No machine has the volume" in settled(False, monkeypatch, "", True)
+    assert "has written" in settled(True, monkeypatch, "")
+    assert "as of a power cut" in settled(True, monkeypatch, None)
+    assert "did not answer" in settled(True, monkeypatch, "", runs=False)
+    assert "No machine has the volume" in settled(False, monkeypatch, "")

@@ -14,7 +14,8 @@ import pytest
 from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import drill, drill_report, ssh
+from cloudtop.login.pinned_machine import PinnedMachine
+from cloudtop.machine import drill, drill_report
 from cloudtop.settings import clouds
 from module_utils.cloudtop_resources import Attachment, Machine, Request, Volume
 from tests.cloud import client, fake_cloud, own
@@ -140,7 +141,7 @@ class Box:
         (volume,) = ec2.volumes(self.ec2, [{"Name": "volume-id", "Values": [self.volume]}])
         return Resources(request, ec2.instance_of(self.ec2, self.request), volume)
 
-    def target(self, seen: Resources) -> ssh.Target | None:
+    def machine_of(self, seen: Resources) -> PinnedMachine | None:
         instance = seen.instance
         if not instance or not instance.public_ip_address or instance.state != "running":
             return None
@@ -149,7 +150,7 @@ class Box:
             self.servers[address] = server = Sshd((address, 0), SaysSsh)
             threading.Thread(target=server.serve_forever, daemon=True).start()
         port = self.servers[address].server_address[1]
-        return ssh.Target("box", address, int(port), self.scratch, self.scratch)
+        return PinnedMachine("box", address, int(port), self.scratch, self.scratch)
 
     def reap(self, instance: str) -> None:
         given = {"instance": instance, "notice": 0.2, "keep_down": 0 if self.comes_back else 3600}
@@ -204,7 +205,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 
 def drill_of(box: Box, **options: Any) -> BoxDrill:
-    rehearsal = BoxDrill(box.look, box.target, box.reap, "/persistent", "/array", **options)
+    rehearsal = BoxDrill(box.look, box.machine_of, box.reap, "/persistent", "/array", **options)
     rehearsal.box = box
     while not (volume := box.look().volume) or not volume.attachments:
         box.boot(box.look())

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cloudtop.aws import find as ec2
-from cloudtop.machine import login, reap_journal, ssh, status, summary
+from cloudtop.login.pinned_machine import PinnedMachine
+from cloudtop.machine import reap_journal, status, summary
 from cloudtop.settings import clouds, settings
 
 NOTICE = {"event": "notice", "instance": "i-1", "saved": {"trees": ["a", "b"]}}
@@ -63,14 +64,13 @@ def test_status_asks_the_machine_for_its_journal_and_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "reaps.json").write_text('[{"event": "back", "away_seconds": 60}]\n')
-    command = login.ASK_MACHINE.replace("/run/cloudtop", str(tmp_path))
+    command = status.ASK_MACHINE.replace("/run/cloudtop", str(tmp_path))
     answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
-    monkeypatch.setattr(ssh, "ask", lambda *_: answer)
-    target = ssh.Target("cloudtop", "127.0.0.1", 22, tmp_path / "key", tmp_path)
-    target.known_hosts.touch()
-    machine = login.ask_machine(target)
+    monkeypatch.setattr(PinnedMachine, "ask", lambda *_: answer)
+    login = PinnedMachine("cloudtop", "127.0.0.1", 22, tmp_path / "key", tmp_path)
+    machine = status.ask_machine(login)
     assert machine == {"reaps": [{"event": "back", "away_seconds": 60}]}
     nothing = ec2.Resources(request=None, instance=None, volume=None)
-    seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing, ask=False)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), nothing)
     shown = summary.render(replace(seen, machine=machine))
     assert "  last away    at an unknown time, back after 1 min\n" in shown

@@ -93,7 +93,7 @@ EMPTY = ec2.Resources(request=None, instance=None, volume=None)
 
 
 def test_a_bill_that_nobody_has_asked_for_has_no_rows() -> None:
-    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY, ask=False)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY)
     assert "this month" not in summary.render(seen)
     assert "this month" in summary.render(replace(seen, money=BILL))
 
@@ -107,7 +107,7 @@ def test_dollars_have_at_least_their_cents(amount: float, shown: str) -> None:
 
 @pytest.mark.parametrize("differs", [True, False])
 def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
-    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY, ask=False)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY)
     assert seen.host_key_differs is False
     machine = InstanceStatus("i-1", "a.b", "running", "z", "127.0.0.1", None)
     shown = summary.render(replace(seen, instance=machine, host_key_differs=differs))
@@ -129,7 +129,7 @@ def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
 def test_a_machine_that_does_not_run_is_told_who_can_start_it(
     state: str, code: str, row: str
 ) -> None:
-    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY, ask=False)
+    seen = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY)
     machine = InstanceStatus("i-1", "a.b", state, "z", None, None)
     request = RequestStatus(
         "sir-1", "disabled", code, None, "a.b", 0.2, "stop", "ami-1", None, None
@@ -167,7 +167,6 @@ def test_the_json_of_status_has_stable_keys() -> None:
         WHOLE,
         [image],
         image,
-        ask=False,
         timer=timer,
     )
     moment = "2026-03-04T05:06:07+00:00"
@@ -232,7 +231,7 @@ def test_the_json_of_status_has_stable_keys() -> None:
 
 
 def test_what_is_not_there_is_null_in_the_json_of_status() -> None:
-    report = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY, ask=False)
+    report = status.gather(settings.load(), clouds.load("rehearsal"), EMPTY)
     nothing = ("request", "instance", "volume", "schedule", "image", "machine", "money")
     answer = asdict(report)
     assert [answer[key] for key in nothing] == [None] * len(nothing)

@@ -13,7 +13,7 @@ from cloudtop.aws.find import Machine, Request, Resources, Volume
 from cloudtop.command import Context, run_playbooks
 from cloudtop.commands import bake
 from cloudtop.errors import CloudtopError
-from cloudtop.machine import login
+from cloudtop.login.pinned_machine import without_volume
 from cloudtop.playbooks import run
 from cloudtop.playbooks.progress import Progress
 from cloudtop.playbooks.run import Unreachable
@@ -128,6 +128,6 @@ def test_a_task_that_fails_is_no_silent_machine(tmp_path: Path, silent: Context)
 def test_a_machine_without_its_volume_is_noted(holders: list[str], noted: bool) -> None:
     volume = Volume("vol-1", attachments=tuple(map(Attachment, holders)))
     seen = resources("i-1")
-    note = login.without_volume(Resources(seen.request, seen.instance, volume))
+    note = without_volume(Resources(seen.request, seen.instance, volume))
     assert ("vol-1" in note and "is not at i-1" in note) == noted
-    assert not login.without_volume(seen)
+    assert not without_volume(seen)
