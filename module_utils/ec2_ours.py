@@ -1,17 +1,22 @@
-"""Which EC2 resources are a cloudtop's: those with exactly its tags, and what its requests made."""
+"""Which EC2 resources are a cloudtop's: those with exactly its tags, and what its requests made.
+
+A module that looks at them answers here, or says why not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
 from ansible.module_utils.cloudtop_resources import tags_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
+    AnsibleEC2Error,
     describe_instances,
     describe_spot_instance_requests,
 )
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 # EC2's codes for credentials that may not make a call
 DENIED = ("AccessDenied", "AuthFailure", "UnauthorizedOperation")
@@ -19,6 +24,27 @@ DENIED = ("AccessDenied", "AuthFailure", "UnauthorizedOperation")
 
 class RefusedError(Exception):
     """Nothing is done, for a reason in one sentence that ends with what to do."""
+
+
+def answer(
+    argument_spec: dict[str, Any],
+    decide: Callable[[AnsibleAWSModule], dict[str, Any]],
+    trouble: str,
+) -> None:
+    """Be a module that changes nothing: ``decide`` looks at EC2 and gives the result.
+
+    It may raise RefusedError, and ``trouble`` says what it is that EC2 would not answer.
+    """
+    module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
+    try:
+        result = decide(module)
+    except RefusedError as refused:
+        module.fail_json(msg=str(refused))
+    except AnsibleEC2Error as error:
+        module.fail_json_aws_error(error)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        module.fail_json_aws(error, msg=trouble)
+    module.exit_json(changed=False, **result)
 
 
 @dataclass(frozen=True)

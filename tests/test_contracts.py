@@ -117,7 +117,7 @@ def test_roles_use_only_collections_that_are_required() -> None:
         "ansible.builtin",
         *(each["name"] for each in load(ROOT / "requirements.yml")["collections"]),
     }
-    own = {path.stem for path in (ROOT / "library").glob("*.py")}
+    own = {path.stem for path in (ROOT / "library").rglob("*.py")}
     for path in text_files("roles"):
         for task in tasks_in(path):
             module = module_of(task)
@@ -295,7 +295,7 @@ def tasks_in(path: Path) -> Iterator[dict[str, Any]]:
 
 def module_of(task: dict[str, Any]) -> str:
     """The module or action that a task calls."""
-    own = {path.stem for path in (ROOT / "library").glob("*.py")}
+    own = {path.stem for path in (ROOT / "library").rglob("*.py")}
     (module,) = [key for key in task if "." in key or key in own]
     return module
 

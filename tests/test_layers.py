@@ -73,7 +73,16 @@ HELD = tuple(LAYERS)
 
 # Files of code side by side in one folder
 MOST = 18
-CAPPED = ("cloudtop", "localcloud", "module_utils", "roles", "spotprices", "tests", "tools")
+CAPPED = (
+    "cloudtop",
+    "library",
+    "localcloud",
+    "module_utils",
+    "roles",
+    "spotprices",
+    "tests",
+    "tools",
+)
 
 
 def violations(root: Path, package: str, rows: Rows) -> list[str]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 
 from tests.machine_programs.support import load
@@ -128,11 +127,3 @@ def test_says_which_volume_never_became_available(volumes: Volumes) -> None:
     volumes.shown[first["id"]]["State"] = "creating"
     with pytest.raises(TimeoutError, match=r"vol-0 was still creating"):
         make(volumes)
-
-
-def test_modules_are_documented_as_they_are() -> None:
-    for path in (load.ROOT / "library").glob("ec2_*.py"):
-        documented = yaml.safe_load(load.module(path.stem).DOCUMENTATION)
-        assert documented["module"] == path.stem
-        for name in documented["options"]:
-            assert f'"{name}": {{' in path.read_text(), f"{path.name}: {name}"

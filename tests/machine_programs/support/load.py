@@ -10,6 +10,8 @@ from typing import Any
 import ansible.module_utils
 
 ROOT = Path(__file__).resolve().parents[3]
+# Ansible looks one folder deep
+MODULES = sorted(path for path in (ROOT / "library").iterdir() if path.is_dir())
 
 
 def module(name: str) -> Any:
@@ -17,6 +19,7 @@ def module(name: str) -> Any:
     mine = str(ROOT / "module_utils")
     if mine not in ansible.module_utils.__path__:
         ansible.module_utils.__path__.append(mine)
-    if str(ROOT / "library") not in sys.path:
-        sys.path.append(str(ROOT / "library"))
+    for room in map(str, MODULES):
+        if room not in sys.path:
+            sys.path.append(room)
     return importlib.import_module(name)

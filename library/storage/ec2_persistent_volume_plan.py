@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
 from ansible.module_utils.cloudtop_resources import Volume
 from ansible.module_utils.ec2_offers import (
     by_choice,
@@ -15,7 +15,7 @@ from ansible.module_utils.ec2_offers import (
     price_history,
     usable_zones,
 )
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
+from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.ec2_requests import look
 from ansible.module_utils.persistent_volume_plan import (
     NOBODY,
@@ -29,10 +29,7 @@ from ansible.module_utils.persistent_volume_plan import (
     refuse_name,
     shown,
 )
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
-    AnsibleEC2Error,
-    describe_volumes,
-)
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import describe_volumes
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -47,14 +44,6 @@ description:
     the wanted one, and if none may be made.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
   question:
     description:
       - The question. C(find) is the volume as it is. C(present) is the step after which there is
@@ -98,6 +87,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -151,8 +141,8 @@ def decide(module: AnsibleAWSModule) -> Plan:
     cloudtop = Cloudtop(params["name"], params["owner"], module.region, dict(NOBODY))
     refuse_name(cloudtop)
     client = module.client("ec2")
-    answer = describe_volumes(client, Filters=filters_of(cloudtop.identity))
-    volumes = [Volume.from_ec2(each) for each in answer]
+    filters = filters_of(cloudtop.identity)
+    volumes = [Volume.from_ec2(each) for each in describe_volumes(client, Filters=filters)]
     if params["question"] == "absent":
         return end(cloudtop, volumes, params["delete"])
     volume = find(cloudtop, volumes)
@@ -176,10 +166,9 @@ def decide(module: AnsibleAWSModule) -> Plan:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
+    answer(
+        {
+            **arguments(CLOUDTOP),
             "question": {
                 "type": "str",
                 "choices": ["find", "present", "absent"],
@@ -194,17 +183,9 @@ def main() -> None:
             "bid": {"type": "float", "default": 0},
             "wait": {"type": "bool", "default": False},
         },
-        supports_check_mode=True,
+        lambda module: asdict(decide(module)),
+        "EC2 could not be asked about the volume",
     )
-    try:
-        result = asdict(decide(module))
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except AnsibleEC2Error as error:
-        module.fail_json_aws_error(error)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="EC2 could not be asked about the volume")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

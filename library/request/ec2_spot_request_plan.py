@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
 from ansible.module_utils.cloudtop_rules import boots, image_parameter, offered_types
 from ansible.module_utils.ec2_offers import (
     image_of,
@@ -18,6 +18,7 @@ from ansible.module_utils.ec2_offers import (
 from ansible.module_utils.ec2_ours import (
     Cloudtop,
     RefusedError,
+    answer,
     describe_types,
     instance_store_disks,
     store_disks,
@@ -27,7 +28,6 @@ from ansible.module_utils.ec2_requests import look, wait
 from ansible.module_utils.request_plan import Launch, Run, Wanted, facts, passed_over, plan
 from ansible.module_utils.request_refusals import cannot_boot, no_image, not_offered
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -42,18 +42,6 @@ description:
   - With a O(run) that waits for a request it first waits until EC2 has had its time.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
-  volume:
-    description: The persistent volume with its id, zone, tags and instance.
-    type: dict
-    required: true
   instance_type:
     description: The instance type, by preference.
     type: str
@@ -118,6 +106,8 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - cloudtop_options
+  - cloudtop_options.volume
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -245,11 +235,9 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
-            "volume": {"type": "dict", "required": True},
+    answer(
+        {
+            **arguments(CLOUDTOP, VOLUME),
             "instance_type": {"type": "str", "required": True},
             "instance_types": {"type": "list", "elements": "str", "default": []},
             "bid": {"type": "float", "required": True},
@@ -266,17 +254,9 @@ def main() -> None:
             "run": {"type": "dict", "default": {}},
             "launch": {"type": "dict", "default": {}},
         },
-        supports_check_mode=True,
+        decide,
+        "EC2 could not be asked what it can launch",
     )
-    try:
-        result = decide(module)
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except AnsibleEC2Error as error:
-        module.fail_json_aws_error(error)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="EC2 could not be asked what it can launch")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

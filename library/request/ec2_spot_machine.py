@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, instance_store_disks
 from ansible.module_utils.ec2_requests import Picture, Request, look, wait
 from ansible.module_utils.request_plan import facts, missing_tags
@@ -34,18 +35,6 @@ description:
   - Fails with one sentence if there is no such machine, or if only EC2 can start it.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
-  volume:
-    description: The persistent volume with its id, zone, tags and instance.
-    type: dict
-    required: true
   state:
     description: The wanted state; C(found) changes nothing and fails unless it runs.
     type: str
@@ -61,6 +50,8 @@ options:
     type: int
     default: 600
 extends_documentation_fragment:
+  - cloudtop_options
+  - cloudtop_options.volume
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -183,9 +174,7 @@ class Machine:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
-            "volume": {"type": "dict", "required": True},
+            **arguments(CLOUDTOP, VOLUME),
             "state": {
                 "type": "str",
                 "choices": ["found", "running", "stopped"],

@@ -6,15 +6,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
 from ansible.module_utils.cloudtop_resources import Snapshot, Volume
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
+from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.persistent_volume_plan import NOBODY
 from ansible.module_utils.snapshot_schedule_plan import left_behind, marks, refuse_keep, surplus
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
-    AnsibleEC2Error,
-    describe_volumes,
-)
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import describe_volumes
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -27,14 +24,6 @@ description:
   - Fails with one sentence for a number of snapshots that no schedule keeps.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
   question:
     description:
       - The question. C(set), C(moved) and C(gone) are which volumes get and lose the tag; there is
@@ -56,6 +45,7 @@ options:
     type: int
     default: 7
 extends_documentation_fragment:
+  - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -97,8 +87,7 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
     if question == "set":
         refuse_keep(params["keep"])
     if question != "left":
-        answer = describe_volumes(client, Filters=filters)
-        volumes = [Volume.from_ec2(each) for each in answer]
+        volumes = [Volume.from_ec2(each) for each in describe_volumes(client, Filters=filters)]
         return asdict(marks(cloudtop, volumes, question, params["volume"]))
     pages = client.get_paginator("describe_snapshots").paginate(Filters=filters)
     snapshots = [Snapshot.from_ec2(each) for page in pages for each in page["Snapshots"]]
@@ -110,10 +99,9 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
+    answer(
+        {
+            **arguments(CLOUDTOP),
             "question": {
                 "type": "str",
                 "choices": ["set", "moved", "gone", "left"],
@@ -123,17 +111,9 @@ def main() -> None:
             "policy": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 7},
         },
-        supports_check_mode=True,
+        decide,
+        "EC2 could not be asked about the schedule's snapshots",
     )
-    try:
-        result = decide(module)
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except AnsibleEC2Error as error:
-        module.fail_json_aws_error(error)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="EC2 could not be asked about the schedule's snapshots")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ short_description: The owner's dotfiles, checked out and installed
 options:
   user: {description: Whose home directory, type: str, required: true}
   commit: {description: The commit to have, type: str, required: true}
-  bundle: {description: A git bundle with it; empty asks what is needed, type: path, default: ""}
+  bundle: {description: A git bundle with it; empty asks what is needed, type: str, default: ""}
   origin: {description: URL that the checkout remembers, type: str, default: ""}
   command: {description: Run in the checkout in place of the convention, type: str, default: ""}
   timeout: {description: Seconds for the installer, type: int, default: 900}

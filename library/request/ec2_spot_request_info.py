@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_options import REQUESTS, arguments
 from ansible.module_utils.ec2_ours import instance_store_disks
 from ansible.module_utils.ec2_requests import look, wait
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
@@ -20,19 +21,12 @@ description:
   - Without it, a live instance is returned with the number of its instance-store disks.
 author: The cloudtop authors
 options:
-  tags:
-    description: Every request looked at has these tags, with exactly these values.
-    type: dict
-    required: true
   wait_for:
     description: Id of the request to wait for.
     type: str
     default: ""
-  deadline:
-    description: Seconds to wait at most.
-    type: int
-    default: 600
 extends_documentation_fragment:
+  - cloudtop_options.requests
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -78,9 +72,8 @@ verdict:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            "tags": {"type": "dict", "required": True},
+            **arguments(REQUESTS),
             "wait_for": {"type": "str", "default": ""},
-            "deadline": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )

@@ -27,7 +27,7 @@ short_description: A git bundle of the owner's dotfiles at one commit
 options:
   repository: {description: A git URL without credentials or a path, type: str, required: true}
   credentials: {description: USER or USER:PASSWORD of an https URL, type: str, default: ""}
-  version: {description: A branch, tag or commit; empty is the default branch, type: str}
+  version: {description: Branch, tag or commit; empty is the default branch, type: str, default: ""}
   directory: {description: Directory of the bundles, type: path, required: true}
   timeout: {description: Seconds for one answer of the repository, type: int, default: 60}
 author: [cloudtop]

@@ -27,16 +27,59 @@ options:
     elements: str
     default: []
   lock_timeout: {description: Seconds to wait for apt's lock, type: int, default: 600}
-  directories: {description: Directories to have, type: list, elements: dict, default: []}
-  files: {description: Files to have or not to have, type: list, elements: dict, default: []}
+  directories:
+    description: Directories to have
+    type: list
+    elements: dict
+    default: []
+    suboptions: &place
+      path: {description: The path, type: str, required: true}
+      owner: {description: The owner, type: str, default: root}
+      group: {description: The group, type: str, default: root}
+      mode: {description: The mode, type: str}
+  files:
+    description: Files to have or not to have
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      <<: *place
+      content: {description: The content, type: str}
+      state:
+        description: Whether there is to be one
+        type: str
+        choices: [present, absent]
+        default: present
   modules:
     description: Directories of Python modules, compiled when a file in one changes
     type: list
     elements: path
     default: []
   groups: {description: Groups that users are members of, type: dict, default: {}}
-  units: {description: Units enabled and started, type: list, elements: dict, default: []}
-  report: {description: Files whose text is returned, type: list, elements: path, default: []}
+  units:
+    description: Units enabled and started
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: The unit's name, type: str, required: true}
+      enabled: {description: Whether it starts at boot, type: bool}
+      state: {description: Whether it runs now, type: str, choices: [started, stopped]}
+      restart_on:
+        description: Files that it is restarted for when they change
+        type: list
+        elements: str
+        default: []
+      reload_on:
+        description: Files that it is reloaded for when they change
+        type: list
+        elements: str
+        default: []
+      mount:
+        description: A mount point; a unit that runs without it is restarted
+        type: str
+        default: ""
+  report: {description: Files whose text is returned, type: list, elements: str, default: []}
 author: [cloudtop]
 """
 

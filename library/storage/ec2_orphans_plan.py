@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import botocore.exceptions
 from ansible.module_utils.cloudtop_resources import Machine, Request, Snapshot, Volume
-from ansible.module_utils.ec2_ours import RefusedError
+from ansible.module_utils.ec2_ours import answer
 from ansible.module_utils.orphans_plan import Plan, World, plan
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -115,23 +114,17 @@ def decide(module: AnsibleAWSModule) -> Plan:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
+    answer(
+        {
             "owner": {"type": "str", "required": True},
             "machines": {"type": "list", "elements": "str", "default": []},
             "images": {"type": "list", "elements": "str", "default": []},
             "volumes": {"type": "list", "elements": "str", "default": []},
             "snapshots": {"type": "list", "elements": "str", "default": []},
         },
-        supports_check_mode=True,
+        lambda module: asdict(decide(module)),
+        "EC2 could not be asked about the leftovers",
     )
-    try:
-        result = asdict(decide(module))
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="EC2 could not be asked about the leftovers")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

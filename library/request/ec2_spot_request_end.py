@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible.module_utils.cloudtop_options import REQUESTS, arguments
 from ansible.module_utils.cloudtop_resources import tags_of
 from ansible.module_utils.cloudtop_rules import LIVE
 from ansible.module_utils.ec2_ours import generation_of, instances_of, requests_of
@@ -29,19 +30,12 @@ description:
   - Looks again until no request is live and every instance is terminated.
 author: The cloudtop authors
 options:
-  tags:
-    description: Requests and instances with these tags, with exactly these values, are ended.
-    type: dict
-    required: true
   volume_tags:
     description: The tags of the cloudtop's volume, if there is one.
     type: dict
     default: {}
-  deadline:
-    description: Seconds in which everything has to be gone.
-    type: int
-    default: 600
 extends_documentation_fragment:
+  - cloudtop_options.requests
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -133,9 +127,8 @@ class Ending:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            "tags": {"type": "dict", "required": True},
+            **arguments(REQUESTS),
             "volume_tags": {"type": "dict", "default": {}},
-            "deadline": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
 from ansible.module_utils.cloudtop_resources import Snapshot
 from ansible.module_utils.cloudtop_rules import SNAPSHOT_ROLE
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
+from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.snapshot_plan import SnapshotPlan, plan
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -24,18 +24,6 @@ description:
   - Fails with one sentence for a label that can't be, or without a volume.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
-  volume:
-    description: The persistent volume with its id and tags.
-    type: dict
-    required: true
   label:
     description: Label of the snapshot; empty for the moment at which it is begun.
     type: str
@@ -49,6 +37,8 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - cloudtop_options
+  - cloudtop_options.volume
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -120,24 +110,16 @@ def decide(module: AnsibleAWSModule) -> SnapshotPlan:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
-            "volume": {"type": "dict", "required": True},
+    answer(
+        {
+            **arguments(CLOUDTOP, VOLUME),
             "label": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 7},
             "tags": {"type": "dict", "default": {}},
         },
-        supports_check_mode=True,
+        lambda module: asdict(decide(module)),
+        "The snapshots can't be listed",
     )
-    try:
-        result = asdict(decide(module))
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="The snapshots can't be listed")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

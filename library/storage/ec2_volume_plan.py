@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.exceptions
+from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
 from ansible.module_utils.cloudtop_resources import Snapshot, Volume
 from ansible.module_utils.ec2_offers import cheapest_zones, offered_zones
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, filters_of
+from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.ec2_requests import look
 from ansible.module_utils.persistent_volume_plan import NOBODY
 from ansible.module_utils.volume_plan import (
@@ -26,7 +26,6 @@ from ansible.module_utils.volume_plan import (
     replacement,
     sorted_volumes,
 )
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -39,14 +38,6 @@ description:
   - Fails with one sentence if nothing may be done.
 author: The cloudtop authors
 options:
-  name:
-    description: The cloudtop's name.
-    type: str
-    required: true
-  owner:
-    description: The cloudtop's owner.
-    type: str
-    required: true
   question:
     description:
       - The question. C(replacement) is the volume of a snapshot; one that is there is waited for
@@ -84,6 +75,7 @@ options:
     type: int
     default: 180
 extends_documentation_fragment:
+  - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -224,10 +216,9 @@ class Edge:
 
 
 def main() -> None:
-    module = AnsibleAWSModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
+    answer(
+        {
+            **arguments(CLOUDTOP),
             "question": {
                 "type": "str",
                 "choices": ["replacement", "zone", "move"],
@@ -241,17 +232,9 @@ def main() -> None:
             "new": {"type": "str", "default": ""},
             "deadline": {"type": "int", "default": 180},
         },
-        supports_check_mode=True,
+        lambda module: Edge(module).answer(),
+        "EC2 could not be asked about the volumes",
     )
-    try:
-        result = Edge(module).answer()
-    except RefusedError as refused:
-        module.fail_json(msg=str(refused))
-    except AnsibleEC2Error as error:
-        module.fail_json_aws_error(error)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json_aws(error, msg="EC2 could not be asked about the volumes")
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":
