@@ -1,4 +1,4 @@
-"""A cloudtop's resources in EC2 as typed values: request, machine, volume, snapshot, address.
+"""A cloudtop's resources in EC2 as typed values, from its request to its images.
 
 EC2's dictionaries, as boto3 returns them, end here: ``from_ec2`` makes a value of one. Fields have
 EC2's names, sizes are GiB, and times are those of boto3, with their zone. EC2 leaves out what does
@@ -88,6 +88,7 @@ class Machine:
     launch_time: datetime | None = None
     spot_instance_request_id: str = ""
     root_volume_id: str = ""
+    image_id: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -106,6 +107,7 @@ class Machine:
             launch_time=description.get("LaunchTime"),
             spot_instance_request_id=description.get("SpotInstanceRequestId", ""),
             root_volume_id=disks.get(description.get("RootDeviceName", ""), ""),
+            image_id=description.get("ImageId", ""),
             tags=tags_of(description),
         )
 
@@ -188,6 +190,37 @@ class Snapshot:
             progress=description.get("Progress", ""),
             start_time=description.get("StartTime"),
             encrypted=bool(description.get("Encrypted")),
+            tags=tags_of(description),
+        )
+
+
+@dataclass(frozen=True)
+class Image:
+    """An AMI. ``creation_date`` is EC2's text, which sorts by time.
+
+    ``size`` is the GiB of all its disks, ``snapshot_ids`` are what they are made of.
+    """
+
+    image_id: str
+    name: str = ""
+    creation_date: str = ""
+    size: int = 0
+    state: str = ""
+    snapshot_ids: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_ec2(cls, description: Description) -> Image:
+        """From DescribeImages."""
+        mapped = description.get("BlockDeviceMappings") or []
+        disks = [each["Ebs"] for each in mapped if "Ebs" in each]
+        return cls(
+            image_id=description["ImageId"],
+            name=description.get("Name", ""),
+            creation_date=description.get("CreationDate", ""),
+            size=sum(disk.get("VolumeSize", 0) for disk in disks),
+            state=description.get("State", ""),
+            snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
             tags=tags_of(description),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .cloudtop_resources import Request, Snapshot, Volume
+from .cloudtop_resources import Image, Request, Snapshot, Volume
 
 # A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -223,6 +223,17 @@ def image_parameter(name: str, instance_type: Mapping[str, Any]) -> str:
     return name.replace("{arch}", "arm64" if is_arm else "amd64")
 
 
+def own_images(images: Iterable[Image], name: str, owner: str) -> list[Image]:
+    """A cloudtop's own images that can be launched, newest first.
+
+    The asterisk of a filter finds other cloudtops' images, so the tags are compared here.
+    """
+    mine = {"cloudtop:name": name, "cloudtop:owner": owner}
+    ours = [each for each in images if mine.items() <= each.tags.items()]
+    usable = [each for each in ours if each.state == "available"]
+    return sorted(usable, key=lambda each: each.creation_date, reverse=True)
+
+
 def boots(image: Mapping[str, Any], instance_type: Mapping[str, Any]) -> bool:
     """Whether a type can boot an image; true if EC2 does not say what either of them is."""
     able = architectures_of(instance_type)
@@ -369,14 +380,6 @@ def which_snapshot(snapshots: Iterable[Snapshot], wanted: str) -> Snapshot | Non
     return next(iter(by_id + by_label), None)
 
 
-def snapshots_in_use(images: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Ids of the snapshots that images (as boto3 returns them) are made of.
-
-    EC2 refuses to delete those.
-    """
-    return {
-        disk["Ebs"]["SnapshotId"]
-        for image in images
-        for disk in image.get("BlockDeviceMappings", [])
-        if "SnapshotId" in disk.get("Ebs", {})
-    }
+def snapshots_in_use(images: Iterable[Image]) -> set[str]:
+    """Ids of the snapshots that images are made of, which EC2 refuses to delete."""
+    return {ident for image in images for ident in image.snapshot_ids}

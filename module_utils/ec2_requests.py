@@ -153,6 +153,7 @@ def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
         "zone": machine.availability_zone,
         "tags": machine.tags,
         "root_volume": root,
+        "image": machine.image_id,
         "root_tags": resources.tags_of(volumes[0]) if volumes else {},
     }
 

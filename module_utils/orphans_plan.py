@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
-from ansible.module_utils.cloudtop_resources import Machine, Request, Snapshot, Volume, tags_of
+from ansible.module_utils.cloudtop_resources import Image, Machine, Request, Snapshot, Volume
 from ansible.module_utils.ec2_ours import RefusedError
 
 OWNER_TAG, ROLE_TAG = "cloudtop:owner", "cloudtop:role"
@@ -16,13 +15,13 @@ OWNER_TAG, ROLE_TAG = "cloudtop:owner", "cloudtop:role"
 @dataclass(frozen=True)
 class World:
     """The named resources that EC2 shows, the requests of the named machines, and all images of
-    the account, as boto3 returns them."""
+    the account."""
 
     machines: Sequence[Machine] = ()
     requests: Sequence[Request] = ()
     volumes: Sequence[Volume] = ()
     snapshots: Sequence[Snapshot] = ()
-    images: Sequence[Mapping[str, Any]] = ()
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ def plan(owner: str, images: Sequence[str], world: World) -> Plan:
     Raises RefusedError for the first that may not.
     """
     machines = [each for each in world.machines if each.state not in rules.GONE]
-    named = [each for each in world.images if each["ImageId"] in images]
+    named = [each for each in world.images if each.image_id in images]
     volumes = [each for each in world.volumes if each.state not in rules.DELETED]
     _refuse_machines(owner, machines, world.requests)
     tags = {
-        **{str(each["ImageId"]): tags_of(each) for each in named},
+        **{each.image_id: each.tags for each in named},
         **{each.volume_id: each.tags for each in volumes},
         **{each.snapshot_id: each.tags for each in world.snapshots},
     }
@@ -54,12 +53,12 @@ def plan(owner: str, images: Sequence[str], world: World) -> Plan:
     # A volume without a role is a cloudtop's, and goes by destroy --delete-volume alone
     needed = [each.volume_id for each in volumes if ROLE_TAG not in each.tags or each.attachments]
     _refuse(needed, "is the volume of a cloudtop or attached to a machine")
-    used = rules.snapshots_in_use(each for each in world.images if each["ImageId"] not in images)
+    used = rules.snapshots_in_use(each for each in world.images if each.image_id not in images)
     snapshots = [each.snapshot_id for each in world.snapshots]
     _refuse([each for each in snapshots if each in used], "is needed by an image that stays")
     return Plan(
         machines=[each.instance_id for each in machines],
-        images=[str(each["ImageId"]) for each in named],
+        images=[each.image_id for each in named],
         volumes=[each.volume_id for each in volumes],
         snapshots=snapshots,
     )

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
-from ansible.module_utils.cloudtop_resources import Snapshot
+from ansible.module_utils.cloudtop_resources import Image, Snapshot
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
 # A volume made of the snapshot needs these to be mounted: its file system is no stranger's
@@ -42,7 +41,7 @@ class SnapshotPlan:
 def plan(
     cloudtop: Cloudtop,
     snapshots: Iterable[Snapshot],
-    images: Iterable[Mapping[str, Any]],
+    images: Iterable[Image],
     label: str,
     keep: int,
     now: datetime,
@@ -98,7 +97,7 @@ def handed_on(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key in HANDED_ON}
 
 
-def too_many(ours: Sequence[Snapshot], images: Iterable[Mapping[str, Any]], keep: int) -> list[str]:
+def too_many(ours: Sequence[Snapshot], images: Iterable[Image], keep: int) -> list[str]:
     """Ids of the snapshots that go: failed ones, and completed ones beyond the ``keep`` newest.
 
     ``ours`` are newest first. A schedule lets its own go, and those that an image is made of

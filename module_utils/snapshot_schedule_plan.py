@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
-from ansible.module_utils.cloudtop_resources import Snapshot, Volume
+from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
 # A root disk has the cloudtop's tags, too, and a policy's target tags are one or the other
@@ -69,7 +69,7 @@ def left_behind(
     ]
 
 
-def surplus(left: Sequence[Snapshot], images: Iterable[Mapping[str, Any]], keep: int) -> list[str]:
+def surplus(left: Sequence[Snapshot], images: Iterable[Image], keep: int) -> list[str]:
     """Ids of those beyond the ``keep`` newest; those that an image is made of stay."""
     used = rules.snapshots_in_use(images)
     return [each.snapshot_id for each in left[keep:] if each.snapshot_id not in used]

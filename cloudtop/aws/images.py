@@ -2,46 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from cloudtop.aws import find as ec2
 from cloudtop.aws.client import Client, plain_errors
-from module_utils.cloudtop_resources import Description, Request, tags_of
-
-
-@dataclass(frozen=True)
-class Image:
-    """An AMI: its id and name, when it was made (as EC2 writes it), the GiB of its disks.
-
-    ``state`` is EC2's (available, pending, …); ``baked`` is whether it is this cloudtop's own.
-    ``snapshot_ids`` are what its disks are made of.
-    """
-
-    id: str
-    name: str
-    created: str
-    gib: int
-    state: str
-    baked: bool
-    snapshot_ids: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def from_ec2(cls, description: Description, baked: bool = False) -> Image:
-        """From DescribeImages."""
-        mapped = description.get("BlockDeviceMappings") or []
-        disks = [each["Ebs"] for each in mapped if "Ebs" in each]
-        return cls(
-            id=description["ImageId"],
-            name=description.get("Name", ""),
-            created=description.get("CreationDate", ""),
-            gib=sum(disk.get("VolumeSize", 0) for disk in disks),
-            state=description.get("State", ""),
-            baked=baked,
-            snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
-            tags=tags_of(description),
-        )
+from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Image, Request
 
 
 def of_account(client: Client) -> list[Image]:
@@ -55,10 +19,7 @@ def baked(client: Client, name: str, owner: str) -> list[Image]:
     """The cloudtop's own images that can be launched, newest first."""
     with plain_errors():
         answer = client.describe_images(Owners=["self"], Filters=ec2.tag_filters(name, owner))
-    mine = {"cloudtop:name": name, "cloudtop:owner": owner}.items()
-    own = [Image.from_ec2(each, baked=True) for each in answer["Images"]]
-    usable = [each for each in own if mine <= each.tags.items() and each.state == "available"]
-    return sorted(usable, key=lambda each: each.created, reverse=True)
+    return rules.own_images(map(Image.from_ec2, answer["Images"]), name, owner)
 
 
 def pinned(client: Client, request: Request | None, own: list[Image]) -> Image | None:
@@ -68,14 +29,19 @@ def pinned(client: Client, request: Request | None, own: list[Image]) -> Image |
     if not ident:
         return None
     for each in own:
-        if each.id == ident:
+        if each.image_id == ident:
             return each
     with plain_errors():
         # A public image is deprecated after two years, and still there
         listed = client.describe_images(
             Filters=[{"Name": "image-id", "Values": [ident]}], IncludeDeprecated=True
         )["Images"]
-    return Image.from_ec2(listed[0]) if listed else Image(ident, "", "", 0, "gone", False)
+    return Image.from_ec2(listed[0]) if listed else Image(ident, state="gone")
+
+
+def is_baked(image: Image, own: list[Image]) -> bool:
+    """Whether it is one of the cloudtop's own."""
+    return image.image_id in {each.image_id for each in own}
 
 
 def next_relaunch(image: Image | None, own: list[Image]) -> str:
@@ -83,14 +49,14 @@ def next_relaunch(image: Image | None, own: list[Image]) -> str:
     if image is None:
         return ""
     if image.state == "gone":
-        return f"{image.id} is gone, so no relaunch can succeed: python runner.py provision"
-    if not image.baked:
+        return f"{image.image_id} is gone, so no relaunch can succeed: python runner.py provision"
+    if not is_baked(image, own):
         advice = (
             f"{own[0].name} is newer: python runner.py provision"
             if own
             else "needs a converge after a relaunch: python runner.py bake"
         )
-        return f"{image.id}, not baked of this cloudtop; {advice}"
-    if own and own[0].id != image.id:
+        return f"{image.image_id}, not baked of this cloudtop; {advice}"
+    if own and own[0].image_id != image.image_id:
         return f"{image.name}; {own[0].name} is newer: python runner.py provision"
-    return f"{image.name}, baked {image.created[:16].replace('T', ' ')} UTC"
+    return f"{image.name}, baked {image.creation_date[:16].replace('T', ' ')} UTC"

@@ -13,9 +13,8 @@ from cloudtop import rates
 from cloudtop.aws import find as ec2
 from cloudtop.aws import images
 from cloudtop.aws.client import Client
-from cloudtop.aws.images import Image
 from module_utils import cloudtop_rules as rules
-from module_utils.cloudtop_resources import Address, Machine, Request, Snapshot, Volume
+from module_utils.cloudtop_resources import Address, Image, Machine, Request, Snapshot, Volume
 
 Tagged = Request | Machine | Volume | Snapshot | Image | Address
 T = TypeVar("T", bound=Tagged)
@@ -184,13 +183,13 @@ def _machines(world: World) -> Iterator[Leftover]:
 def _images(world: World, names: set[str]) -> Iterator[Leftover]:
     for each in world.images:
         if _is_ours(each, world.owner) and _name(each) not in names:
-            month = rates.snapshots(each.gib)
-            yield Leftover("image", each.id, _name(each), each.gib, month, each.name)
+            month = rates.snapshots(each.size)
+            yield Leftover("image", each.image_id, _name(each), each.size, month, each.name)
 
 
 def _snapshots(world: World, names: set[str]) -> Iterator[Leftover]:
     """Those of images go with their images."""
-    used = {ident for image in world.images for ident in image.snapshot_ids}
+    used = rules.snapshots_in_use(world.images)
     for each in world.snapshots:
         role, gib = each.tags.get("cloudtop:role"), each.volume_size
         if each.snapshot_id in used or each.state == "pending":

@@ -15,6 +15,7 @@ from cloudtop.machine import save_work
 from cloudtop.playbooks.unreachable import GO_ON
 from cloudtop.prices import bid_check
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Image
 
 
 def run(context: Context) -> None:
@@ -32,12 +33,12 @@ def run(context: Context) -> None:
         raise CloudtopError(
             "EC2 shows no image although one was made.", "Try: python runner.py status"
         )
-    print(f"\nBaked {own[0].name} ({own[0].id}).")
+    print(f"\nBaked {own[0].name} ({own[0].image_id}).")
     if rules.renewal(context.find().request, wanted_image(context, own)):
         print("The live request boots another image until: python runner.py provision --yes")
 
 
-def images_of(context: Context) -> list[images.Image]:
+def images_of(context: Context) -> list[Image]:
     """The cloudtop's own images, newest first."""
     return images.baked(aws.client(), context.settings.name, context.settings.owner)
 
@@ -57,13 +58,13 @@ def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
     )
 
 
-def wanted_image(context: Context, own: list[images.Image]) -> str:
+def wanted_image(context: Context, own: list[Image]) -> str:
     """The image to launch from, as the playbooks choose it; empty for what the SSM parameter
     names.
 
     The owner's own setting wins over ``own``, what was baked, newest first.
     """
-    return context.settings.image or (own[0].id if own else "")
+    return context.settings.image or (own[0].image_id if own else "")
 
 
 @contextmanager

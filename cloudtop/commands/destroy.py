@@ -9,7 +9,6 @@ from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import orphans, snapshot_schedule, snapshots
 from cloudtop.aws.find import Machine, Resources, Snapshot
-from cloudtop.aws.images import Image
 from cloudtop.aws.orphans import Leftover
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.aws.snapshots import title
@@ -17,6 +16,7 @@ from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands.bake import images_of
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
+from module_utils.cloudtop_resources import Image
 
 
 def run(context: Context) -> None:
@@ -86,7 +86,7 @@ def announcement(
         )
     lines.append("  its security group, key pair and instance profile")
     if delete:
-        lines += [f"  the image         {each.id}, {each.name}" for each in baked]
+        lines += [f"  the image         {each.image_id}, {each.name}" for each in baked]
     if volume and delete:
         size = f"{volume.size} GiB, and all data on it"
         lines.append(f"  THE VOLUME        {volume.volume_id}, {size}")
@@ -124,7 +124,7 @@ def remains(
             f"The volume {left.volume.volume_id} is kept and costs ${month:.2f} a month on AWS."
         )
     if baked:
-        month = rates.snapshots(sum(each.gib for each in baked))
+        month = rates.snapshots(sum(each.size for each in baked))
         lines.append(
             f"{len(baked)} image{'s are' if len(baked) > 1 else ' is'} kept and cost"
             f"{'' if len(baked) > 1 else 's'} at most ${month:.2f} a month on AWS."

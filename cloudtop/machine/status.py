@@ -15,11 +15,11 @@ from typing import Any
 from cloudtop import rates
 from cloudtop.aws import images
 from cloudtop.aws.find import Resources
-from cloudtop.aws.images import Image
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+from module_utils.cloudtop_resources import Image
 
 DEFAULT_NAME = "cloudtop"
 
@@ -199,8 +199,8 @@ def gather(
         instance=_instance(resources),
         volume=_volume(resources),
         schedule=_schedule(timer, size) if timer else None,
-        image=_image(pinned) if pinned else None,
-        images=tuple(map(_image, baked)),
+        image=_image(pinned, images.is_baked(pinned, list(baked))) if pinned else None,
+        images=tuple(_image(each, True) for each in baked),
         next_relaunch=images.next_relaunch(pinned, list(baked)),
         machine=machine,
         host_key_differs=bool(login and machine is None and login.has_other_key()),
@@ -287,8 +287,8 @@ def _schedule(timer: Schedule, gib: int) -> ScheduleStatus:
     )
 
 
-def _image(image: Image) -> ImageStatus:
-    return ImageStatus(image.id, image.name, image.created, image.state, image.baked)
+def _image(image: Image, baked: bool) -> ImageStatus:
+    return ImageStatus(image.image_id, image.name, image.creation_date, image.state, baked)
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.cloudtop_resources import Machine, Request, Snapshot, Volume
+from ansible.module_utils.cloudtop_resources import Image, Machine, Request, Snapshot, Volume
 from ansible.module_utils.ec2_ours import answer
 from ansible.module_utils.orphans_plan import Plan, World, plan
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -103,12 +103,13 @@ def decide(module: AnsibleAWSModule) -> Plan:
     )
     volumes = listed("describe_volumes", "Volumes", "volume-id", params["volumes"])
     snapshots = listed("describe_snapshots", "Snapshots", "snapshot-id", params["snapshots"])
+    images = client.describe_images(aws_retry=True, Owners=["self"])["Images"]
     world = World(
         machines=machines,
         requests=[Request.from_ec2(each) for each in requests],
         volumes=[Volume.from_ec2(each) for each in volumes],
         snapshots=[Snapshot.from_ec2(each) for each in snapshots],
-        images=client.describe_images(aws_retry=True, Owners=["self"])["Images"],
+        images=[Image.from_ec2(each) for each in images],
     )
     return plan(params["owner"], params["images"], world)
 

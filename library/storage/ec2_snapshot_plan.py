@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
-from ansible.module_utils.cloudtop_resources import Snapshot
+from ansible.module_utils.cloudtop_resources import Image, Snapshot
 from ansible.module_utils.cloudtop_rules import SNAPSHOT_ROLE
 from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.snapshot_plan import SnapshotPlan, plan
@@ -101,7 +101,7 @@ def decide(module: AnsibleAWSModule) -> SnapshotPlan:
     return plan(
         cloudtop,
         snapshots,
-        images,
+        map(Image.from_ec2, images),
         params["label"],
         params["keep"],
         datetime.now(UTC),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
-from ansible.module_utils.cloudtop_resources import Snapshot, Volume
+from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.persistent_volume_plan import NOBODY
 from ansible.module_utils.snapshot_schedule_plan import left_behind, marks, refuse_keep, surplus
@@ -92,9 +92,10 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
     pages = client.get_paginator("describe_snapshots").paginate(Filters=filters)
     snapshots = [Snapshot.from_ec2(each) for page in pages for each in page["Snapshots"]]
     left = left_behind(cloudtop, snapshots, params["volume"], params["policy"])
-    images: list[Any] = []
+    images: list[Image] = []
     if len(left) > params["keep"]:
-        images = client.describe_images(aws_retry=True, Owners=["self"])["Images"]
+        account = client.describe_images(aws_retry=True, Owners=["self"])["Images"]
+        images = [Image.from_ec2(each) for each in account]
     return {"old": surplus(left, images, params["keep"])}
 
 

@@ -68,6 +68,7 @@ def test_a_machine_has_the_volume_at_its_root_device() -> None:
         "PublicIpAddress": "192.0.2.1",
         "LaunchTime": AT,
         "SpotInstanceRequestId": "sir-1",
+        "ImageId": "ami-1",
         "RootDeviceName": "/dev/sda1",
         "BlockDeviceMappings": [
             {"DeviceName": "/dev/xvdj", "Ebs": {"VolumeId": "vol-1"}},
@@ -84,6 +85,7 @@ def test_a_machine_has_the_volume_at_its_root_device() -> None:
         launch_time=AT,
         spot_instance_request_id="sir-1",
         root_volume_id="vol-root",
+        image_id="ami-1",
         tags=NAMED,
     )
 

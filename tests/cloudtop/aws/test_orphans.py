@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from cloudtop.aws import orphans
-from cloudtop.aws.images import Image
 from cloudtop.aws.orphans import Left, Leftover, World
 from cloudtop.commands import orphans as orphans_delete
 from module_utils.cloudtop_resources import (
     Address,
     Attachment,
+    Image,
     Machine,
     Request,
     Snapshot,

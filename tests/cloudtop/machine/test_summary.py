@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from cloudtop.aws import find as ec2
-from cloudtop.aws.images import Image
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.machine import status, summary
 from cloudtop.machine.status import BudgetStatus, InstanceStatus, Money, RequestStatus, Sums
 from cloudtop.settings import clouds, settings
-from module_utils.cloudtop_resources import Attachment, Machine, Request, Volume
+from module_utils.cloudtop_resources import Attachment, Image, Machine, Request, Volume
 
 NOTHING = Sums(0, 0, 0, 0, 0, 0, 0)
 BILL = Money(
@@ -159,7 +158,7 @@ WHOLE = ec2.Resources(
 
 
 def test_the_json_of_status_has_stable_keys() -> None:
-    image = Image("ami-1", "box-1", "2026-03-04T05:06:07.000Z", 16, "available", True)
+    image = Image("ami-1", "box-1", "2026-03-04T05:06:07.000Z", 16, "available")
     timer = Schedule("policy-1", 24, 7, "ENABLED")
     report = status.gather(
         settings.load(["cloudtop_owner=alice"]),

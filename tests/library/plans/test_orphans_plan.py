@@ -34,12 +34,8 @@ def snapshot(tags: dict[str, str]) -> Any:
     return resources.Snapshot("snap-1", state="completed", tags=tags)
 
 
-def image(ident: str, tags: dict[str, str], of: str = "snap-9") -> dict[str, Any]:
-    return {
-        "ImageId": ident,
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-        "BlockDeviceMappings": [{"Ebs": {"SnapshotId": of}}, {"VirtualName": "ephemeral0"}],
-    }
+def image(ident: str, tags: dict[str, str], of: str = "snap-9") -> Any:
+    return resources.Image(ident, snapshot_ids=(of,), tags=tags)
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def test_a_new_one_has_all_that_finds_it_again() -> None:
     }
 
 
-def image(ident: str) -> dict[str, Any]:
-    return {"BlockDeviceMappings": [{"VirtualName": "ephemeral0"}, {"Ebs": {"SnapshotId": ident}}]}
+def image(ident: str) -> Any:
+    return resources.Image("ami-1", snapshot_ids=(ident,))
 
 
 COMPLETED = [snapshot(number, f"s{number}") for number in (1, 2, 3)]
@@ -120,9 +120,7 @@ SCHEDULED = {"aws__dlm__lifecycle_policy_id": "policy-1"}
         ([snapshot(4, state="error", **SCHEDULED)], 1, [], []),
     ],
 )
-def test_which_ones_go(
-    snapshots: list[Any], keep: int, images: list[dict[str, Any]], old: list[str]
-) -> None:
+def test_which_ones_go(snapshots: list[Any], keep: int, images: list[Any], old: list[str]) -> None:
     assert plan(*snapshots, label="s3", keep=keep, images=images).old == old
 
 

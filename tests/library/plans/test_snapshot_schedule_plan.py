@@ -122,11 +122,11 @@ def test_snapshots_that_no_policy_deletes(snapshots: list[Any], left: list[str])
         (3, [], []),
         (2, [], ["snap-1"]),
         (1, [], ["snap-2", "snap-1"]),
-        (1, [{"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-2"}}, {}]}], ["snap-1"]),
-        (1, [{"BlockDeviceMappings": [{"Ebs": {}}]}, {}], ["snap-2", "snap-1"]),
+        (1, [resources.Image("ami-1", snapshot_ids=("snap-2",))], ["snap-1"]),
+        (1, [resources.Image("ami-1")], ["snap-2", "snap-1"]),
     ],
 )
-def test_the_oldest_go(keep: int, images: list[dict[str, Any]], old: list[str]) -> None:
+def test_the_oldest_go(keep: int, images: list[Any], old: list[str]) -> None:
     left = [snapshot(3), snapshot(2), snapshot(1)]
     assert plans.surplus(left, images, keep) == old
 
