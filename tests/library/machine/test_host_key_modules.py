@@ -12,7 +12,7 @@ import pytest
 
 from tests.machine_programs.support import load
 
-console = load.module("ec2_console_host_keys")
+console = load.module("ec2_host_key_plan")
 ssh_answers = load.module("ssh_answers")
 
 
@@ -111,3 +111,51 @@ def test_only_ssh_is_ssh(says: bytes, banner: str) -> None:
         else:
             with pytest.raises(OSError, match=r"and not SSH-2\.0"):
                 ssh_answers.banner_at("127.0.0.1", port)
+
+
+READ, KEY, OTHER = "# i-1 of sir-1", "ssh-ed25519 AAAA", "ecdsa-sha2-nistp256 BBBB"
+PINNED = f"{READ}\ncloudtop-box {KEY}\ncloudtop-box {OTHER}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "pinned"),
+    [
+        ("", KEY, False),
+        (PINNED, KEY, True),
+        (PINNED, OTHER, True),
+        # Nobody else has a key yet, so the volume has to get one
+        (PINNED, "", False),
+        # Another machine's console was read
+        (PINNED.replace("i-1", "i-2"), KEY, False),
+        (PINNED.replace("sir-1", "sir-2"), KEY, False),
+        # Another key is pinned, another cloudtop's, or half of it
+        (PINNED.replace("AAAA", "CCCC"), KEY, False),
+        (PINNED.replace("cloudtop-box", "cloudtop-boxes"), KEY, False),
+        (PINNED, f"{KEY}A", False),
+        (PINNED, KEY[:-1], False),
+    ],
+)
+def test_a_machine_whose_key_is_pinned_is_not_looked_at_again(
+    text: str, key: str, pinned: bool
+) -> None:
+    assert console.is_pinned(text, "box", console.mark("i-1", "sir-1"), key) is pinned
+
+
+@pytest.mark.parametrize(
+    ("pinned", "keys", "key"),
+    [
+        ("", [], ""),
+        ("", [OTHER], ""),
+        ("", [OTHER, KEY], KEY),
+        # The known one stays, whatever the machine says
+        ("ssh-ed25519 CCCC", [OTHER, KEY], "ssh-ed25519 CCCC"),
+        ("ssh-ed25519 CCCC", [], "ssh-ed25519 CCCC"),
+    ],
+)
+def test_which_key_is_pinned(pinned: str, keys: list[str], key: str) -> None:
+    assert console.key_to_pin(pinned, keys) == key
+
+
+def test_the_file_has_the_key_first_and_each_once() -> None:
+    assert console.content("box", READ, KEY, [OTHER, KEY]) == PINNED
+    assert console.content("box", READ, KEY, []) == f"{READ}\ncloudtop-box {KEY}\n"

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""The public ssh host keys that cloud-init printed on an instance's console."""
+"""The ssh host key that is pinned for a machine: the volume's, or the one on its console."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import hashlib
 import re
 import subprocess
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
@@ -18,17 +20,35 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 DOCUMENTATION = r"""
 ---
-module: ec2_console_host_keys
-short_description: Read an instance's ssh host keys from its console output
+module: ec2_host_key_plan
+short_description: Look up which ssh host key is pinned for a machine, and whether it has to be
 description:
-  - EC2 shows the console only to who may ask its API, so keys read there can be trusted
-    before the first login.
-  - Waits until cloud-init has printed them; returns no keys when the deadline passes.
+  - A key that other computers know stays, whatever the machine says. Without one it is the key on
+    the machine's console; EC2 shows that only to who may ask its API, so keys read there can be
+    trusted before the first login.
+  - The console is read once a machine. Waits until cloud-init has printed the keys, and fails with
+    one sentence if there is no key to pin by the deadline. It changes nothing.
 author: The cloudtop authors
 options:
+  name:
+    description: The cloudtop's name.
+    type: str
+    required: true
   instance_id:
     description: The instance.
     type: str
+    required: true
+  request:
+    description: Id of the request that made it.
+    type: str
+    required: true
+  pinned:
+    description: The key that other computers know; empty for none.
+    type: str
+    default: ""
+  known_hosts:
+    description: The file that has the pinned keys on this computer.
+    type: path
     required: true
   deadline:
     description: Seconds to wait at most. Xen instances show their console minutes late.
@@ -51,17 +71,27 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Look up the host keys
-  ec2_console_host_keys:
+- name: Look up the host key
+  ec2_host_key_plan:
+    name: cloudtop
     instance_id: i-0123456789abcdef0
+    request: sir-0123456789
+    known_hosts: ~/.local/state/cloudtop/known_hosts
 """
 
 RETURN = r"""
-host_keys:
-  description: Lines of type and base64 text, as in a .pub file without its comment.
-  type: list
-  elements: str
+step:
+  description: One of pin and keep.
+  type: str
   returned: always
+key:
+  description: The key, its type and base64 text as in a .pub file without its comment.
+  type: str
+  returned: always
+content:
+  description: The text of the file of pinned keys.
+  type: str
+  returned: for pin
 """
 
 BLOCK = re.compile(
@@ -137,6 +167,32 @@ def known_keys(console: str, address: str, port: int) -> list[str]:
     return sorted({*keys, *proven(offered_at(address, port), console)})
 
 
+def alias(name: str) -> str:
+    """The name that a cloudtop's host keys are pinned under."""
+    return f"cloudtop-{name}"
+
+
+def mark(instance_id: str, request: str) -> str:
+    """The line that shows that a machine's console has been read."""
+    return f"# {instance_id} of {request}"
+
+
+def is_pinned(text: str, name: str, read: str, key: str) -> bool:
+    """Whether a file of pinned keys has the key, and the mark ``read`` of the machine."""
+    return bool(key) and {read, f"{alias(name)} {key}"} <= set(text.splitlines())
+
+
+def key_to_pin(pinned: str, keys: Sequence[str]) -> str:
+    """The key that other computers know, else the preferred one of the console; empty for none."""
+    return pinned or next((key for key in keys if preferred([key])), "")
+
+
+def content(name: str, read: str, key: str, keys: Sequence[str]) -> str:
+    """The file of pinned keys: the machine's mark, the key, and the others of its console."""
+    lines = [f"{alias(name)} {each}" for each in dict.fromkeys([key, *keys])]
+    return "\n".join([read, *lines]) + "\n"
+
+
 class Console:
     """Asks for the newest console output if EC2 has it, else for what it posted last."""
 
@@ -164,24 +220,43 @@ class Console:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            "name": {"type": "str", "required": True},
             "instance_id": {"type": "str", "required": True},
+            "request": {"type": "str", "required": True},
+            "pinned": {"type": "str", "default": ""},
+            "known_hosts": {"type": "path", "required": True},
             "deadline": {"type": "int", "default": 600},
             "address": {"type": "str", "default": ""},
             "port": {"type": "int", "default": 22},
         },
         supports_check_mode=True,
     )
+    params = module.params
+    name, pinned, deadline = params["name"], params["pinned"], params["deadline"]
+    read = mark(params["instance_id"], params["request"])
+    file = Path(params["known_hosts"])
+    if is_pinned(file.read_text() if file.is_file() else "", name, read, pinned):
+        module.exit_json(changed=False, step="keep", key=pinned)
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
-    console = Console(client, module.params["instance_id"])
-    place = module.params["address"], module.params["port"]
-    end = time.monotonic() + module.params["deadline"]
+    console = Console(client, params["instance_id"])
+    place = params["address"], params["port"]
+    end = time.monotonic() + deadline
     keys: list[str] = []
     try:
         while not preferred(keys := known_keys(console.read(), *place)) and time.monotonic() < end:
             time.sleep(POLL_SECONDS)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg=f"The console of {console.instance_id} can't be read")
-    module.exit_json(changed=False, host_keys=keys)
+    key = key_to_pin(pinned, keys)
+    if not key:
+        module.fail_json(
+            msg=f"The console of {console.instance_id} shows no ssh host key within {deadline} s"
+            " and none was pinned before, so nobody can tell whether it is the right machine; look"
+            f" at it with aws ec2 get-console-output --instance-id {console.instance_id}, then run:"
+            " python runner.py converge"
+        )
+    text = content(name, read, key, keys)
+    module.exit_json(changed=False, step="pin", key=key, content=text)
 
 
 if __name__ == "__main__":
