@@ -1,8 +1,14 @@
-"""The journal of reaps that a machine keeps on its volume, in words."""
+"""The journal of reaps that a machine keeps on its volume, in words.
+
+Reasons, lengths of time and numbers of work trees read as on the machine itself, whose programs
+are not here (``cloudtop_machine/reap_journal/words.py``); a test holds both alike.
+"""
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from typing import TypeGuard
 
 # Ends of EC2's status codes of a spot request that say why a machine went
 REASONS = {
@@ -34,14 +40,20 @@ def last(journal: object) -> str:
     notice = notices[-1] if notices else {}
     words = [_moment(back.get("last_seen"))]
     words.append(_reason(back.get("why")))
-    if isinstance(back.get("price"), int | float):
-        words.append(f"${back['price']:g}/h")
-    if isinstance(back.get("away_seconds"), int | float):
-        words.append(f"back after {span(int(back['away_seconds']))}")
+    price, away = back.get("price"), back.get("away_seconds")
+    if is_number(price):
+        words.append(f"${price:g}/h")
+    if is_number(away):
+        words.append(f"back after {span(int(away))}")
     trees = saved_trees(notice.get("saved"))
     if trees:
         words.append(f"{trees} work tree{'' if trees == 1 else 's'} saved: cloudtop-restore")
     return ", ".join(filter(None, words))
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number; JSON as Python reads it has Infinity and NaN, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def span(seconds: int) -> str:
@@ -53,9 +65,9 @@ def span(seconds: int) -> str:
 def saved_trees(saved: object) -> int:
     """How many work trees a notice's ``saved`` tells of: their list, or their number."""
     trees = saved.get("trees") if isinstance(saved, dict) else None
-    if isinstance(trees, int):
-        return trees
-    return len(trees) if isinstance(trees, list) else 0
+    if isinstance(trees, list):
+        return len(trees)
+    return int(trees) if is_number(trees) else 0
 
 
 def _moment(text: object) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cloudtop_machine.reap_journal import words as on_the_machine
 
 from cloudtop.aws import find as ec2
 from cloudtop.login.pinned_machine import PinnedMachine
@@ -51,6 +53,29 @@ def test_without_a_reap_nothing_is_told(journal: Any) -> None:
 def test_odd_values_are_no_error() -> None:
     odd = {"event": "back", "last_seen": 7, "away_seconds": "long", "why": 3, "price": "dear"}
     assert reap_journal.last([odd]) == "at an unknown time, 3"
+
+
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan, True])
+def test_what_is_no_number_is_left_out(odd: float) -> None:
+    line = reap_journal.last([{**BACK, "away_seconds": odd, "price": odd}])
+    assert line == "2026-02-03 12:03 UTC, no capacity"
+
+
+def test_a_laptop_and_the_machine_give_the_same_reasons() -> None:
+    assert reap_journal.REASONS == on_the_machine.REASONS
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 61, 3599, 3600, 3661, 7200, 90_000])
+def test_a_laptop_and_the_machine_give_the_same_span(seconds: int) -> None:
+    assert reap_journal.span(seconds) == on_the_machine.span(seconds)
+
+
+TREES = [[], ["a", "b"], 0, 3, 2.0, True, math.inf, "2", None, {"a": 1}]
+
+
+@pytest.mark.parametrize("saved", [None, "all", [], {}, *({"trees": each} for each in TREES)])
+def test_a_laptop_and_the_machine_count_the_same_work_trees(saved: Any) -> None:
+    assert reap_journal.saved_trees(saved) == on_the_machine.trees(saved)
 
 
 @pytest.mark.parametrize(

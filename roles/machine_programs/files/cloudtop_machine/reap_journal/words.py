@@ -1,4 +1,8 @@
-"""The journal of reaps in words. Entries may have odd values: any program may have written them."""
+"""The journal of reaps in words. Entries may have odd values: any program may have written them.
+
+``cloudtop/machine/reap_journal.py`` has the same reasons and numbers for a laptop, which has not
+this package; a test holds both alike.
+"""
 
 from __future__ import annotations
 
