@@ -3,6 +3,7 @@
 # make test-fast   the checks that start no machine
 # make bench       measure; prints figures, asserts nothing (ARGS="--times 20": more reaps)
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
+# make test-images the journey and three reaps on each base image, Ubuntu's kind too (1 h)
 # make lint        format, lint and types alone
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
@@ -13,7 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-test provision test test-fast lint fuzz bench drill lock system-packages
+.PHONY: setup setup-test provision test test-fast test-images lint fuzz bench drill lock \
+	system-packages
 
 provision: setup
 	$(BIN)/python runner.py provision $(ARGS)
@@ -28,6 +30,10 @@ test: setup-test
 
 test-fast: setup-test
 	$(BIN)/python -m tools.checks.run --fast
+
+test-images: setup-test
+	$(BIN)/python -m tools.drill --times 3 --image fast
+	$(BIN)/python -m tools.drill --times 3 --image ubuntu-like
 
 lint: setup-test
 	$(BIN)/python -m tools.checks.run --lint
