@@ -14,7 +14,7 @@ ours = module("ansible.module_utils.ec2_ours")
 BOX = ours.Cloudtop("box", "alice", "us-east-1", {})
 URL = "https://checkip.example"
 HERE = "192.0.2.7/32"
-SSH = {
+SSH: dict[str, Any] = {
     "IpProtocol": "tcp",
     "FromPort": 22,
     "ToPort": 22,
