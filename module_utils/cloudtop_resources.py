@@ -198,7 +198,8 @@ class Snapshot:
 class Image:
     """An AMI. ``creation_date`` is EC2's text, which sorts by time.
 
-    ``size`` is the GiB of all its disks, ``snapshot_ids`` are what they are made of.
+    ``size`` is the GiB of all its disks and ``root_size`` of the first; ``devices`` are their names
+    and ``snapshot_ids`` what they are made of.
     """
 
     image_id: str
@@ -208,12 +209,16 @@ class Image:
     state: str = ""
     snapshot_ids: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    architecture: str = ""
+    root_device_name: str = ""
+    root_size: int = 0
+    devices: tuple[str, ...] = ()
 
     @classmethod
     def from_ec2(cls, description: Description) -> Image:
         """From DescribeImages."""
-        mapped = description.get("BlockDeviceMappings") or []
-        disks = [each["Ebs"] for each in mapped if "Ebs" in each]
+        mapped = [each for each in description.get("BlockDeviceMappings") or [] if "Ebs" in each]
+        disks = [each["Ebs"] for each in mapped]
         return cls(
             image_id=description["ImageId"],
             name=description.get("Name", ""),
@@ -222,6 +227,62 @@ class Image:
             state=description.get("State", ""),
             snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
             tags=tags_of(description),
+            architecture=description.get("Architecture", ""),
+            root_device_name=description.get("RootDeviceName", ""),
+            root_size=disks[0].get("VolumeSize", 0) if disks else 0,
+            devices=tuple(each["DeviceName"] for each in mapped),
+        )
+
+
+@dataclass(frozen=True)
+class Disks:
+    """Instance-store disks of one size, in GB."""
+
+    count: int
+    size_gb: int = 0
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """A type of machine; ``architectures`` are as EC2 names them (``arm64``)."""
+
+    instance_type: str
+    vcpus: int = 0
+    memory_mib: int = 0
+    architectures: tuple[str, ...] = ()
+    disks: tuple[Disks, ...] = ()
+    nvme_support: str = ""
+    usage_classes: tuple[str, ...] = ()
+
+    @property
+    def store_disks(self) -> int:
+        """How many instance-store disks a machine of it has."""
+        return sum(each.count for each in self.disks)
+
+    @property
+    def store_is_mapped(self) -> bool:
+        """Whether a machine of it has only those disks that its launch mapped.
+
+        These are not NVMe (types that run on Xen: c3, d2, h1, i2, m3, r3, x1 and others).
+        """
+        return self.nvme_support == "unsupported"
+
+    @classmethod
+    def from_ec2(cls, description: Description) -> InstanceType:
+        """From DescribeInstanceTypes."""
+        store = description.get("InstanceStorageInfo", {})
+        return cls(
+            instance_type=description["InstanceType"],
+            vcpus=description.get("VCpuInfo", {}).get("DefaultVCpus", 0),
+            memory_mib=description.get("MemoryInfo", {}).get("SizeInMiB", 0),
+            architectures=tuple(
+                description.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+            ),
+            disks=tuple(
+                Disks(each["Count"], each.get("SizeInGB", 0)) for each in store.get("Disks", [])
+            ),
+            nvme_support=store.get("NvmeSupport", ""),
+            usage_classes=tuple(description.get("SupportedUsageClasses", [])),
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .cloudtop_resources import Image, Request, Snapshot, Volume
+from .cloudtop_resources import Image, InstanceType, Request, Snapshot, Volume
 
 # A label of a host name (RFC 1123) is also a valid EC2 tag value and ssh alias
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -208,18 +208,13 @@ def gives_way(differing: Iterable[Difference], switch: bool, renew: bool) -> boo
 # --- The image ------------------------------------------------------------------------
 
 
-def architectures_of(instance_type: Mapping[str, Any]) -> list[str]:
-    """The architectures that a type runs, as DescribeInstanceTypes names them (``arm64``)."""
-    return list((instance_type.get("ProcessorInfo") or {}).get("SupportedArchitectures", []))
-
-
-def image_parameter(name: str, instance_type: Mapping[str, Any]) -> str:
-    """The SSM parameter of a first machine's image, for a type as EC2 describes it.
+def image_parameter(name: str, instance_type: InstanceType | None) -> str:
+    """The SSM parameter of a first machine's image, for a type.
 
     ``{arch}`` in the name becomes amd64 or arm64, as Canonical and Debian name them; amd64 for a
-    type that is not described (empty).
+    type that EC2 does not describe.
     """
-    is_arm = "arm64" in architectures_of(instance_type)
+    is_arm = instance_type is not None and "arm64" in instance_type.architectures
     return name.replace("{arch}", "arm64" if is_arm else "amd64")
 
 
@@ -234,10 +229,10 @@ def own_images(images: Iterable[Image], name: str, owner: str) -> list[Image]:
     return sorted(usable, key=lambda each: each.creation_date, reverse=True)
 
 
-def boots(image: Mapping[str, Any], instance_type: Mapping[str, Any]) -> bool:
+def boots(image: Image, instance_type: InstanceType | None) -> bool:
     """Whether a type can boot an image; true if EC2 does not say what either of them is."""
-    able = architectures_of(instance_type)
-    return not able or not image.get("Architecture") or image["Architecture"] in able
+    able = instance_type.architectures if instance_type else ()
+    return not able or not image.architecture or image.architecture in able
 
 
 # --- Zones ----------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from ansible.module_utils.cloudtop_resources import Image
 
 # The market of machines in a VPC, which is all that EC2 has since EC2-Classic ended in 2022
 PRODUCTS = ["Linux/UNIX"]
@@ -36,7 +38,7 @@ def usable_zones(client: Any, types: list[str]) -> dict[str, set[str]]:
     return {each: offered_zones(client, each) & subnets for each in types}
 
 
-def image_of(client: Any, ident: str) -> dict[str, Any] | None:
+def image_of(client: Any, ident: str) -> Image | None:
     """The image of that id, if this account may use it."""
     # Not by id, which is an error if there is none
     by_id = [{"Name": "image-id", "Values": [ident]}]
@@ -44,19 +46,12 @@ def image_of(client: Any, ident: str) -> dict[str, Any] | None:
     images = (
         client.describe_images(Filters=by_id, IncludeDeprecated=True)["Images"] if ident else []
     )
-    return dict(images[0]) if images else None
+    return Image.from_ec2(images[0]) if images else None
 
 
-def root_size(image: dict[str, Any]) -> int:
-    """GiB of an image's first disk; 0 if it does not say."""
-    disks = [each["Ebs"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
-    return int(disks[0].get("VolumeSize", 0)) if disks else 0
-
-
-def store_mapping(image: dict[str, Any], disks: int) -> list[dict[str, str]]:
-    """The launch's entries for so many instance-store disks, beside the image's own volumes."""
-    mapped = [each["DeviceName"] for each in image.get("BlockDeviceMappings", []) if "Ebs" in each]
-    free = [each for each in STORE_DEVICES if each not in mapped]
+def store_mapping(devices: Collection[str], disks: int) -> list[dict[str, str]]:
+    """The launch's entries for so many instance-store disks, beside the image's own devices."""
+    free = [each for each in STORE_DEVICES if each not in devices]
     return [
         {"device_name": device, "virtual_name": f"ephemeral{number}"}
         for number, device in enumerate(free[:disks])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.cloudtop_resources import tags_of
+from ansible.module_utils.cloudtop_resources import InstanceType, tags_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     describe_instances,
@@ -107,8 +107,8 @@ def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list
     return sorted(instances.values(), key=lambda instance: instance["LaunchTime"])
 
 
-def describe_types(client: Any, types: list[str]) -> dict[str, dict[str, Any]]:
-    """EC2's descriptions by type.
+def describe_types(client: Any, types: list[str]) -> dict[str, InstanceType]:
+    """The types by name.
 
     Credentials that may not ask, and a type that EC2 does not list, are no reason to fail: they
     are left out. Other refusals are, as a request without a mapping has no disks on some types.
@@ -116,28 +116,15 @@ def describe_types(client: Any, types: list[str]) -> dict[str, dict[str, Any]]:
     try:
         by_name = [{"Name": "instance-type", "Values": types}]
         pages = client.get_paginator("describe_instance_types").paginate(Filters=by_name)
-        return {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"]}
+        known = [InstanceType.from_ec2(each) for page in pages for each in page["InstanceTypes"]]
+        return {each.instance_type: each for each in known}
     except botocore.exceptions.ClientError as error:
         if error.response["Error"]["Code"] not in DENIED:
             raise
         return {}
 
 
-def store_disks(description: dict[str, Any]) -> int:
-    """How many instance-store disks a machine of a described type has."""
-    disks = description.get("InstanceStorageInfo", {}).get("Disks", [])
-    return sum(disk["Count"] for disk in disks)
-
-
-def store_is_mapped(description: dict[str, Any]) -> bool:
-    """Whether a machine of a described type has only those disks that its launch mapped.
-
-    These are not NVMe (types that run on Xen: c3, d2, h1, i2, m3, r3, x1 and others).
-    """
-    return bool(description.get("InstanceStorageInfo", {}).get("NvmeSupport") == "unsupported")
-
-
 def instance_store_disks(client: Any, instance_type: str) -> int:
     """How many instance-store disks a machine of the type has; -1: nobody knows."""
-    description = describe_types(client, [instance_type]).get(instance_type)
-    return -1 if description is None else store_disks(description)
+    known = describe_types(client, [instance_type]).get(instance_type)
+    return -1 if known is None else known.store_disks

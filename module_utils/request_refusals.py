@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
+from ansible.module_utils.cloudtop_resources import Image, InstanceType
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 from ansible.module_utils.ec2_requests import Picture, Request
 
@@ -45,19 +45,18 @@ def no_image(region: str, image: str, parameter: str) -> str:
     )
 
 
-def cannot_boot(image: dict[str, Any], instance_type: dict[str, Any], fitting: str) -> str:
+def cannot_boot(image: Image, instance_type: InstanceType, fitting: str) -> str:
     """The refusal if a type can't boot the image; ``fitting`` is an image for it, or empty."""
-    kind = instance_type["InstanceType"]
     way = (
         f"to begin with the image of the settings: python runner.py provision -e"
         f" cloudtop_image={fitting}"
         if fitting
-        else f"take a type of {image['Architecture']}, or an image for it: python runner.py"
+        else f"take a type of {image.architecture}, or an image for it: python runner.py"
         " provision -e cloudtop_image=ami-…"
     )
     return (
-        f"The image {image['ImageId']} is for {image['Architecture']}, and {kind} runs"
-        f" {' and '.join(rules.architectures_of(instance_type))}, so no machine would boot; {way}"
+        f"The image {image.image_id} is for {image.architecture}, and {instance_type.instance_type}"
+        f" runs {' and '.join(instance_type.architectures)}, so no machine would boot; {way}"
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import Client, plain_errors
+from cloudtop.aws.find import Filters
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import Image, InstanceType
 
 # Types further down are hardly wanted, and each costs a call
 MOST = 50
@@ -27,35 +28,36 @@ class Wish:
     memory_gib: float
     disks: int
 
-    def fulfilled(self, info: dict[str, Any]) -> bool:
-        disks = info.get("InstanceStorageInfo", {}).get("Disks", [])
-        return bool(
-            info["VCpuInfo"]["DefaultVCpus"] >= self.vcpus
-            and info["MemoryInfo"]["SizeInMiB"] >= self.memory_gib * 1024
-            and sum(disk["Count"] for disk in disks) >= self.disks
+    def fulfilled(self, kind: InstanceType) -> bool:
+        return (
+            kind.vcpus >= self.vcpus
+            and kind.memory_mib >= self.memory_gib * 1024
+            and kind.store_disks >= self.disks
         )
 
     def __str__(self) -> str:
         return f"{self.vcpus} vCPUs, {self.memory_gib:g} GiB and {self.disks} disks"
 
 
-def describe_all(client: Client, names: Sequence[str]) -> dict[str, Any]:
-    """EC2's descriptions by type, of those names that are types of the client's region."""
-    infos: dict[str, Any] = {}
+def describe_all(client: Client, names: Sequence[str]) -> dict[str, InstanceType]:
+    """Those names that are types of the client's region, with what EC2 says of each."""
+    known: dict[str, InstanceType] = {}
+    for begin in range(0, len(names), AT_ONCE):
+        asked: Filters = [{"Name": "instance-type", "Values": list(names[begin : begin + AT_ONCE])}]
+        known |= {each.instance_type: each for each in matching(client, asked)}
+    return known
+
+
+def matching(client: Client, filters: Filters) -> list[InstanceType]:
+    """The types that pass the filters."""
     with plain_errors():
-        for begin in range(0, len(names), AT_ONCE):
-            asked = {"Name": "instance-type", "Values": list(names[begin : begin + AT_ONCE])}
-            pages = client.get_paginator("describe_instance_types").paginate(Filters=[asked])
-            infos |= {
-                info["InstanceType"]: info for page in pages for info in page["InstanceTypes"]
-            }
-    return infos
+        pages = client.get_paginator("describe_instance_types").paginate(Filters=filters)
+        return [InstanceType.from_ec2(each) for page in pages for each in page["InstanceTypes"]]
 
 
-def disks_of(info: dict[str, Any]) -> str:
+def disks_of(kind: InstanceType) -> str:
     """The instance store of a type in words: 2 x 300 GB, or none."""
-    disks = info.get("InstanceStorageInfo", {}).get("Disks", [])
-    return ", ".join(f"{disk['Count']} x {disk['SizeInGB']} GB" for disk in disks) or "none"
+    return ", ".join(f"{each.count} x {each.size_gb} GB" for each in kind.disks) or "none"
 
 
 def check(client: Client, names: Sequence[str]) -> None:
@@ -73,20 +75,13 @@ def check(client: Client, names: Sequence[str]) -> None:
 def similar(client: Client, wanted: str) -> list[str]:
     """Names of types that the wanted one may have meant, the likeliest first."""
     family = wanted.partition(".")[0]
-    with plain_errors():
-        infos = client.describe_instance_types(
-            Filters=[{"Name": "instance-type", "Values": [f"{family[:2]}*"]}]
-        )["InstanceTypes"]
-    return difflib.get_close_matches(wanted, [each["InstanceType"] for each in infos], n=3)
+    known = matching(client, [{"Name": "instance-type", "Values": [f"{family[:2]}*"]}])
+    return difflib.get_close_matches(wanted, [each.instance_type for each in known], n=3)
 
 
-def describe(client: Client, instance_type: str) -> Any:
-    """EC2's description of a type; empty if it has none of that name."""
-    with plain_errors():
-        infos = client.describe_instance_types(
-            Filters=[{"Name": "instance-type", "Values": [instance_type]}]
-        )["InstanceTypes"]
-    return infos[0] if infos else {}
+def describe(client: Client, instance_type: str) -> InstanceType | None:
+    """A type of the client's region; None if it has none of that name."""
+    return describe_all(client, [instance_type]).get(instance_type)
 
 
 def image_parameter(client: Client, settings: Settings) -> str:
@@ -94,7 +89,7 @@ def image_parameter(client: Client, settings: Settings) -> str:
     name = settings.image_parameter
     if "{arch}" not in name:
         return name
-    return str(rules.image_parameter(name, describe(client, settings.instance_type)))
+    return rules.image_parameter(name, describe(client, settings.instance_type))
 
 
 def image_of_settings(client: Client, settings: Settings) -> str:
@@ -108,6 +103,14 @@ def image_of_settings(client: Client, settings: Settings) -> str:
     return str(answer["Parameter"]["Value"])
 
 
+def image_of(client: Client, ident: str) -> Image | None:
+    """An image that the account may use. Raises CloudtopError for an id that EC2 does not know."""
+    with plain_errors():
+        # A public image is deprecated after two years, and still there
+        images = client.describe_images(ImageIds=[ident], IncludeDeprecated=True)["Images"]
+    return Image.from_ec2(images[0]) if images else None
+
+
 def architecture(client: Client, settings: Settings) -> str:
     """The processor that the image is for, as DescribeInstanceTypes calls it.
 
@@ -115,12 +118,8 @@ def architecture(client: Client, settings: Settings) -> str:
     settings, and if nobody may look there, what the parameter's name says.
     """
     ident = settings.image or image_of_settings(client, settings)
-    if ident:
-        with plain_errors():
-            # A public image is deprecated after two years, and still there
-            images = client.describe_images(ImageIds=[ident], IncludeDeprecated=True)["Images"]
-        if images:
-            return str(images[0]["Architecture"])
+    if ident and (image := image_of(client, ident)):
+        return image.architecture
     return "arm64" if "arm64" in image_parameter(client, settings) else "x86_64"
 
 
@@ -130,20 +129,17 @@ def fulfilling(client: Client, wish: Wish, processor: str) -> tuple[list[str], i
     Only those of the current generation that are sold as spot instances. Raises CloudtopError
     if there is none.
     """
-    filters = [
+    filters: Filters = [
         {"Name": "current-generation", "Values": ["true"]},
         {"Name": "supported-usage-class", "Values": ["spot"]},
         {"Name": "processor-info.supported-architecture", "Values": [processor]},
     ]
     if wish.disks:
         filters.append({"Name": "instance-storage-supported", "Values": ["true"]})
-    with plain_errors():
-        pages = client.get_paginator("describe_instance_types").paginate(Filters=filters)
-        every = [info for page in pages for info in page["InstanceTypes"]]
     matches = sorted(
-        (info["VCpuInfo"]["DefaultVCpus"], info["MemoryInfo"]["SizeInMiB"], info["InstanceType"])
-        for info in every
-        if wish.fulfilled(info)
+        (each.vcpus, each.memory_mib, each.instance_type)
+        for each in matching(client, filters)
+        if wish.fulfilled(each)
     )
     if not matches:
         raise CloudtopError(

@@ -82,10 +82,8 @@ def narrowed(source: Source, arch: str | None, most: float | None) -> tuple[Sour
     table, unknown = dict(source.table), set[str]()
     if arch:
         infos = instance_types.describe_all(aws.client(), sorted({kind for kind, _ in table}))
-        able = {
-            kind: info["ProcessorInfo"]["SupportedArchitectures"] for kind, info in infos.items()
-        }
-        table = {place: one for place, one in table.items() if arch in able.get(place[0], ())}
+        able = {name for name, kind in infos.items() if arch in kind.architectures}
+        table = {place: one for place, one in table.items() if place[0] in able}
     if most is not None and source.advisor:
         bands = {place: source.advisor.band(*place) for place in table}
         unknown = {kind for (kind, _), band in bands.items() if band is None}

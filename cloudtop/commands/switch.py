@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from cloudtop.aws import client as aws
 from cloudtop.aws import instance_types
-from cloudtop.aws.client import plain_errors
 from cloudtop.aws.find import Machine, Resources
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks, wait_option
 from cloudtop.commands import bake, converge, orphans, switch_cost
@@ -98,13 +97,12 @@ def check_architecture(settings: Settings, wanted_image: str) -> None:
     if not ident:
         # EC2 did not say what the parameter holds: the playbook asks again
         return
-    with plain_errors():
-        (description,) = client.describe_images(ImageIds=[ident])["Images"]
-    if not rules.boots(description, kind):
+    image = instance_types.image_of(client, ident)
+    if kind and image and not rules.boots(image, kind):
         fitting = of_settings if of_settings != ident else "AMI"
         raise CloudtopError(
-            f"The image {ident} is for {description['Architecture']}, and"
-            f" {settings.instance_type} runs {' and '.join(rules.architectures_of(kind))}.",
+            f"The image {ident} is for {image.architecture}, and"
+            f" {settings.instance_type} runs {' and '.join(kind.architectures)}.",
             f"Try another type, or an image for it: --image {fitting}",
         )
 

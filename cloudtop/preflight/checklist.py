@@ -9,6 +9,7 @@ from typing import Any
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
+from module_utils.cloudtop_resources import InstanceType
 
 OK, MISSING, SKIPPED = "ok", "missing", "skipped"
 MARKS = {OK: "ok", MISSING: "NO", SKIPPED: "--"}
@@ -34,8 +35,8 @@ class Look:
     account: str = ""
     arn: str = ""
     zones: Sequence[str] | None = None
-    # By type: what DescribeInstanceTypes says, and the zones that offer it
-    infos: Mapping[str, Any] | None = None
+    # By type: what it is, and the zones that offer it
+    infos: Mapping[str, InstanceType] | None = None
     offered: Mapping[str, list[str]] | None = None
     resources: Resources | None = None
     zone: str = ""

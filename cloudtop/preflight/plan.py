@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
@@ -22,6 +21,7 @@ from cloudtop.prices import bid_check
 from cloudtop.rates import WorstMonth
 from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
+from module_utils.cloudtop_resources import InstanceType
 
 # EC2 User Guide, hibernate-spot-instances
 HIBERNATION = (
@@ -83,7 +83,6 @@ def _plan(look: Look) -> Plan:
     settings, resources = look.settings, look.need("resources", "type")
     infos, offered = look.need("infos", "type"), look.need("offered", "type")
     info = infos[settings.instance_type]
-    storage = info.get("InstanceStorageInfo", {}).get("Disks", [])
     usable = rules.offered_types(settings.types, look.zone, offered)
     notes = [
         *rates.not_in_it(settings.types),
@@ -103,14 +102,14 @@ def _plan(look: Look) -> Plan:
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
     notes += filter(None, [budget.note_on_request(settings, resources.request), ended])
     if settings.interruption == "hibernate":
-        notes += [HIBERNATION, *_short_root(settings, info["MemoryInfo"]["SizeInMiB"])]
+        notes += [HIBERNATION, *_short_root(settings, info.memory_mib)]
     return Plan(
         resources=resources,
         account=look.account,
-        vcpus=info["VCpuInfo"]["DefaultVCpus"],
-        memory_mib=info["MemoryInfo"]["SizeInMiB"],
-        disks=sum(disk["Count"] for disk in storage),
-        disk_gb=storage[0]["SizeInGB"] if storage else 0,
+        vcpus=info.vcpus,
+        memory_mib=info.memory_mib,
+        disks=info.store_disks,
+        disk_gb=info.disks[0].size_gb if info.disks else 0,
         zone=look.zone,
         month=settings.worst_month(),
         notes=tuple(notes),
@@ -163,7 +162,7 @@ def _see_architecture(look: Look) -> str:
     infos = look.need("infos", "type")
     _same_processor(settings, infos)
     image = _architecture(look.client, settings)
-    able = infos[settings.instance_type]["ProcessorInfo"]["SupportedArchitectures"]
+    able = infos[settings.instance_type].architectures
     if image not in able:
         named = settings.image or settings.image_parameter
         raise CloudtopError(
@@ -174,18 +173,16 @@ def _see_architecture(look: Look) -> str:
     return image
 
 
-def _architecture(client: Any, settings: Settings) -> str:
+def _architecture(client: Client, settings: Settings) -> str:
     if not settings.image:
         return instance_types.architecture(client, settings)
-    with plain_errors():
-        # A public image is deprecated after two years, and still there
-        images = client.describe_images(ImageIds=[settings.image], IncludeDeprecated=True)["Images"]
-    if not images:
+    image = instance_types.image_of(client, settings.image)
+    if image is None:
         raise CloudtopError(
             f"cloudtop_image is {settings.image!r}, which {settings.region} does not have for you.",
             "Try without it: -e cloudtop_image=",
         )
-    return str(images[0]["Architecture"])
+    return image.architecture
 
 
 def _see_price(look: Look) -> str:
@@ -248,7 +245,7 @@ def check_key(settings: Settings) -> None:
         )
 
 
-def _zones(client: Any) -> list[str]:
+def _zones(client: Client) -> list[str]:
     with plain_errors():
         answer = client.describe_availability_zones(
             Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
@@ -256,19 +253,15 @@ def _zones(client: Any) -> list[str]:
     return sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"])
 
 
-def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
-    with plain_errors():
-        pages = client.get_paginator("describe_instance_types").paginate(
-            Filters=[{"Name": "instance-type", "Values": [wanted]}]
-        )
-        for page in pages:
-            for info in page["InstanceTypes"]:
-                if "spot" not in info.get("SupportedUsageClasses", ["spot"]):
-                    raise CloudtopError(
-                        f"EC2 does not sell {wanted} as a spot instance.",
-                        "Try: -e cloudtop_instance_type=m5d.4xlarge",
-                    )
-                return info
+def _instance_type(client: Client, settings: Settings, wanted: str) -> InstanceType:
+    kind = instance_types.describe(client, wanted)
+    if kind is not None:
+        if kind.usage_classes and "spot" not in kind.usage_classes:
+            raise CloudtopError(
+                f"EC2 does not sell {wanted} as a spot instance.",
+                "Try: -e cloudtop_instance_type=m5d.4xlarge",
+            )
+        return kind
     near = instance_types.similar(client, wanted)
     named = "type is" if wanted == settings.instance_type else "types has"
     raise CloudtopError(
@@ -279,7 +272,7 @@ def _instance_type(client: Any, settings: Settings, wanted: str) -> Any:
     )
 
 
-def _offered(client: Any, instance_type: str) -> list[str]:
+def _offered(client: Client, instance_type: str) -> list[str]:
     with plain_errors():
         answer = client.describe_instance_type_offerings(
             LocationType="availability-zone",
@@ -303,12 +296,9 @@ def usable_places(
     return {each: sorted(with_subnet & set(zones)) for each, zones in offered.items()}
 
 
-def _same_processor(settings: Settings, infos: Mapping[str, Any]) -> None:
+def _same_processor(settings: Settings, infos: Mapping[str, InstanceType]) -> None:
     """Every type has to boot the one image that all of them are asked for with."""
-    able = {
-        each: sorted(info["ProcessorInfo"]["SupportedArchitectures"])
-        for each, info in infos.items()
-    }
+    able = {each: sorted(info.architectures) for each, info in infos.items()}
     first = able[settings.instance_type]
     for each in settings.types:
         if not set(able[each]) & set(first):

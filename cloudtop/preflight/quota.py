@@ -43,7 +43,7 @@ def check(look: Look) -> str:
     region = look.settings.region
     for kind in look.settings.types:
         code, name = of(kind)
-        vcpus = infos[kind]["VCpuInfo"]["DefaultVCpus"]
+        vcpus = infos[kind].vcpus
         if not code:
             seen[f"not known for {kind}"] = None
             continue

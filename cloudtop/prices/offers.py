@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from cloudtop.aws.client import Client, plain_errors
-from cloudtop.aws.instance_types import AT_ONCE
+from cloudtop.aws.find import Filters
+from cloudtop.aws.instance_types import AT_ONCE, matching
+from module_utils.cloudtop_resources import InstanceType
 from spotprices.files import PRODUCTS
 
 
@@ -39,16 +41,15 @@ class Offer:
         )
 
 
-def of_info(info: Mapping[str, Any], zone: str = "", dollars: float = 0.0) -> Offer:
-    """An offer of a type as DescribeInstanceTypes shows it."""
-    disks = info.get("InstanceStorageInfo", {}).get("Disks", [])
+def of_type(kind: InstanceType, zone: str = "", dollars: float = 0.0) -> Offer:
+    """An offer of a type."""
     return Offer(
-        type=info["InstanceType"],
+        type=kind.instance_type,
         zone=zone,
         dollars=dollars,
-        vcpus=info["VCpuInfo"]["DefaultVCpus"],
-        memory_mib=info["MemoryInfo"]["SizeInMiB"],
-        disks=sum(disk["Count"] for disk in disks),
+        vcpus=kind.vcpus,
+        memory_mib=kind.memory_mib,
+        disks=kind.store_disks,
     )
 
 
@@ -62,19 +63,20 @@ def like(
     """
     with plain_errors():
         (info,) = client.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
-    wanted = of_info(info)
+    kind = InstanceType.from_ec2(info)
+    wanted = of_type(kind)
     # EC2's sizes are such parts of each other; all types would take it many seconds to list
     vcpus = {max(1, wanted.vcpus * eighth // 8) for eighth in eighths}
-    infos = _infos(client, wanted, vcpus, info["ProcessorInfo"]["SupportedArchitectures"])
+    others = _in_its_place(client, wanted, vcpus, kind.architectures)
     return wanted, [
-        of_info(infos[kind], zone, dollars)
-        for (kind, zone), dollars in _prices(client, sorted(infos), zones).items()
+        of_type(others[name], zone, dollars)
+        for (name, zone), dollars in _prices(client, sorted(others), zones).items()
     ]
 
 
-def _infos(
+def _in_its_place(
     client: Client, wanted: Offer, vcpus: set[int], architectures: Sequence[str]
-) -> dict[str, Any]:
+) -> dict[str, InstanceType]:
     filters = {
         "current-generation": ["true"],
         "supported-usage-class": ["spot"],
@@ -82,11 +84,8 @@ def _infos(
         "vcpu-info.default-vcpus": sorted(map(str, vcpus)),
         **({"instance-storage-supported": ["true"]} if wanted.disks else {}),
     }
-    with plain_errors():
-        pages = client.get_paginator("describe_instance_types").paginate(
-            Filters=[{"Name": name, "Values": values} for name, values in filters.items()]
-        )
-        return {info["InstanceType"]: info for page in pages for info in page["InstanceTypes"]}
+    asked: Filters = [{"Name": name, "Values": values} for name, values in filters.items()]
+    return {each.instance_type: each for each in matching(client, asked)}
 
 
 def _prices(

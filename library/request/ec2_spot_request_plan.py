@@ -11,7 +11,6 @@ from ansible.module_utils.cloudtop_rules import boots, image_parameter, offered_
 from ansible.module_utils.ec2_offers import (
     image_of,
     offered_zones,
-    root_size,
     store_mapping,
     usable_zones,
 )
@@ -21,8 +20,6 @@ from ansible.module_utils.ec2_ours import (
     answer,
     describe_types,
     instance_store_disks,
-    store_disks,
-    store_is_mapped,
 )
 from ansible.module_utils.ec2_requests import look, wait
 from ansible.module_utils.request_plan import Launch, Run, Wanted, facts, passed_over, plan
@@ -166,14 +163,14 @@ facts:
 def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted: Wanted) -> Launch:
     """The image and types that EC2 can launch in the volume's zone. Raises RefusedError if none."""
     types = describe_types(client, list(wanted.types))
-    name = image_parameter(module.params["image_parameter"], types.get(wanted.types[0], {}))
+    name = image_parameter(module.params["image_parameter"], types.get(wanted.types[0]))
     ssm = module.client("ssm")
     ident = wanted.image or parameter(ssm, name)
     image = image_of(client, ident)
     if image is None:
         raise RefusedError(no_image(module.region, ident, name))
     for each in wanted.types:
-        if not boots(image, types.get(each, {})):
+        if not boots(image, types.get(each)):
             fitting = parameter(ssm, name) if wanted.image else ""
             raise RefusedError(cannot_boot(image, types[each], fitting))
     zones = usable_zones(client, list(wanted.types))
@@ -182,11 +179,11 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
         offered = sorted(offered_zones(client, wanted.types[0]))
         raise RefusedError(not_offered(cloudtop, wanted.types, offered))
     stores = {
-        name: store_mapping(image, store_disks(description))
-        for name, description in types.items()
-        if name in usable and store_is_mapped(description)
+        name: store_mapping(image.devices, kind.store_disks)
+        for name, kind in types.items()
+        if name in usable and kind.store_is_mapped
     }
-    return Launch(ident, image["RootDeviceName"], root_size(image), usable, stores)
+    return Launch(ident, image.root_device_name, image.root_size, usable, stores)
 
 
 def parameter(ssm: Any, name: str) -> str:

@@ -11,8 +11,6 @@ from ansible.module_utils.ec2_offers import store_mapping
 from ansible.module_utils.ec2_ours import (
     describe_types,
     has_tags,
-    store_disks,
-    store_is_mapped,
 )
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
@@ -102,12 +100,12 @@ TAKEN_OVER = ("Architecture", "BootMode", "EnaSupport", "TpmSupport", "Virtualiz
 
 def mapped_stores(client: Any, instance: dict[str, Any]) -> list[dict[str, str]]:
     """Entries for the instance's own instance-store disks, if only a launch's mapping has them."""
-    description = describe_types(client, [instance["InstanceType"]]).get(instance["InstanceType"])
-    if description is None or not store_is_mapped(description):
+    known = describe_types(client, [instance["InstanceType"]]).get(instance["InstanceType"])
+    if known is None or not known.store_is_mapped:
         return []
     return [
         {"DeviceName": each["device_name"], "VirtualName": each["virtual_name"]}
-        for each in store_mapping({}, store_disks(description))
+        for each in store_mapping([], known.store_disks)
     ]
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from module_utils.cloudtop_resources import (
     Address,
     Attachment,
+    Disks,
+    Image,
+    InstanceType,
     Machine,
     Request,
     Snapshot,
@@ -145,7 +150,69 @@ def test_a_snapshot_has_its_label_and_an_address_its_association() -> None:
     )
 
 
+def test_an_image_has_its_disks_and_no_others() -> None:
+    description = {
+        "ImageId": "ami-1",
+        "Name": "box-1",
+        "CreationDate": "2026-03-04T05:06:07.000Z",
+        "State": "available",
+        "Architecture": "arm64",
+        "RootDeviceName": "/dev/sda1",
+        "BlockDeviceMappings": [
+            {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": "snap-1", "VolumeSize": 8}},
+            {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+            {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 4}},
+        ],
+        "Tags": TAGS,
+    }
+    assert Image.from_ec2(description) == Image(
+        "ami-1",
+        "box-1",
+        "2026-03-04T05:06:07.000Z",
+        size=12,
+        state="available",
+        snapshot_ids=("snap-1",),
+        tags=NAMED,
+        architecture="arm64",
+        root_device_name="/dev/sda1",
+        root_size=8,
+        devices=("/dev/sda1", "/dev/sdf"),
+    )
+
+
+def test_a_type_has_its_own_disks() -> None:
+    description = {
+        "InstanceType": "c3.xlarge",
+        "VCpuInfo": {"DefaultVCpus": 4},
+        "MemoryInfo": {"SizeInMiB": 7680},
+        "ProcessorInfo": {"SupportedArchitectures": ["i386", "x86_64"]},
+        "InstanceStorageInfo": {
+            "Disks": [{"Count": 2, "SizeInGB": 40}, {"Count": 1, "SizeInGB": 80}],
+            "NvmeSupport": "unsupported",
+        },
+        "SupportedUsageClasses": ["on-demand", "spot"],
+    }
+    kind = InstanceType.from_ec2(description)
+    assert kind == InstanceType(
+        "c3.xlarge",
+        vcpus=4,
+        memory_mib=7680,
+        architectures=("i386", "x86_64"),
+        disks=(Disks(2, 40), Disks(1, 80)),
+        nvme_support="unsupported",
+        usage_classes=("on-demand", "spot"),
+    )
+    assert (kind.store_disks, kind.store_is_mapped) == (3, True)
+
+
+@pytest.mark.parametrize("support", ["required", "supported", ""])
+def test_disks_that_are_nvme_need_no_mapping(support: str) -> None:
+    assert not InstanceType("i3.large", disks=(Disks(1),), nvme_support=support).store_is_mapped
+
+
 def test_what_ec2_leaves_out_is_empty() -> None:
+    assert Image.from_ec2({"ImageId": "ami-1"}) == Image("ami-1")
+    assert InstanceType.from_ec2({"InstanceType": "t3.nano"}) == InstanceType("t3.nano")
     assert Request.from_ec2({"SpotInstanceRequestId": "sir-1"}) == Request("sir-1")
     assert Request("sir-1").instance_interruption_behavior == "terminate"
     assert Machine.from_ec2({"InstanceId": "i-1"}) == Machine("i-1")

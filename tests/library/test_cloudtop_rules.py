@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from module_utils import cloudtop_rules as rules
-from module_utils.cloudtop_resources import Attachment, Request, Snapshot, Volume
+from module_utils.cloudtop_resources import (
+    Attachment,
+    Image,
+    InstanceType,
+    Request,
+    Snapshot,
+    Volume,
+)
 from tests.machine_programs.support.load import ROOT
 
 LATER = datetime(2026, 1, 2, tzinfo=UTC)
@@ -323,3 +330,61 @@ def test_which_snapshot_is_meant(wanted: str, ident: str | None) -> None:
     assert [each.snapshot_id for each in ours] == [f"snap-{n}" for n in (4, 2, 3, 1, 5)]
     meant = rules.which_snapshot(ours, wanted)
     assert (meant and meant.snapshot_id) == ident
+
+
+def kind(*architectures: str) -> InstanceType:
+    return InstanceType("c3.xlarge", architectures=architectures)
+
+
+@pytest.mark.parametrize(
+    ("image", "instance_type", "able"),
+    [
+        ("x86_64", kind("i386", "x86_64"), True),
+        ("i386", kind("i386", "x86_64"), True),
+        ("arm64", kind("i386", "x86_64"), False),
+        ("x86_64", kind("arm64"), False),
+        # EC2 does not say
+        ("", kind("arm64"), True),
+        ("x86_64", kind(), True),
+        ("x86_64", None, True),
+    ],
+)
+def test_which_type_boots_an_image(
+    image: str, instance_type: InstanceType | None, able: bool
+) -> None:
+    assert rules.boots(Image("ami-1", architecture=image), instance_type) is able
+
+
+@pytest.mark.parametrize(
+    ("name", "instance_type", "parameter"),
+    [
+        ("/ubuntu/{arch}/id", kind("i386", "x86_64"), "/ubuntu/amd64/id"),
+        ("/ubuntu/{arch}/id", kind("arm64"), "/ubuntu/arm64/id"),
+        ("/ubuntu/{arch}/id", None, "/ubuntu/amd64/id"),
+        ("/ubuntu/id", kind("arm64"), "/ubuntu/id"),
+    ],
+)
+def test_the_parameter_of_a_type(
+    name: str, instance_type: InstanceType | None, parameter: str
+) -> None:
+    assert rules.image_parameter(name, instance_type) == parameter
+
+
+@pytest.mark.parametrize(
+    ("states", "own"),
+    [
+        ({}, []),
+        ({"ami-1": "available", "ami-2": "available"}, ["ami-2", "ami-1"]),
+        ({"ami-1": "available", "ami-2": "pending", "ami-3": "failed"}, ["ami-1"]),
+    ],
+)
+def test_the_own_images_that_can_be_launched_are_newest_first(
+    states: dict[str, str], own: list[str]
+) -> None:
+    images = [
+        Image(ident, creation_date=f"2026-01-0{ident[-1]}", state=state, tags=own_tags())
+        for ident, state in states.items()
+    ]
+    strangers = [Image("ami-9", state="available", tags=own_tags(owner="alice*"))]
+    listed = rules.own_images([*strangers, *images], "box", "alice")
+    assert [each.image_id for each in listed] == own

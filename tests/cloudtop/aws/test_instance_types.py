@@ -12,6 +12,7 @@ from cloudtop.aws import instance_types
 from cloudtop.aws.instance_types import MOST, Wish
 from cloudtop.errors import CloudtopError
 from cloudtop.settings import settings
+from module_utils.cloudtop_resources import Disks, InstanceType
 from tests.cloud import client, fake_cloud
 
 
@@ -21,29 +22,25 @@ def ec2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client(endpoint)
 
 
-def facts(vcpus: int, gib: float, disks: int) -> dict[str, Any]:
-    storage = {"InstanceStorageInfo": {"Disks": [{"Count": disks, "SizeInGB": 80}]}}
-    return {
-        "VCpuInfo": {"DefaultVCpus": vcpus},
-        "MemoryInfo": {"SizeInMiB": int(gib * 1024)},
-        **(storage if disks else {}),
-    }
+def kind(vcpus: int, gib: float, disks: int) -> InstanceType:
+    store = (Disks(disks, 80),) if disks else ()
+    return InstanceType("m5d.x", vcpus, int(gib * 1024), disks=store)
 
 
 @pytest.mark.parametrize(
-    ("info", "enough"),
+    ("one", "enough"),
     [
-        (facts(16, 60, 2), True),
-        (facts(64, 500, 8), True),
-        (facts(15, 60, 2), False),
-        (facts(16, 59.9, 2), False),
-        (facts(16, 60, 1), False),
-        (facts(16, 60, 0), False),
+        (kind(16, 60, 2), True),
+        (kind(64, 500, 8), True),
+        (kind(15, 60, 2), False),
+        (kind(16, 59.9, 2), False),
+        (kind(16, 60, 1), False),
+        (kind(16, 60, 0), False),
     ],
 )
-def test_a_wish_is_at_least_so_much_of_each(info: dict[str, Any], enough: bool) -> None:
-    assert Wish(16, 60, 2).fulfilled(info) is enough
-    assert Wish(0, 0, 0).fulfilled(info)
+def test_a_wish_is_at_least_so_much_of_each(one: InstanceType, enough: bool) -> None:
+    assert Wish(16, 60, 2).fulfilled(one) is enough
+    assert Wish(0, 0, 0).fulfilled(one)
 
 
 def test_every_page_is_looked_at_and_the_smallest_come_first(ec2: Any) -> None:
