@@ -336,3 +336,32 @@ def test_ansible_does_not_wait_for_ever_for_a_machine_that_was_taken_away() -> N
     ).stdout
     option = dict(line.split(" ", 1) for line in options.splitlines())
     assert int(option["serveraliveinterval"]) * int(option["serveralivecountmax"]) == 120
+
+
+# Its own steps, each of which another playbook starts with
+MANY_TASK_FILES = {"spot_request": 8}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_few_task_files(role: str) -> None:
+    """A decision that is spread over tasks belongs into a plan of ``module_utils/``."""
+    files = sorted(path.name for path in (ROOT / "roles" / role / "tasks").iterdir())
+    assert len(files) <= MANY_TASK_FILES.get(role, 6), files
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_task_has_a_condition_of_few_parts(role: str) -> None:
+    """More than three comparisons are a decision, which a plan takes."""
+    for path in (ROOT / "roles" / role / "tasks").iterdir():
+        for task in every_task(load(path)):
+            condition = task.get("when", [])
+            texts = condition if isinstance(condition, list) else [condition]
+            parts = sum(len(re.split(r"\b(?:and|or)\b", str(text))) for text in texts)
+            assert parts <= 3, f"{path}: {task['name']}"
+
+
+def every_task(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """All tasks, and the blocks that hold some of them."""
+    for task in tasks:
+        yield task
+        yield from every_task(task.get("block", []))
