@@ -26,7 +26,7 @@ from cloudtop.prices import source as price_source
 from cloudtop.prices import table as price_table
 from cloudtop.prices.backtest import Outcome
 from cloudtop.prices.interruption import Band
-from cloudtop.prices.source import Source, number
+from cloudtop.prices.source import Source, described, number
 from cloudtop.rates import BID_FACTOR
 from cloudtop.settings.settings import Settings
 
@@ -68,7 +68,7 @@ class Advice:
 def run(context: Context) -> None:
     options, settings = context.options, context.settings
     availability = number("--availability", options.availability, 0, 100, "per cent", "99")
-    source = prices.described(_source(options, settings), context)
+    source = described(_source(options, settings), prices.advisor_of(context))
     replays = replay(source, settings, availability)
     given = advice(replays, source, None if options.history is not None else aws.client())
     if options.json:

@@ -16,11 +16,11 @@ from cloudtop.aws import instance_types
 from cloudtop.aws.instance_types import Wish
 from cloudtop.command import Context
 from cloudtop.errors import CloudtopError
-from cloudtop.prices import chart, interruption, picture
+from cloudtop.prices import chart, picture
 from cloudtop.prices import source as price_source
 from cloudtop.prices import table as price_table
 from cloudtop.prices.rows import Row, gather, ordered, rounded
-from cloudtop.prices.source import Source, number
+from cloudtop.prices.source import Source, described, number
 from cloudtop.settings.settings import Settings
 
 HISTORY = "take prices from a file, with no account: CSV, also gzipped, or JSON of aws ec2"
@@ -39,7 +39,7 @@ def run(context: Context) -> None:
     if options.max_interruption is not None:
         most = number("--max-interruption", options.max_interruption, 0, 100, "per cent", "10")
     source, note = _source(options, settings)
-    source = described(source, context)
+    source = described(source, advisor_of(context))
     source, left_out = narrowed(source, options.arch, most)
     note = "\n".join(filter(None, (note, left_out)))
     rows = ordered(gather(source, settings), options.sort)[:limit]
@@ -61,16 +61,9 @@ def run(context: Context) -> None:
             chart.show(out, _charted(row, source, settings))
 
 
-def described(source: Source, context: Context) -> Source:
-    """The source with how often EC2 interrupts each type, and with the types' disks.
-
-    With ``--history`` nobody is asked: the bands are those of the copy, and disks are unknown.
-    """
-    if context.options.history is not None:
-        return replace(source, advisor=interruption.copy())
-    infos = instance_types.describe_all(aws.client(), sorted({kind for kind, _ in source.table}))
-    disks = {kind: instance_types.disks_of(info) for kind, info in infos.items()}
-    return replace(source, advisor=interruption.look_up(context.cloud.spot_advisor), disks=disks)
+def advisor_of(context: Context) -> str | None:
+    """The address of the Spot Instance Advisor's file; None if nobody may be asked."""
+    return context.cloud.spot_advisor if context.options.history is None else None
 
 
 def narrowed(source: Source, arch: str | None, most: float | None) -> tuple[Source, str]:

@@ -6,7 +6,7 @@ import math
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from cloudtop.aws import client as aws
 from cloudtop.aws import instance_types
 from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
-from cloudtop.prices import history
+from cloudtop.prices import history, interruption
 from cloudtop.prices import on_demand as price_list
 from cloudtop.prices.interruption import Advisor
 from cloudtop.prices.on_demand import OnDemand
@@ -133,6 +133,19 @@ def of_ec2(
     refuse_future("EC2's history", max(one.times[-1] for one in table.values()), end)
     kinds = [kind for kind in types if any(place[0] == kind for place in table)]
     return Source(table, start, end, zone or region, price_list.ask(kinds, region))
+
+
+def described(source: Source, advisor: str | None) -> Source:
+    """The source with how often EC2 interrupts each type, and with the types' disks.
+
+    ``advisor`` is the address of the Spot Instance Advisor's file. Without one nobody is asked:
+    the bands are those of the copy, and disks are unknown.
+    """
+    if advisor is None:
+        return replace(source, advisor=interruption.copy())
+    known = instance_types.describe_all(aws.client(), sorted({kind for kind, _ in source.table}))
+    disks = {name: instance_types.disks_of(kind) for name, kind in known.items()}
+    return replace(source, advisor=interruption.look_up(advisor), disks=disks)
 
 
 def _not_offered(client: Any, types: Sequence[str], where: str) -> CloudtopError:
