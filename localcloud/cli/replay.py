@@ -63,26 +63,11 @@ def replay(config: Config, arguments: argparse.Namespace) -> int:
         table = read(Path(arguments.file))
     except PriceFileError as error:
         raise LocalCloudError(error.message, error.hint) from error
-    table = choose(table, arguments.type, arguments.zone)
-    answer = ask(
-        config,
-        "replay",
-        {
-            "series": [
-                {"type": kind, "zone": zone, "times": one.times, "prices": one.dollars}
-                for (kind, zone), one in table.items()
-            ],
-            "from": _begin(arguments.begin),
-            "speed": number("speed", arguments.speed, "times as fast"),
-            # A type or zone that the user names has to exist
-            "lenient": not (arguments.type or arguments.zone),
-        },
-        HINT,
-    )
-    _tell(answer)
-    if answer["left_out"]:
-        print(f"Left out, because this cloud does not have them: {', '.join(answer['left_out'])}.")
-    return 0
+    series = [
+        {"type": kind, "zone": zone, "times": one.times, "prices": one.dollars}
+        for (kind, zone), one in choose(table, arguments.type, arguments.zone).items()
+    ]
+    return _replay(config, arguments, "replay", series)
 
 
 def replay_availability(config: Config, arguments: argparse.Namespace) -> int:
@@ -100,13 +85,21 @@ def replay_availability(config: Config, arguments: argparse.Namespace) -> int:
         {"type": kind, "zone": zone, "times": one.times, "available": one.available}
         for (kind, zone), one in choose(traces, arguments.type, arguments.zone).items()
     ]
+    return _replay(config, arguments, "replay/availability", series)
+
+
+def _replay(
+    config: Config, arguments: argparse.Namespace, path: str, series: list[dict[str, Any]]
+) -> int:
+    """Have the cloud replay the series, and say what it does."""
     given = {
         "series": series,
         "from": _begin(arguments.begin),
         "speed": number("speed", arguments.speed, "times as fast"),
+        # A type or zone that the user names has to exist
         "lenient": not (arguments.type or arguments.zone),
     }
-    answer = ask(config, "replay/availability", given, HINT)
+    answer = ask(config, path, given, HINT)
     _tell(answer)
     if answer["left_out"]:
         print(f"Left out, because this cloud does not have them: {', '.join(answer['left_out'])}.")
