@@ -218,11 +218,20 @@ def test_xml_and_json_are_parsed_by_python_alone() -> None:
         ), path
 
 
-def test_ruff_sees_programs_without_an_ending() -> None:
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["extend-include"]
-    seen = {path for each in listed for path in ROOT.glob(each)}
-    for path in text_files("roles/machine_programs/files/bin", "roles/machine_programs/files/sbin"):
-        assert path.read_text().startswith("#!/bin/sh\n") or path in seen, path
+def test_all_python_is_checked() -> None:
+    """A program without an ending is no more than an import, as mypy sees files by their ending."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    seen = {path for each in tools["ruff"]["extend-include"] for path in ROOT.glob(each)}
+    typed = [ROOT / each for each in tools["mypy"]["files"]]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for path in [ROOT / name for name in listed.split("\0") if name]:
+        if path.suffix == ".py":
+            assert any(path.is_relative_to(each) for each in typed), path
+        elif path.is_file() and re.match(rb"#!.*python", path.read_bytes()):
+            assert path in seen, path
+            assert len(path.read_text().splitlines()) <= 10, path
 
 
 def test_roles_know_no_settings_and_name_no_groups() -> None:

@@ -5,7 +5,7 @@ It removes what belongs to this one machine, then looks at the finished copy and
 anything of that is left. The copy is a volume that was attached for it; the disk that the
 machine runs from is only looked at, and every link of the copy is followed within the copy.
 
-usage: cloudtop-scrub-image VOLUME DEVICE MOUNT_POINTS ALLOWED [CONFIGURATION]
+usage: scrub_image.py VOLUME DEVICE MOUNT_POINTS ALLOWED [CONFIGURATION]
 VOLUME is the copy's id and DEVICE its name at EC2; MOUNT_POINTS (words) are those that no fstab
 line may name; ALLOWED (words) are paths that may look like credentials.
 The last line that it prints is for people: that all is well, or what is still there.
@@ -131,7 +131,7 @@ class Copy:
 
     @contextmanager
     def at(self, path: str, follow: bool = True) -> Iterator[Place | None]:
-        """The file that a path leads to, for as long as the context lasts; None if there is no such file.
+        """The file that a path leads to, while the context lasts; None if there is no such file.
 
         With ``follow`` false a link that the path itself names is not followed.
         """

@@ -1,4 +1,4 @@
-"""cloudtop-scrub-image: what goes from a copy of a root disk, and what is refused."""
+"""scrub_image.py: what goes from a copy of a root disk, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cloudtop-scrub-image: links of the copy lead to the copy, never to the machine that runs it.
+"""scrub_image.py: links of the copy lead to the copy, never to the machine that runs it.
 
 Beside the copy stands a tree ``live`` to which the copy's links lead for whoever follows them
 from outside. In the copy's own root the same links lead to the copy's ``/live``, if to anything.
@@ -280,7 +280,7 @@ def test_a_home_that_links_to_all_of_the_disk_is_not_all_of_the_disk(machine: Li
 
 @functools.cache
 def program() -> Any:
-    path = str(ROOT / "roles/image/files/cloudtop-scrub-image")
+    path = str(ROOT / "roles/image/files/scrub_image.py")
     spec = importlib.util.spec_from_loader("scrub_image", _Uncached("scrub_image", path))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

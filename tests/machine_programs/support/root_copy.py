@@ -1,4 +1,4 @@
-"""A machine made of files with a copy of its root disk, and cloudtop-scrub-image on it."""
+"""A machine made of files with a copy of its root disk, and scrub_image.py on it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Copy(Boot):
     """A machine made of files, with a copy of its root disk attached."""
 
     def __init__(self, place: Path) -> None:
-        super().__init__(place, "image/files/cloudtop-scrub-image")
+        super().__init__(place, "image/files/scrub_image.py")
         self.copy = place / "copy"
         self.settings["tree"] = str(self.copy)
         self.allowed = ""
