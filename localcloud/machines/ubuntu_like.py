@@ -24,7 +24,7 @@ NAME = "ubuntu-like"
 SUITE = "trixie"
 TOOLS = ("mkfs.vfat",)
 
-# That of Canonical's images, and the host's console in place of EC2's
+# Canonical's own, and the host's console in place of EC2's
 CMDLINE = (
     f"root=PARTUUID={PARTITION_UUID} ro console=tty1 console=ttyS0"
     " nvme_core.io_timeout=4294967295 panic=-1 random.trust_cpu=on"

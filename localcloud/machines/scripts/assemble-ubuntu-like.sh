@@ -5,7 +5,7 @@
 set -eu
 work=$1 offset=$2 size=$3 disk_uuid=$4 partition_uuid=$5 filesystem_uuid=$6
 PATH=$PATH:/usr/sbin:/sbin
-# Where each begins, in MiB
+# The beginning of each, in MiB
 bios=1 efi=5 boot=111 root=1024
 cd "$work"
 mkdir tree

@@ -54,7 +54,7 @@ class Failed(Exception):
 
 
 class MappedDisks:
-    """What the launch mapped, and which disks of this machine that is.
+    """The disks that the launch mapped, and which of this machine's they are.
 
     Each attribute is what the program's result says of it.
     """
@@ -192,9 +192,9 @@ class MappedDisks:
     def _give_back(self, device: str, disk: str) -> None:
         """Take a disk, and its line in fstab, from cloud-init.
 
-        That mounts the first of these disks at /mnt: before this ran for the first time, and after
-        this at later boots. If there is a file on it, or an array that was made without it, it
-        keeps the disk.
+        cloud-init mounts the first of these disks at /mnt: before this ran for the first time, and
+        after this at later boots. If there is a file on it, or an array that was made without it,
+        it keeps the disk.
         """
         fstab = self.settings["fstab"]
         own = re.compile(
