@@ -59,7 +59,7 @@ def remains(
     images: Sequence[Image],
     delete: str,
 ) -> Remains:
-    """What a bake left that did not end; with the cloudtop's name as ``delete``, its images too.
+    """Parts of a bake that did not end; with the cloudtop's name as ``delete``, its images too.
 
     ``images`` are the account's. A snapshot that one of them is made of stays: it goes with that.
     """

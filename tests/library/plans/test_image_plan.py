@@ -95,12 +95,12 @@ def test_no_image_without_one_running_machine(live: list[Any]) -> None:
     ("volumes", "snapshots", "images", "delete", "outcome"),
     [
         ([], [], [], "", NONE_GOES),
-        # Of volumes the copies alone
+        # A volume, if it is a copy
         ([volume("copy")], [], [], "", (["vol-9"], [], [])),
         ([volume("copy", "deleting")], [], [], "", NONE_GOES),
         ([volume(""), volume("root"), volume("restoring")], [], [], "box", NONE_GOES),
         ([volume("copy", name="boxes"), volume("copy", owner="bob")], [], [], "box", NONE_GOES),
-        # Of snapshots those of bakes that no image is made of
+        # A snapshot of a bake, if no image is made of it
         ([], [snapshot(1, "copy"), snapshot(2, "image")], [], "", ([], ["snap-1", "snap-2"], [])),
         ([], [snapshot(1, "snapshot"), snapshot(2, "")], [], "box", NONE_GOES),
         ([], [snapshot(1, "image", owner="bob")], [], "box", NONE_GOES),
@@ -108,7 +108,7 @@ def test_no_image_without_one_running_machine(live: list[Any]) -> None:
         # One that is not launchable yet, or that somebody made of the snapshot, needs it too
         ([], [snapshot(1, "image")], [image(1, state="pending")], "", NONE_GOES),
         ([], [snapshot(1, "image")], [image(1, "boxes")], "", NONE_GOES),
-        # Of images all, if the cloudtop is named, and their snapshots with them
+        # All images, if the cloudtop is named, and their snapshots with them
         ([], [snapshot(1, "image")], [image(1), image(2)], "box", ([], [], ["ami-2", "ami-1"])),
         ([], [], [image(1)], "boxes", NONE_GOES),
         ([], [], [image(1, "boxes")], "box", NONE_GOES),
