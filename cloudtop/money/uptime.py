@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from cloudtop.machine.reap_journal import is_number
+
 Span = tuple[int, int]
 
 # The journal keeps so many entries, the newest (journal.sh)
@@ -160,7 +162,7 @@ def _away(entry: dict[str, Any], machine: Machine | None) -> Away | None:
     """The time away that a return ended; None if its times are not readable."""
     back, seconds = moment(entry.get("time")), entry.get("away_seconds")
     gone = moment(entry.get("last_seen"))
-    if back is not None and gone is None and isinstance(seconds, int | float):
+    if back is not None and gone is None and is_number(seconds):
         gone = back - int(seconds)
     if back is None or gone is None:
         return None

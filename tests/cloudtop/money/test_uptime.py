@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -176,6 +177,8 @@ def test_more_entries_than_the_journal_keeps_are_a_doubt() -> None:
         {"event": "back"},
         {"event": "back", "time": 7, "last_seen": [], "away_seconds": "long"},
         {"event": "back", "time": "2026-11-12T06:00:00Z", "away_seconds": None},
+        {"event": "back", "time": "2026-11-12T06:00:00Z", "away_seconds": math.inf},
+        {"event": "back", "time": "2026-11-12T06:00:00Z", "away_seconds": math.nan},
     ],
 )
 def test_an_unreadable_return_is_a_doubt(odd: dict[str, Any]) -> None:
