@@ -8,7 +8,6 @@ import textwrap
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -247,7 +246,7 @@ def as_json(
     settings: Settings,
     availability: float,
     given: Advice,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The output of ``bid --json``. Keys are stable; money is dollars, times are UTC or seconds."""
     return {
         "from": price_source.iso(source.start),
@@ -281,7 +280,7 @@ def _label(source: Source, one: Replay) -> str | None:
     return band.label if band else None
 
 
-def _row(one: Outcome, settings: Settings) -> dict[str, Any]:
+def _row(one: Outcome, settings: Settings) -> dict[str, object]:
     return {
         "bid": one.bid,
         "reaps": one.reaps,

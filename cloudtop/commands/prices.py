@@ -9,7 +9,6 @@ import math
 import sys
 from argparse import Namespace
 from dataclasses import fields, replace
-from typing import Any
 
 from cloudtop.aws import client as aws
 from cloudtop.aws import instance_types
@@ -95,7 +94,7 @@ def narrowed(source: Source, arch: str | None, most: float | None) -> tuple[Sour
     return replace(source, table=table), note if unknown else ""
 
 
-def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, Any]:
+def as_json(rows: list[Row], source: Source, settings: Settings) -> dict[str, object]:
     """The output of ``prices --json``. Keys are stable; money is dollars, times are UTC."""
     return {
         "place": source.place,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudtop.aws.client import Client
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.settings.settings import Settings
@@ -28,7 +29,7 @@ class Look:
     """
 
     settings: Settings
-    client: Any
+    client: Client
     moves: bool = False
     # The bid may be below EC2's price
     wait: bool = False

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import plain_errors
+from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight.checklist import Look
 
@@ -122,7 +123,9 @@ def _principal(iam: Any, arn: str) -> str:
     return str(iam.get_role(RoleName=rest.partition("/")[0])["Role"]["Arn"])
 
 
-def _calls(look: Look, zone: str, resources: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+def _calls(
+    look: Look, zone: str, resources: Resources
+) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Action, call and parameters of all that is still to be made in EC2."""
     client, settings = look.client, look.settings
     tags = [{"Key": "cloudtop:name", "Value": settings.name}]

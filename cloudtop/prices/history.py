@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cloudtop.aws import parallel
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import Client, plain_errors
 from cloudtop.errors import CloudtopError
 from spotprices import files
 from spotprices.files import PRODUCTS, PriceFileError, Prices, Table
@@ -54,7 +54,7 @@ def fetch(
 
 
 def _questions(
-    client: Any, types: Sequence[str], zones: Sequence[str] | None
+    client: Client, types: Sequence[str], zones: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
     """Each type in each zone if those are few, so that no long answer is paged in a row."""
     if len(types) > parallel.AT_A_TIME:
@@ -70,7 +70,7 @@ def _questions(
     )
 
 
-def _answer(client: Any, question: dict[str, Any]) -> list[dict[str, Any]]:
+def _answer(client: Client, question: dict[str, Any]) -> list[dict[str, Any]]:
     with plain_errors():
         pages = client.get_paginator("describe_spot_price_history").paginate(**question)
         return [entry for page in pages for entry in page["SpotPriceHistory"]]

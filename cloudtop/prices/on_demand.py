@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import parallel
+from cloudtop.aws.client import Client
 from cloudtop.errors import CloudtopError
 
 # The API has few endpoints; this one answers for every region of its partition
@@ -53,7 +54,7 @@ def ask(types: Sequence[str], region: str) -> OnDemand:
     return OnDemand(prices, f"the Price List API, {region}")
 
 
-def _price(client: Any, kind: str, region: str) -> float | None:
+def _price(client: Client, kind: str, region: str) -> float | None:
     wanted = {"instanceType": kind, "regionCode": region, **PLAIN_LINUX}
     filters = [
         {"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()

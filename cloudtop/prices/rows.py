@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from cloudtop import rates
 from cloudtop.prices import history
@@ -65,7 +64,7 @@ def gather(source: Source, settings: Settings) -> list[Row]:
     return rows
 
 
-ORDERS: dict[str, Callable[[Row], Any]] = {
+ORDERS: dict[str, Callable[[Row], float | str]] = {
     "average": lambda row: row.average,
     "now": lambda row: row.now,
     "price": lambda row: row.now,
@@ -85,7 +84,7 @@ def ordered(rows: Sequence[Row], by: str) -> list[Row]:
     return sorted(rows, key=lambda row: (ORDERS[by](row), row.average, row.type, row.zone))
 
 
-def rounded(row: Row) -> dict[str, Any]:
+def rounded(row: Row) -> dict[str, object]:
     """Months to the cent, prices as EC2 has them, savings to a tenth of a per cent."""
     digits = {"saving": 1, "month_average": 2, "month_bid": 2}
     return {

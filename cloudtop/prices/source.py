@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cloudtop.aws import client as aws
 from cloudtop.aws import instance_types
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import Client, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.prices import history, interruption
 from cloudtop.prices import on_demand as price_list
@@ -148,7 +147,7 @@ def described(source: Source, advisor: str | None) -> Source:
     return replace(source, advisor=interruption.look_up(advisor), disks=disks)
 
 
-def _not_offered(client: Any, types: Sequence[str], where: str) -> CloudtopError:
+def _not_offered(client: Client, types: Sequence[str], where: str) -> CloudtopError:
     with plain_errors():
         offerings = client.describe_instance_type_offerings(
             LocationType="availability-zone",
