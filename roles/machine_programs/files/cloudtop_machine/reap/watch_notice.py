@@ -17,17 +17,17 @@ import sys
 import time
 
 from cloudtop_machine import config, proc, status_file
-from cloudtop_machine.imds import Metadata
+from cloudtop_machine.imds import SERVICE, TOKEN_SECONDS, Metadata
 from cloudtop_machine.times import seconds_of, seconds_of_date, text_of
 
 CONFIG = "/etc/cloudtop/spot-guard.conf"
 # Places and lengths (in seconds) that a test's configuration moves
 SETTINGS = {
-    "imds": "http://169.254.169.254/latest",
+    "imds": SERVICE,
     "run": "/run/cloudtop",
     "proc": "/proc",
     "interval": "2",
-    "token_ttl": "21600",
+    "token_ttl": str(TOKEN_SECONDS),
     # EC2 was seen to take 39 s longer than it said
     "grace": "120",
 }
