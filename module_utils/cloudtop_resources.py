@@ -230,7 +230,7 @@ class Image:
             architecture=description.get("Architecture", ""),
             root_device_name=description.get("RootDeviceName", ""),
             root_size=disks[0].get("VolumeSize", 0) if disks else 0,
-            devices=tuple(each["DeviceName"] for each in mapped),
+            devices=tuple(each.get("DeviceName", "") for each in mapped),
         )
 
 

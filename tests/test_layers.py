@@ -88,7 +88,7 @@ LAYERS: dict[str, Rows] = {
     ),
 }
 HELD = tuple(LAYERS)
-# Folders in which packages begin that are not the repository's own
+# The folders of packages that do not lie in the repository's own
 PLACES = {"cloudtop_machine": ROOT / "roles/machine_programs/files"}
 
 # Files of code side by side in one folder
@@ -161,7 +161,7 @@ def imports(path: Path, module: str) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 yield node.lineno, alias.name
         elif isinstance(node, ast.ImportFrom):
-            # Ansible has there what modules share
+            # Ansible's name for the folder of what modules share
             base = (node.module or "").removeprefix("ansible.")
             if node.level:
                 up = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
