@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from tests.machine_programs.support.load import ROOT
@@ -36,12 +37,23 @@ def program(name: str) -> Path:
 def lib(tree: Path) -> Path:
     """A directory with what a machine has in /usr/local/lib/cloudtop."""
     place = tree / "lib"
+    place.symlink_to(_shared_lib().name)
+    return place
+
+
+@functools.cache
+def _shared_lib() -> tempfile.TemporaryDirectory[str]:
+    """One for all machines until the tests end: each would compile all modules for itself."""
+    directory = tempfile.TemporaryDirectory(prefix="cloudtop-lib-")
+    place = Path(directory.name)
+    # Other users' processes read it, too
+    place.chmod(0o755)
     for path, source in files().items():
         if path.startswith(f"{LIB}/"):
             link = place / path.removeprefix(f"{LIB}/")
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(source)
-    return place
+    return directory
 
 
 def argv(source: Path) -> list[str]:
