@@ -12,9 +12,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore import session
+from botocore.client import ClientCreator
 
 from tests import packing
 
@@ -31,15 +33,41 @@ LONGEST = (
     "test_type_list", "test_kill_restore", "test_restore", "test_survives", "test_image",
     "test_elastic_ip",
     # Without playbooks
-    "test_restart", "test_reap_hangs", "test_saved_trees", "test_create_image", "test_idle_end",
-    "test_idle", "test_farewell", "test_idle_count", "test_bill_facts", "test_save_work",
-    "test_restore_refusals", "test_main", "test_idle_tmux", "test_watch", "test_source",
-    "test_reap_save", "test_saved_truth", "test_elastic_ips", "test_foreign_text", "test_checks",
+    "test_saved_truth", "test_reap_hangs", "test_saved_trees", "test_restart", "test_run",
+    "test_responses", "test_checks", "test_reap_save", "test_create_image", "test_farewell",
+    "test_authorize", "test_plan", "test_idle_end", "test_idle_tmux", "test_bid_check",
+    "test_source", "test_refused_calls", "test_persistent_attach", "test_save_work",
+    "test_scrub_links", "test_idle", "test_idle_count", "test_bill_facts",
+    "test_restore_refusals", "test_main", "test_watch", "test_elastic_ips", "test_foreign_text",
+    "test_instance_types", "test_wsgi", "test_credentials", "test_host_keys", "test_runner",
 )  # fmt: skip
 RANKS: Mapping[str, int] = {name: rank for rank, name in enumerate(LONGEST)}
 
 # The description of EC2 is two megabytes of JSON, which each session would read for itself
 session.create_loader = functools.cache(session.create_loader)
+# Each client would look up every shape of it anew, and make a class of 700 methods
+load_model, make_class = ClientCreator._load_service_model, ClientCreator._create_client_class
+models: dict[tuple[Any, ...], Any] = {}
+classes: dict[Any, type] = {}
+
+
+def shared_model(creator: Any, service: str, version: str | None = None) -> Any:
+    """The description of a service, one for all clients whose files are the same."""
+    key = (creator._loader, service, version)
+    if key not in models:
+        models[key] = load_model(creator, service, version)
+    return models[key]
+
+
+def shared_class(creator: Any, service: str, model: Any) -> type:
+    """The class of a service's clients. Handlers of the session change it for S3 and the like."""
+    if model not in classes:
+        classes[model] = make_class(creator, service, model)
+    return classes[model]
+
+
+ClientCreator._load_service_model = shared_model
+ClientCreator._create_client_class = shared_class
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
