@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
+from tools import warm
 
 CALLBACKS = Path(__file__).with_name("callbacks")
-VARS = Path(__file__).with_name("warm") / "vars"
+VARS = Path(__file__).with_name("vars")
 
 
 @contextmanager
 def kept(factory: pytest.TempPathFactory) -> Iterator[Path]:
     """While inside, every ansible-playbook takes modules that another has packed.
 
-    They run on this computer in forks of a Python that has imported boto3 (see tests/warm). All
+    They run on this computer in forks of a Python that has imported boto3 (see tools/warm). All
     workers of pytest-xdist share the packages, whose place is below pytest's own.
     """
     base = factory.getbasetemp()

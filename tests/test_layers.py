@@ -75,7 +75,7 @@ LAYERS: dict[str, Rows] = {
     ),
     "tools": (
         ("bench", "checks", "drill", "settings_page"),
-        ("fresh_clone",),
+        ("fresh_clone", "warm"),
     ),
     "localcloud.ec2": (
         ("instance_metadata", "responses"),

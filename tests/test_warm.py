@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
+from tools import warm
 
 DEADLINE = 60
 PROGRAMS = {
@@ -140,3 +140,49 @@ def test_program_of_a_launcher_is_noted(
         assert warm.programs(launcher.pid) == [program]
         launcher.communicate("\n", timeout=DEADLINE)
     assert warm.programs(launcher.pid) == []
+
+
+def a_play(place: Path) -> Path:
+    play = place / "play.yml"
+    play.write_text("- hosts: all\n  tasks: [{ansible.builtin.ping: }]\n")
+    return play
+
+
+def checked(program: list[Path], play: Path, **environ: str) -> tuple[int, bytes, bytes]:
+    """How a syntax check by this ansible-playbook ends."""
+    argv = [*program, "-i", "localhost,", "--syntax-check", "-vv", play]
+    done = subprocess.run(
+        argv, env={**os.environ, **environ}, capture_output=True, timeout=DEADLINE, check=False
+    )
+    return done.returncode, done.stdout.replace(bytes(program[-1]), b""), done.stderr
+
+
+def test_playbooks_are_checked_as_by_the_real_program(tmp_path: Path) -> None:
+    """Good and bad ones, one after the other, and with settings that Ansible reads at its start."""
+    python = Path(sys.executable)
+    real = [python, python.with_name("ansible-playbook")]
+    # An error shows by its colour which configuration was read
+    other = {"ANSIBLE_COLOR_ERROR": "bright red", "ANSIBLE_FORCE_COLOR": "1"}
+    play, broken = a_play(tmp_path), tmp_path / "broken.yml"
+    broken.write_text("- hosts: all\n  task: []\n")
+    with warm.playbooks() as place:
+        quick = [place / "ansible-playbook"]
+        good = checked(quick, play)
+        assert good == checked(real, play)
+        assert good[0] == 0
+        bad = checked(quick, broken)
+        assert bad == checked(real, broken)
+        assert b"'task' is not a valid attribute for a Play" in bad[2]
+        assert checked(quick, play) == good
+        assert checked(quick, broken, **other) == checked(real, broken, **other) != bad
+
+
+def test_playbooks_share_one_start_of_ansible(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("import sys; print('ansible.cli.playbook' in sys.modules)")
+    with warm.python("playbooks") as interpreter:
+        assert [ended(interpreter, script)[1] for _ in range(2)] == [b"True\n"] * 2
+        # Not those that Ansible would be another for
+        assert ended(interpreter, script, ANSIBLE_NOCOWS="1")[1] == b"False\n"
+        elsewhere = subprocess.run([interpreter, script], cwd=tmp_path, capture_output=True)
+        assert elsewhere.stdout == b"False\n"

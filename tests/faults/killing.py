@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from localcloud.api.wsgi import Api
-from tests import warm
+from tools import warm
 
 # Seconds; far more than any of these runs takes
 DEADLINE = 300.0

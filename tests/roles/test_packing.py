@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import warm
 from tests.roles.plays import BIN, Place
+from tools import warm
 
 PLAY = """
 - hosts: localhost

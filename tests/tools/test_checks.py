@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools.checks.reason import reason
-from tools.checks.run import MOLECULE, Check, Totals, run, run_beside
+from tools.checks.run import BIN, MOLECULE, Check, Totals, run, run_beside
 
 SUITE = """
 import pytest
@@ -126,7 +126,21 @@ def test_a_linter_takes_no_file_of_the_work_tree_for_an_inventory(
 ) -> None:
     check = Check("settings", ("ansible-config", "dump", "--only-changed"), no_inventory=True)
     assert run(check, Totals())
-    assert "DEFAULT_HOST_LIST(env: ANSIBLE_INVENTORY) = ['/dev/null']\n" in capfd.readouterr().out
+    settings = capfd.readouterr().out
+    assert "DEFAULT_HOST_LIST(env: ANSIBLE_INVENTORY) = ['/dev/null']\n" in settings
+    assert "INVENTORY_ENABLED(env: ANSIBLE_INVENTORY_ENABLED) = ['ini']\n" in settings
+
+
+def test_a_linters_playbooks_share_one_start_of_ansible(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    seen = "head -n 1 $(command -v ansible-playbook)"
+    for no_inventory in (True, False):
+        assert run(Check("it", ("sh", "-c", seen), no_inventory=no_inventory), Totals())
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("#!")]
+    shared, own = lines
+    assert "/warm-" in shared
+    assert own == (BIN / "ansible-playbook").read_text().partition("\n")[0]
 
 
 def test_any_other_check_counts_as_one() -> None:

@@ -20,10 +20,12 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tools import warm
 from tools.checks.reason import reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +46,8 @@ NICENESS = 3
 MOLECULE = ("molecule", "test", "--no-command-borders")
 # "localhost," would be two paths to Ansible, of which the empty one is the whole work tree
 NO_INVENTORY = os.devnull
+# Without this each syntax check imports boto3 for the plugin that asks EC2
+NO_PLUGIN = "ini"
 # Characters of a failure's reason that are shown again at the end: of a test, of another check
 REASON, OTHER_REASON = 300, 900
 SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
@@ -53,7 +57,8 @@ SLOW = tuple(f"--ignore={place}" for place in ("tests/machines", FAULTS, ROLES))
 class Check:
     """A command and how it is counted: pytest by its tests, all else as one.
 
-    ``no_inventory`` keeps a linter's syntax check from asking EC2 which machines there are.
+    ``no_inventory`` keeps a linter's syntax checks from asking EC2 which machines there are, and
+    has them share the start of Ansible, of which each would have one of its own.
     """
 
     name: str
@@ -142,10 +147,7 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
     if shown:
         print(f"\n=== {check.name}", flush=True)
     began = time.monotonic()
-    environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    if check.no_inventory:
-        environ["ANSIBLE_INVENTORY"] = NO_INVENTORY
-    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+    with surroundings(check) as environ, tempfile.NamedTemporaryFile(suffix=".xml") as report:
         extra = [f"--junitxml={report.name}"] if check.pytest else []
         # pytest's report names what failed, so that its dots need not come through a pipe
         code, output = execute([*check.argv, *extra], environ, shown, kept=not check.pytest)
@@ -159,6 +161,19 @@ def run(check: Check, totals: Totals, shown: bool = True) -> bool:
     took = time.monotonic() - began
     print(f"{'' if shown else output}=== {check.name}: {verdict} after {took:.0f} s", flush=True)
     return code == 0
+
+
+@contextmanager
+def surroundings(check: Check) -> Iterator[dict[str, str]]:
+    """The environment of a check."""
+    environ = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    if not check.no_inventory:
+        yield environ
+        return
+    with warm.playbooks() as place:
+        path = f"{place}{os.pathsep}{environ['PATH']}"
+        own = {"ANSIBLE_INVENTORY": NO_INVENTORY, "ANSIBLE_INVENTORY_ENABLED": NO_PLUGIN}
+        yield environ | own | {"PATH": path}
 
 
 def execute(argv: list[str], environ: dict[str, str], shown: bool, kept: bool) -> tuple[int, str]:

@@ -1,9 +1,12 @@
-"""A Python that has imported what Ansible's modules for AWS import, and forks for each of them.
+"""A Python that has imported what many programs import, and forks for each of them.
 
-Started by ``tests.warm``. A fork runs the program that it gets and nothing else: all
-that Ansible packs into a module (``ansible``, ``ansible_collections``) is imported from the
-package, as in a new Python. Only what the package takes from the virtual environment is here
-already: the standard library, boto3 and botocore with the descriptions of services that it reads.
+Started by ``tools.warm``. A fork runs the program that it gets and nothing else. There are two
+kinds. For Ansible's modules for AWS, all that Ansible packs into one (``ansible``,
+``ansible_collections``) is imported from the package, as in a new Python; only what the package
+takes from the virtual environment is here already: the standard library, boto3 and botocore with
+the descriptions of services that it reads. For ``ansible-playbook``, everything is imported at
+the first run, as Ansible reads its configuration with its modules; so the environment and the
+directory of that run have to be those of all that follow.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ import time
 import traceback
 import types
 import zipimport
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -70,7 +75,7 @@ def package(path: str) -> Packages:
     return Packages(path)
 
 
-def warm_up() -> None:
+def warm_for_modules() -> None:
     """Import what modules import, and read what they read of botocore's own files."""
     import boto3
     from botocore import session
@@ -89,14 +94,50 @@ def warm_up() -> None:
             aws_secret_access_key="nothing",
             endpoint_url="http://127.0.0.1:1",
         )
+
+
+def warm_for_playbooks() -> None:
+    __import__("ansible.cli.playbook")
+
+
+def settle() -> None:
+    """No collection of a fork looks at what is here."""
     gc.collect()
     gc.freeze()
 
 
-class Server:
-    """One process, one thread: it forks, and tells each launcher how its program ended."""
+# One is called at the start, one at the first request, in its environment and directory
+WARM: dict[str, tuple[Callable[[], None], Callable[[], None] | None]] = {
+    "modules": (warm_for_modules, None),
+    "playbooks": (lambda: None, warm_for_playbooks),
+}
 
-    def __init__(self, folder: Path) -> None:
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments and the surroundings with which a launcher was started."""
+
+    files: list[int]
+    arguments: list[str]
+    folder: str
+    environ: dict[bytes, bytes]
+    umask: int
+
+    def surround(self) -> None:
+        """Give this process the request's directory and environment."""
+        os.chdir(self.folder)
+        os.environb.clear()
+        os.environb.update(self.environ)
+
+
+class Server:
+    """One process, one thread: it forks, and tells each launcher how its program ended.
+
+    ``first`` is done at the first request, whose surroundings are then those of all.
+    """
+
+    def __init__(self, folder: Path, first: Callable[[], None] | None = None) -> None:
+        self.first, self.folder = first, ""
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(folder / "socket.new"))
         self.listener.listen(64)
@@ -130,6 +171,7 @@ class Server:
     def start(self) -> None:
         """Fork for a launcher; the fork begins when all know which program is whose."""
         launcher, _ = self.listener.accept()
+        request = self.warm_up(launcher) if self.first else None
         waiting, begin = os.pipe()
         child = os.fork()
         if not child:
@@ -137,7 +179,9 @@ class Server:
             self.let_go()
             os.read(waiting, 1)
             os.close(waiting)
-            run(launcher)
+            run(launcher, request or receive(launcher), self.folder)
+        for file in request.files if request else []:
+            os.close(file)
         os.close(waiting)
         os.setpgid(child, child)
         watch, number = os.pidfd_open(child), launcher.fileno()
@@ -146,6 +190,17 @@ class Server:
         self.poll.register(number, select.EPOLLRDHUP)
         self.note(launcher).write_text(str(child))
         os.close(begin)
+
+    def warm_up(self, launcher: socket.socket) -> Request | None:
+        """Import as the first request would have it; none if its launcher has been killed."""
+        request = receive(launcher)
+        if request and self.first:
+            request.surround()
+            self.folder = request.folder
+            self.first()
+            self.first = None
+            settle()
+        return request
 
     def note(self, launcher: socket.socket) -> Path:
         """A file that a launcher's process has while its program runs."""
@@ -175,27 +230,42 @@ class Server:
         launcher.close()
 
 
-def run(launcher: socket.socket) -> NoReturn:
-    """In a child: become a Python that has just been started with these arguments."""
+def receive(launcher: socket.socket) -> Request | None:
+    """The request of a launcher; none if it was killed meanwhile."""
     start, files, _, _ = socket.recv_fds(launcher, LENGTH, 3)
     length = int.from_bytes(start, "big")
     request = b""
     while len(request) < length:
         more = launcher.recv(length - len(request))
         if not more:
-            os._exit(70)
+            break
         request += more
+    if not start or len(request) < length:
+        for file in files:
+            os.close(file)
+        return None
+    return Request(files, *marshal.loads(request))
+
+
+def run(launcher: socket.socket, request: Request | None, folder: str) -> NoReturn:
+    """In a child: become a Python that has just been started with these arguments.
+
+    ``folder`` is the directory in which this one has warmed up, if that matters.
+    """
     launcher.close()
-    arguments, folder, environ, umask = marshal.loads(request)
-    for number, file in enumerate(files):
+    if request is None:
+        os._exit(70)
+    for number, file in enumerate(request.files):
         os.dup2(file, number)
         os.close(file)
-    os.chdir(folder)
-    os.umask(umask)
-    if decisive(environ) != decisive(dict(os.environb)):
-        os.execve(sys.executable, [sys.executable, *arguments], environ)
-    os.environb.clear()
-    os.environb.update(environ)
+    os.umask(request.umask)
+    if not (alike(request, folder) if folder else starts_alike(request)):
+        os.chdir(request.folder)
+        os.execve(sys.executable, [sys.executable, *request.arguments], request.environ)
+    request.surround()
+    if folder:
+        # Ansible's own temporary directory is one for all of them, and goes with this process
+        atexit.unregister(sys.modules["ansible.config.manager"].cleanup_tmp_file)
     time.tzset()
     tempfile.tempdir = None
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
@@ -203,7 +273,17 @@ def run(launcher: socket.socket) -> NoReturn:
     sys.stdout = standard(1, unbuffered, "strict")
     sys.stderr = standard(2, unbuffered, "backslashreplace")
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
-    finish(execute(arguments))
+    finish(execute(request.arguments))
+
+
+def starts_alike(request: Request) -> bool:
+    """Whether an interpreter starts as this one did."""
+    return decisive(request.environ) == decisive(dict(os.environb))
+
+
+def alike(request: Request, folder: str) -> bool:
+    """Whether it has all the surroundings in which this process has warmed up."""
+    return request.environ == dict(os.environb) and request.folder == folder
 
 
 def decisive(environ: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -264,10 +344,12 @@ def finish(code: int) -> NoReturn:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    at_start, at_first = WARM[sys.argv[2]]
     Packages.compiled = folder / "compiled"
     Packages.compiled.mkdir()
-    server = Server(folder)
-    warm_up()
+    server = Server(folder, at_first)
+    at_start()
+    settle()
     # Whoever sees the socket is served
     (folder / "socket.new").rename(folder / "socket")
     server.serve()

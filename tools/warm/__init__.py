@@ -1,4 +1,4 @@
-"""A Python that is warm, for the modules of all playbooks that the tests of one session run."""
+"""A Python that is warm, for what is started many times over by tests and linters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from pathlib import Path
 # The variable of the environment that names the interpreter to the tests' playbooks
 VARIABLE = "ANSIBLE_WARM_PYTHON"
 HERE = Path(__file__).parent
+PLAYBOOK = "ansible-playbook"
 # Seconds in which it has to be warm
 DEADLINE = 60.0
 
 
 @contextmanager
-def python() -> Iterator[Path]:
-    """The path of an interpreter that runs scripts in forks of a process that is warm."""
+def python(kind: str = "modules") -> Iterator[Path]:
+    """The path of an interpreter that runs scripts in forks of a process that is warm.
+
+    ``kind`` is what it has imported: see WARM in server.py.
+    """
     # Short, as the path of a socket has at most 107 characters
     with tempfile.TemporaryDirectory(prefix="warm-") as scratch:
         folder = Path(scratch)
@@ -29,7 +33,7 @@ def python() -> Iterator[Path]:
         interpreter.write_text(f"#!{sys.executable} -IS\n{text}")
         interpreter.chmod(0o755)
         (folder / "interpreter").write_text(sys.executable)
-        argv = [sys.executable, str(HERE / "server.py"), scratch]
+        argv = [sys.executable, str(HERE / "server.py"), scratch, kind]
         with subprocess.Popen(argv, stdin=subprocess.PIPE) as server:
             deadline = time.monotonic() + DEADLINE
             while not (folder / "socket").exists():
@@ -38,6 +42,22 @@ def python() -> Iterator[Path]:
                 time.sleep(0.05)
             yield interpreter
             # The end of its standard input is its end
+
+
+@contextmanager
+def playbooks() -> Iterator[Path]:
+    """A directory with an ansible-playbook that is warm, to come first in PATH.
+
+    Every run has to have the environment and the working directory of the first: one that has
+    not starts the real program, in its own time.
+    """
+    with python("playbooks") as interpreter, tempfile.TemporaryDirectory(prefix="warm-") as place:
+        program = Path(sys.executable).with_name(PLAYBOOK)
+        _, _, text = program.read_text().partition("\n")
+        own = Path(place) / PLAYBOOK
+        own.write_text(f"#!{interpreter}\n{text}")
+        own.chmod(0o755)
+        yield own.parent
 
 
 def programs(launcher: int) -> list[int]:
