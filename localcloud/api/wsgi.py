@@ -83,6 +83,8 @@ class Api:
 
     def _aws(self, request: Request, environ: Environ) -> Response:
         signature = signature_of(request)
+        if not signature and self._is_unsigned(request):
+            return self._unsigned(request, environ)
         if not signature:
             return error(
                 "ec2", HTTPStatus.FORBIDDEN, "MissingAuthenticationToken",
@@ -135,6 +137,21 @@ class Api:
                 f"{type(broken).__name__}: {broken}. The log has more:"
                 f" {self._cloud.config.log_file}",
             )  # fmt: skip
+
+    @staticmethod
+    def _is_unsigned(request: Request) -> bool:
+        """Whether it is a call that STS takes without a signature, and has none."""
+        return action_of(request)[0] in sts.UNSIGNED and "Authorization" not in request.headers
+
+    def _unsigned(self, request: Request, environ: Environ) -> Response:
+        action, _ = action_of(request)
+        environ[WHAT] = f"sts:{action}"
+        try:
+            with self._cloud.lock:
+                self._calls["reading"][environ[WHAT]] += 1
+                return sts.unsigned(action, request.values)
+        except Refused as refused:
+            return error("sts", refused.status, refused.code, refused.message)
 
     def _ours(
         self, request: Request, service: str, action: str, region: str, machine: Machine | None

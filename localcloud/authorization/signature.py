@@ -24,6 +24,17 @@ from werkzeug.wrappers import Request
 SKEW = timedelta(minutes=15)
 # The longest that a presigned URL may last: seven days
 LONGEST = 604_800
+# The parameters of its signature, each of which stands there once
+PRESIGNED = frozenset(
+    f"X-Amz-{name}"
+    for name in (
+        "Algorithm", "Credential", "Date", "Expires", "Security-Token", "Signature",
+        "SignedHeaders",
+    )
+)  # fmt: skip
+# Headers of this kind say what a call is, so they are signed (same page, "CanonicalHeaders"); a
+# browser's SDK adds the other unsigned
+SIGNED, FREE = "x-amz-", "x-amz-user-agent"
 ALGORITHM = "AWS4-HMAC-SHA256"
 SCOPE = re.compile(r"([^/\s]+)/(\d{8})/([^/\s]+)/([^/\s]+)/aws4_request")
 HEADER = re.compile(
@@ -49,17 +60,23 @@ class Signature:
 
 
 def signature_of(request: Request) -> Signature | None:
-    """The signature in the header or, for a presigned URL, in the query string; None for none."""
+    """The signature in the header or, for a presigned URL, in the query string; None for none,
+    for two, and for one that is incomplete."""
+    pairs = parse_qsl(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    signing = [name for name, _ in pairs if name in PRESIGNED]
+    if "Authorization" in request.headers and signing:
+        return None
     if match := HEADER.fullmatch(request.headers.get("Authorization", "").strip()):
         access_key, _, region, service, headers, signature = match.groups()
         token = request.headers.get("X-Amz-Security-Token", "")
         timestamp = request.headers.get("X-Amz-Date", "")
         names = tuple(headers.lower().split(";"))
         return Signature(access_key, region, service, token, names, timestamp, signature)
-    query = dict(parse_qsl(request.query_string.decode(errors="replace")))
+    query, seconds = dict(pairs), dict(pairs).get("X-Amz-Expires", "")
     scope = SCOPE.fullmatch(query.get("X-Amz-Credential", ""))
-    seconds = query.get("X-Amz-Expires", "")
-    if query.get("X-Amz-Algorithm") != ALGORITHM or not scope or not seconds.isdecimal():
+    if query.get("X-Amz-Algorithm") != ALGORITHM or not scope or len(signing) > len(set(signing)):
+        return None
+    if not re.fullmatch(r"[0-9]{1,6}", seconds) or not 1 <= int(seconds) <= LONGEST:
         return None
     access_key, _, region, service = scope.groups()
     return Signature(
@@ -70,7 +87,7 @@ def signature_of(request: Request) -> Signature | None:
         headers=tuple(query.get("X-Amz-SignedHeaders", "").lower().split(";")),
         timestamp=query.get("X-Amz-Date", ""),
         signature=query.get("X-Amz-Signature", ""),
-        seconds=min(int(seconds), LONGEST),
+        seconds=int(seconds),
     )
 
 
@@ -91,6 +108,9 @@ def is_genuine(request: Request, signature: Signature, secret_key: str) -> bool:
         return False
     if not all(name in request.headers for name in signature.headers):
         return False
+    for name in map(str.lower, request.headers.keys()):
+        if name.startswith(SIGNED) and name != FREE and name not in signature.headers:
+            return False
     body = request.get_data(cache=True, parse_form_data=False)
     digest = request.headers.get("X-Amz-Content-SHA256")
     if digest is not None and not hmac.compare_digest(digest, sha256(body).hexdigest()):
@@ -98,8 +118,6 @@ def is_genuine(request: Request, signature: Signature, secret_key: str) -> bool:
     signed = HTTPMessage()
     for name in signature.headers:
         signed[name] = ",".join(request.headers.getlist(name))
-    if digest is not None and "x-amz-content-sha256" not in signature.headers:
-        return False
     call = AWSRequest(request.method, _address(request), headers=signed, data=body)
     call.context["timestamp"] = signature.timestamp
     signer = _Verifier(

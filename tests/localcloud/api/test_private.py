@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
@@ -178,6 +179,85 @@ def test_presigned_url_works_until_it_expires_and_only_as_it_was_signed(
     SigV4QueryAuth(Signer(KEY, SECRET), "sts", REGION, expires=60).add_auth(call)
     monkeypatch.undo()
     assert status(call) == 403
+
+
+def presigned(
+    lab: Lab, seconds: int = 60, headers: dict[str, str] | None = None, service: str = "sts"
+) -> AWSRequest:
+    """GetCallerIdentity as Vault, EKS and the aws command line sign it."""
+    query = "Action=GetCallerIdentity&Version=2011-06-15"
+    call = AWSRequest("GET", f"{lab.endpoint}/?{query}", headers=headers or {})
+    SigV4QueryAuth(Signer(KEY, SECRET), service, REGION, expires=seconds).add_auth(call)
+    return call
+
+
+def test_fault_18_a_presigned_url_has_its_own_signed_headers(lab: Lab) -> None:
+    header = {"x-k8s-aws-id": "cluster"}
+    assert status(presigned(lab, headers=header)) == 200
+    for other in ("", "another"):
+        call = presigned(lab, headers=header)
+        del call.headers["x-k8s-aws-id"]
+        if other:
+            call.headers["x-k8s-aws-id"] = other
+        assert status(call) == 403
+
+
+@pytest.mark.parametrize("seconds", [0, 604_801, 9_999_999])
+def test_fault_18_a_presigned_url_lasts_from_a_second_to_seven_days(lab: Lab, seconds: int) -> None:
+    assert status(presigned(lab, 604_800)) == 200
+    assert status(presigned(lab, seconds)) == 403
+
+
+def test_fault_18_a_url_has_one_signature_only(lab: Lab) -> None:
+    twice = presigned(lab)
+    twice.url += "&X-Amz-Expires=60"
+    assert status(twice) == 403
+    both = presigned(lab)
+    SigV4Auth(Signer(KEY, SECRET), "sts", REGION).add_auth(both)
+    assert status(both) == 403
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Target", "X-Amz-Security-Token"])
+def test_headers_that_say_what_a_call_is_are_signed(lab: Lab, name: str) -> None:
+    call = presigned(lab)
+    call.headers[name] = "more"
+    assert status(call) == 403
+    plain = signed(lab, b"Action=GetCallerIdentity&Version=2011-06-15", "sts")
+    plain.headers[name] = "more"
+    assert status(plain) == 403
+
+
+def test_fault_18_a_presigned_url_of_ec2_reads(lab: Lab) -> None:
+    url = lab.ec2.generate_presigned_url("describe_volumes", HttpMethod="GET")
+    with OPENER.open(url, timeout=5) as answer:
+        assert b"DescribeVolumesResponse" in answer.read()
+
+
+def jwt(**claims: str) -> str:
+    parts = [json.dumps(one).encode() for one in ({"alg": "none"}, claims)]
+    return ".".join([*(base64.urlsafe_b64encode(one).decode() for one in parts), "signed"])
+
+
+def test_fault_18_a_token_that_nobody_can_verify_gives_no_keys(lab: Lab) -> None:
+    sts, iam = lab.client("sts"), lab.client("iam")
+    given = {"RoleArn": "arn:aws:iam::123456789012:role/r", "RoleSessionName": "s"}
+    assume = sts.assume_role_with_web_identity
+    lab.refused("InvalidIdentityToken", assume, **given, WebIdentityToken="no token")
+    token = jwt(iss="https://login.example.com")
+    message = lab.refused("InvalidIdentityToken", assume, **given, WebIdentityToken=token)
+    assert message == (
+        "No OpenIDConnect provider found in your account for https://login.example.com"
+    )
+    iam.create_open_id_connect_provider(
+        Url="https://login.example.com", ThumbprintList=["0" * 40], ClientIDList=["x"]
+    )
+    lab.refused("UnsupportedOperation", assume, **given, WebIdentityToken=token)
+    lab.refused(
+        "InvalidIdentityToken",
+        sts.assume_role_with_saml,
+        RoleArn=given["RoleArn"], PrincipalArn="arn:aws:iam::1:saml-provider/x",
+        SAMLAssertion="eA==",
+    )  # fmt: skip
 
 
 def test_keys_that_iam_and_sts_gave_out_work_with_their_own_secrets(lab: Lab) -> None:
