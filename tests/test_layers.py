@@ -83,7 +83,7 @@ LAYERS: dict[str, Rows] = {
         ("cloud", "describe", "launch"),
         ("market",),
         ("records",),
-        ("filters", "instance_types", "parameters", "query"),
+        ("filters", "instance_types", "parameters", "query", "quotas"),
         ("errors",),
     ),
 }

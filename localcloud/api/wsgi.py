@@ -17,7 +17,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.api import controls, kms, simulate, sts
+from localcloud.api import controls, kms, service_quotas, simulate, sts
 from localcloud.authorization.authorize import authorize
 from localcloud.authorization.caller import Machine
 from localcloud.authorization.signature import signature_of
@@ -32,9 +32,9 @@ from localcloud.own_calls import PROOF, is_genuine, proof
 
 log = logging.getLogger("localcloud.api")
 
-SERVICES = ("dlm", "ec2", "iam", "kms", "ssm", "sts")
-# Moto has no DLM, and KMS keys that cannot be kept
-OURS = ("dlm", "kms")
+SERVICES = ("dlm", "ec2", "iam", "kms", "servicequotas", "ssm", "sts")
+# Moto has no DLM, KMS keys that cannot be kept, and no quotas of EC2
+OURS = ("dlm", "kms", "servicequotas")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
 OWN = "/localcloud/"
 # This computer, as it calls itself and as QEMU's machines call it
@@ -46,7 +46,7 @@ StartResponse = Callable[..., Any]
 
 
 class Api:
-    """A WSGI application: DLM, EC2, IAM, SSM and STS, and our own few paths below /localcloud/."""
+    """A WSGI application: the services, and our own few paths below /localcloud/."""
 
     def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]], port: int) -> None:
         self._cloud = cloud
@@ -159,6 +159,8 @@ class Api:
         """The answer to what moto does not have, or None."""
         if service == "kms":
             return kms.answer(action, request.get_data(), region)
+        if service == "servicequotas":
+            return service_quotas.answer(action, request.get_data(), region)
         if service == "sts":
             return sts.answer(action, request.values, machine)
         if service == "iam" and action == "SimulatePrincipalPolicy":
@@ -257,7 +259,7 @@ def _first_sentence(reason: Exception) -> str:
 def error(service: str, status: int, code: str, message: str) -> Response:
     """An error as the service's protocol has it, so that clients show its words."""
     ident = request_id()
-    if service in ("dlm", "kms", "ssm"):
+    if service in ("dlm", "kms", "servicequotas", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
         headers = {"x-amzn-ErrorType": code, REQUEST_ID: ident}
         return Response(body, status, headers, mimetype="application/x-amz-json-1.1")

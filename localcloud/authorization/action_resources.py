@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
+from localcloud.authorization.launches import template_id
 from localcloud.ec2.backend.whole import Backend
 
 Given = Mapping[str, Any]
@@ -80,6 +81,30 @@ def _made(kind: str, *rest: tuple[str, str]) -> Touched:
     ]
 
 
+def _of_copied_image(_backend: Backend, given: Given) -> list[Resource]:
+    return [("image", NEW), ("snapshot", NEW), *_ids(given, "image", "SourceImageId")]
+
+
+def _of_copied_snapshot(_backend: Backend, given: Given) -> list[Resource]:
+    return [("snapshot", NEW), *_ids(given, "snapshot", "SourceSnapshotId")]
+
+
+def _of_fleet(backend: Backend, given: Given) -> list[Resource]:
+    configs = given.get("LaunchTemplateConfigs", [])
+    named = [config.get("LaunchTemplateSpecification", {}) for config in configs]
+    return [("fleet", NEW), *(("launch-template", template_id(backend, one)) for one in named)]
+
+
+def _of_run(backend: Backend, given: Given) -> list[Resource]:
+    """The template; what is launched by it, or without one, is looked at beside this."""
+    template = given.get("LaunchTemplate")
+    return [("launch-template", template_id(backend, template))] if template else []
+
+
+def _of_template(backend: Backend, given: Given) -> list[Resource]:
+    return [("launch-template", template_id(backend, given))]
+
+
 def _of_image(backend: Backend, given: Given) -> list[Resource]:
     return [("image", NEW), ("snapshot", NEW), *_ids(given, "instance", "InstanceId")]
 
@@ -89,10 +114,18 @@ ACTIONS: Mapping[str, Touched] = {
     "AssociateAddress": _of_association,
     "AttachVolume": _of_attachment,
     "CancelSpotInstanceRequests": _named("spot-instances-request", "SpotInstanceRequestIds"),
+    "CopyImage": _of_copied_image,
+    "CopySnapshot": _of_copied_snapshot,
+    "CreateFleet": _of_fleet,
     "CreateImage": _of_image,
+    "CreateLaunchTemplate": _made("launch-template"),
+    "CreateLaunchTemplateVersion": _of_template,
     "CreateSnapshot": _made("snapshot", ("volume", "VolumeId")),
     "CreateTags": _of_tags,
     "CreateVolume": _made("volume", ("snapshot", "SnapshotId")),
+    "DeleteFleets": _named("fleet", "FleetIds"),
+    "DeleteLaunchTemplate": _of_template,
+    "DeleteLaunchTemplateVersions": _of_template,
     "DeleteSnapshot": _named("snapshot", "SnapshotId"),
     "DeleteTags": _of_tags,
     "DeleteVolume": _named("volume", "VolumeId"),
@@ -106,9 +139,11 @@ ACTIONS: Mapping[str, Touched] = {
     "GetConsoleOutput": _named("instance", "InstanceId"),
     "ModifyInstanceAttribute": _of_instance_change,
     "ModifyInstanceMetadataOptions": _named("instance", "InstanceId"),
+    "ModifyLaunchTemplate": _of_template,
     "ModifyVolume": _named("volume", "VolumeId"),
     "RebootInstances": _named("instance", "InstanceIds"),
     "ReleaseAddress": _named("elastic-ip", "AllocationId"),
+    "RunInstances": _of_run,
     "StartInstances": _named("instance", "InstanceIds"),
     "StopInstances": _named("instance", "InstanceIds"),
     "TerminateInstances": _named("instance", "InstanceIds"),
@@ -120,7 +155,7 @@ def action_resources(backend: Backend, action: str, given: Given) -> list[Resour
     of = ACTIONS.get(action)
     if of:
         # EC2 refuses a call that names nothing; a policy has to permit it on everything
-        return of(backend, given) or None
+        return of(backend, given) or ([] if action == "RunInstances" else None)
     return [] if action.startswith("Describe") else None
 
 

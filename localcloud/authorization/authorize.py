@@ -19,8 +19,9 @@ from localcloud.authorization.action_resources import action_resources, tagged_a
 from localcloud.authorization.caller import FORGED, UNKNOWN, UNTIMELY, Machine, caller_of, refused
 from localcloud.authorization.denied import refuse_denied
 from localcloud.authorization.failure_message import BEFORE, encoded
+from localcloud.authorization.launches import keys_at_birth, launches, resources_of_launch
 from localcloud.authorization.one_reading import require_one_reading
-from localcloud.authorization.passed_role import passed_role
+from localcloud.authorization.passed_role import passed_roles
 from localcloud.authorization.resource_keys import keys_of, resource_arn
 from localcloud.authorization.signature import Signature, is_genuine, is_timely
 from localcloud.credentials import Credentials
@@ -96,8 +97,11 @@ def _refuse_denied(request: Request, region: str, service: str, action: str) -> 
         given = _parameters(request, action)
         backend = ec2_backends[backends()[0].account_id][region]
         assert isinstance(backend, Backend)
-        actions += ["ec2:CreateTags"] * bool(given.get("TagSpecifications"))
-        actions += ["iam:PassRole"] * bool(passed_role(backend, given))
+        some = launches(backend, action, given)
+        actions += ["ec2:RunInstances"] * bool(some)
+        tagged = [one for one in (given, *some) if one.get("TagSpecifications")]
+        actions += ["ec2:CreateTags"] * bool(tagged)
+        actions += ["iam:PassRole"] * bool(passed_roles(backend, action, given))
     refuse_denied(service, *actions)
 
 
@@ -141,16 +145,43 @@ def _contexts(
     asked = tags(given.get("Tags", [])) if action in ("CreateTags", "DeleteTags") else {}
     keys = {**common, **_request_tags(asked)}
     resources = action_resources(backend, action, given)
-    contexts = [] if resources else [Context(name, "" if resources is None else "*", keys)]
+    whole = Context(name, "" if resources is None else "*", keys)
+    contexts = [] if resources or action == "RunInstances" else [whole]
     for kind, ident in resources or []:
         own = {key: (value,) for key, value in keys_of(backend, kind, ident).items()}
         contexts.append(Context(name, resource_arn(backend, kind, ident), {**keys, **own}))
+    for launch in launches(backend, action, given):
+        contexts += _contexts_of_launch(backend, launch, common)
+    if action != "RunInstances":
+        contexts += _contexts_of_tags(backend, action, given, common)
+    for role in passed_roles(backend, action, given):
+        to = {**common, "iam:passedtoservice": ("ec2.amazonaws.com",)}
+        contexts.append(Context("iam:PassRole", role, to))
+    return contexts
+
+
+def _contexts_of_launch(
+    backend: Backend, launch: Mapping[str, Any], common: Mapping[str, tuple[str, ...]]
+) -> list[Context]:
+    """A launch by a template or a fleet needs what one by RunInstances needs."""
+    contexts = []
+    for kind, ident in resources_of_launch(launch):
+        facts = keys_of(backend, kind, ident)
+        if ident == "*":
+            facts |= keys_at_birth(backend, kind, launch)
+        own = {key: (value,) for key, value in facts.items()}
+        arn = resource_arn(backend, kind, ident)
+        contexts.append(Context("ec2:RunInstances", arn, {**common, **own}))
+    return contexts + _contexts_of_tags(backend, "RunInstances", launch, common)
+
+
+def _contexts_of_tags(
+    backend: Backend, action: str, given: Mapping[str, Any], common: Mapping[str, tuple[str, ...]]
+) -> list[Context]:
+    contexts = []
     for kind, wanted in tagged_at_birth(given):
         born = {**common, **_request_tags(wanted), "ec2:createaction": (action,)}
         contexts.append(Context("ec2:CreateTags", resource_arn(backend, kind, "*"), born))
-    if role := passed_role(backend, given):
-        to = {**common, "iam:passedtoservice": ("ec2.amazonaws.com",)}
-        contexts.append(Context("iam:PassRole", role, to))
     return contexts
 
 

@@ -30,7 +30,7 @@ def refuse_denied(service: str, *actions: str) -> None:
                     "UnauthorizedOperation",
                     f"You are not authorized to perform this operation. {why}",
                 )
-            json_style = service in ("ssm", "kms", "dlm")
+            json_style = service in ("ssm", "kms", "dlm", "servicequotas")
             raise Refused(
                 HTTPStatus.BAD_REQUEST if json_style else HTTPStatus.FORBIDDEN,
                 "AccessDeniedException" if json_style else "AccessDenied",

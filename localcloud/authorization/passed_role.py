@@ -7,10 +7,18 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
+from localcloud.authorization.launches import LAUNCHING, launches
 from localcloud.ec2.backend.whole import Backend
 
 
-def passed_role(backend: Backend, given: Mapping[str, Any]) -> str | None:
+def passed_roles(backend: Backend, action: str, given: Mapping[str, Any]) -> list[str]:
+    """ARNs of the roles of the instance profiles that the call, or its launch template, names."""
+    calls = launches(backend, action, given) if action in LAUNCHING else [given]
+    roles = [_passed_role(backend, one) for one in calls]
+    return [role for role in dict.fromkeys(roles) if role]
+
+
+def _passed_role(backend: Backend, given: Mapping[str, Any]) -> str | None:
     """ARN of the role of the instance profile that the call names, or None.
 
     A profile that does not exist, or has no role, gives the ARN of no role.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 
 from localcloud.cli.reap import ask
 from localcloud.config import Config
+from localcloud.errors import LocalCloudError
 
 HINT = "See: python -m localcloud account --help"
 
@@ -17,7 +19,11 @@ def account(config: Config, arguments: argparse.Namespace) -> int:
         for name in ("default", "fresh", "customer_key", "bad_parameters")
         if getattr(arguments, name)
     }
-    lists = {"denied": arguments.deny, "regions_off": arguments.region_off}
+    lists = {
+        "denied": arguments.deny,
+        "regions_off": arguments.region_off,
+        "quotas": dict(map(_quota, arguments.quota)),
+    }
     change = {**given, **{name: value for name, value in lists.items() if value}}
     answer = ask(config, "account", change or None, HINT)
     if arguments.json:
@@ -31,7 +37,7 @@ def account(config: Config, arguments: argparse.Namespace) -> int:
 def report(answer: dict[str, object]) -> list[str]:
     """The account's lacks, for people."""
     words = {
-        "fresh": "It never used spot: there is no service-linked role for it.",
+        "fresh": "It never used spot: it has no service-linked role for it, and small quotas.",
         "customer_key": "The default key of EBS is a customer-managed one.",
         "bad_parameters": "Every new request ends at once with bad-parameters.",
     }
@@ -42,14 +48,30 @@ def report(answer: dict[str, object]) -> list[str]:
     off = answer["regions_off"]
     assert isinstance(off, list)
     lines += [f"The region is off: {region}" for region in off]
+    quotas = answer["quotas"]
+    assert isinstance(quotas, dict)
+    lines += [f"The quota {code} is {value:g}." for code, value in quotas.items()]
     return lines or ["The account lacks nothing."]
+
+
+def _quota(text: str) -> tuple[str, float]:
+    code, _, value = text.partition("=")
+    if not re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        raise LocalCloudError(
+            f"--quota is {text!r}; it has to be a code of Service Quotas and a number, as"
+            " L-34B43A08=64.",
+            HINT,
+        )
+    return code, float(value)
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The verb of this module."""
     verb = verbs.add_parser("account", help="show or change what the account lacks")
     verb.add_argument("--default", action="store_true", help="it lacks nothing again")
-    verb.add_argument("--fresh", action="store_true", help="spot was never used: no role for it")
+    verb.add_argument(
+        "--fresh", action="store_true", help="spot was never used: no role for it, small quotas"
+    )
     verb.add_argument(
         "--customer-key", action="store_true", help="the default key of EBS is the customer's"
     )
@@ -62,5 +84,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument(
         "--region-off", action="append", default=[], metavar="REGION", help="such as eu-south-1"
     )
+    verb.add_argument(
+        "--quota", action="append", default=[], metavar="CODE=VALUE",
+        help="such as L-34B43A08=64, the vCPUs of spot",
+    )  # fmt: skip
     verb.add_argument("--json", action="store_true", help="for programs")
     verb.set_defaults(run=account)

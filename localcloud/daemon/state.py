@@ -21,7 +21,7 @@ from localcloud.ec2.backend.base import Base
 from localcloud.errors import LocalCloudError
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 9
+FORMAT = 10
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,

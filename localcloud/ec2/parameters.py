@@ -22,12 +22,79 @@ _LAUNCH = (
     "SubnetId", "UserData", *(f"NetworkInterfaces.{name}" for name in _NIC),
 )  # fmt: skip
 
+# The same as names of parameters, with what RunInstances alone has
+LAUNCH = (*dict.fromkeys(name.partition(".")[0] for name in _LAUNCH), "PrivateIpAddress")
+_TEMPLATE = ("LaunchTemplateId", "LaunchTemplateName", "Version")
+_OVERRIDE = (
+    "AvailabilityZone", "BlockDeviceMappings", "IamInstanceProfile", "ImageId", "InstanceType",
+    "KeyName", "MaxPrice", "MetadataOptions", "Priority", "SubnetId", "WeightedCapacity",
+)  # fmt: skip
+_CHOICE = (
+    "AllocationStrategy", "MinTargetCapacity", "SingleAvailabilityZone", "SingleInstanceType",
+)  # fmt: skip
+_TARGET = (
+    "DefaultTargetCapacityType", "OnDemandTargetCapacity", "SpotTargetCapacity",
+    "TotalTargetCapacity",
+)  # fmt: skip
+_SPOT = ("InstanceInterruptionBehavior", "MaxPrice", "SpotInstanceType", "ValidUntil")
+
+# What a launch template may say of a launch
+_DATA = tuple(
+    f"LaunchTemplateData.{name}"
+    for name in (
+        *(one for one in _LAUNCH if one != "SubnetId"), "DisableApiStop", "DisableApiTermination",
+        "InstanceInitiatedShutdownBehavior", "MetadataOptions", "TagSpecifications",
+        "InstanceMarketOptions.MarketType",
+        *(f"InstanceMarketOptions.SpotOptions.{one}" for one in _SPOT),
+    )
+)  # fmt: skip
+
 # By call, the names that its own code reads; a dot leads into a structure or a list of such
 KNOWN: Mapping[str, frozenset[str]] = {
     "RunInstances": frozenset({
         *_LAUNCH, "ClientToken", "DisableApiStop", "DisableApiTermination", "MaxCount",
         "InstanceInitiatedShutdownBehavior", "MetadataOptions", "MinCount", "PrivateIpAddress",
-        "TagSpecifications",
+        "TagSpecifications", "InstanceMarketOptions.MarketType",
+        *(f"InstanceMarketOptions.SpotOptions.{name}" for name in _SPOT),
+        *(f"LaunchTemplate.{name}" for name in _TEMPLATE),
+    }),
+    "CopyImage": frozenset({
+        "ClientToken", "CopyImageTags", "Description", "Encrypted", "KmsKeyId", "Name",
+        "SourceImageId", "SourceRegion", "TagSpecifications",
+    }),
+    # Clients sign a URL of the source region, which this cloud does not need: it has all regions
+    "CopySnapshot": frozenset({
+        "Description", "DestinationRegion", "Encrypted", "KmsKeyId", "PresignedUrl",
+        "SourceRegion", "SourceSnapshotId", "TagSpecifications",
+    }),
+    "CreateFleet": frozenset({
+        "ClientToken", "TagSpecifications", "Type",
+        *(f"LaunchTemplateConfigs.LaunchTemplateSpecification.{name}" for name in _TEMPLATE),
+        *(f"LaunchTemplateConfigs.Overrides.{name}" for name in _OVERRIDE),
+        *(f"OnDemandOptions.{name}" for name in _CHOICE),
+        *(f"SpotOptions.{name}" for name in _CHOICE),
+        "SpotOptions.InstanceInterruptionBehavior", "SpotOptions.InstancePoolsToUseCount",
+        *(f"TargetCapacitySpecification.{name}" for name in _TARGET),
+    }),
+    "DeleteFleets": frozenset({"FleetIds", "TerminateInstances"}),
+    "DescribeFleets": frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
+    "CreateLaunchTemplate": frozenset({
+        "ClientToken", "LaunchTemplateName", "TagSpecifications", "VersionDescription", *_DATA,
+    }),
+    "CreateLaunchTemplateVersion": frozenset({
+        "ClientToken", "LaunchTemplateId", "LaunchTemplateName", "SourceVersion",
+        "VersionDescription", *_DATA,
+    }),
+    "ModifyLaunchTemplate": frozenset({
+        "ClientToken", "DefaultVersion", "LaunchTemplateId", "LaunchTemplateName",
+    }),
+    "DeleteLaunchTemplate": frozenset({"LaunchTemplateId", "LaunchTemplateName"}),
+    "DeleteLaunchTemplateVersions": frozenset({
+        "LaunchTemplateId", "LaunchTemplateName", "Versions",
+    }),
+    "DescribeLaunchTemplateVersions": frozenset({
+        "Filters", "LaunchTemplateId", "LaunchTemplateName", "MaxResults", "MaxVersion",
+        "MinVersion", "NextToken", "Versions",
     }),
     "RequestSpotInstances": frozenset({
         "BlockDurationMinutes", "ClientToken", "InstanceCount", "InstanceInterruptionBehavior",
@@ -48,6 +115,11 @@ KNOWN: Mapping[str, frozenset[str]] = {
         "BlockDeviceMappings", "Description", "InstanceId", "Name", "NoReboot",
         "TagSpecifications",
     }),
+    "ModifyInstanceMetadataOptions": frozenset({
+        "HttpEndpoint", "HttpProtocolIpv6", "HttpPutResponseHopLimit", "HttpTokens", "InstanceId",
+        "InstanceMetadataTags",
+    }),
+    "ModifyVolume": frozenset({"Iops", "Size", "Throughput", "VolumeId", "VolumeType"}),
     "ModifyInstanceAttribute": frozenset({
         "Attribute", "BlockDeviceMappings", "DisableApiStop", "DisableApiTermination",
         "EbsOptimized", "Groups", "InstanceId", "InstanceInitiatedShutdownBehavior",

@@ -110,6 +110,14 @@ class DiskStore:
         boot_files.hand_on(source, target)
         fresh.rename(target)
 
+    def copy_snapshot(self, snapshot_id: str, source_id: str) -> None:
+        """A second name of the same file, which nothing ever writes to."""
+        target, source = self.snapshot(snapshot_id), self.snapshot(source_id)
+        if target.exists():
+            return
+        boot_files.hand_on(self._existing(source, "snapshot", source_id), target)
+        link_or_copy(source, target)
+
     def snapshot_target(self, snapshot_id: str, volume_id: str) -> Path:
         """An empty file, as large as the volume, for QEMU to copy it into.
 

@@ -138,6 +138,15 @@ class FakeHost:
             self.snapshots[snapshot_id] = volume_id
             self._hand_on(volume_id, snapshot_id)
 
+    def copy_snapshot(self, snapshot_id: str, source_id: str) -> None:
+        self.copying.wait()
+        with self._lock:
+            self._note("copy_snapshot", snapshot_id)
+            if source_id not in self.snapshots:
+                raise LocalCloudError(f"The file of snapshot {source_id} is gone.")
+            self.snapshots[snapshot_id] = self.snapshots[source_id]
+            self._hand_on(source_id, snapshot_id)
+
     def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
         self.reboot(instance_id)
         for snapshot_id, volume_id in snapshots.items():

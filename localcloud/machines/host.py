@@ -107,6 +107,9 @@ class QemuHost:
             machine.monitor.backup(qemu.volume_serial(volume_id), snapshot_id, fresh)
             fresh.rename(final)
 
+    def copy_snapshot(self, snapshot_id: str, source_id: str) -> None:
+        self._disks.copy_snapshot(snapshot_id, source_id)
+
     def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
         """The guest has let go of its disks when it resets, and is held there meanwhile."""
         monitor = self._running(instance_id).monitor

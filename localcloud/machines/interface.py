@@ -105,6 +105,9 @@ class MachineHost(Protocol):
         such a snapshot, and a snapshot of that.
         """
 
+    def copy_snapshot(self, snapshot_id: str, source_id: str) -> None:
+        """A further snapshot with the bytes of one that is there, and what boots it."""
+
     def snapshot_at_rest(self, instance_id: str, snapshots: Mapping[str, str]) -> None:
         """Reboot the guest and, before it comes up again, copy volumes by snapshot id.
 

@@ -34,6 +34,9 @@ def _running(backend: Backend, snapshot: Snapshot) -> bool:
 
 
 def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Iterator[Job]:
+    if snapshot.copy_of:
+        yield _again(cloud, backend, snapshot)
+        return
     volume = backend.volumes.get(snapshot.volume_id)
     machine = volume.attachment.instance_id if volume and volume.attachment else None
     keys = frozenset({snapshot.id, snapshot.volume_id, *([machine] if machine else [])})
@@ -41,6 +44,16 @@ def copy(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Iterator[Job]:
         f"copy {snapshot.volume_id} to {snapshot.id}",
         keys,
         lambda: cloud.host.create_snapshot(snapshot.id, snapshot.volume_id, machine),
+        _done(backend, [snapshot]),
+        _failed(backend, [snapshot]),
+    )
+
+
+def _again(cloud: Cloud, backend: Backend, snapshot: Snapshot) -> Job:
+    return Job(
+        f"copy {snapshot.copy_of} to {snapshot.id}",
+        frozenset({snapshot.id, snapshot.copy_of}),
+        lambda: cloud.host.copy_snapshot(snapshot.id, snapshot.copy_of),
         _done(backend, [snapshot]),
         _failed(backend, [snapshot]),
     )

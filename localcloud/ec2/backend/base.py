@@ -83,9 +83,10 @@ class Base(EC2Backend):
         require_taggable(tags)
         return super().create_tags(resource_ids, tags)
 
-    def tag_for_service(self, ident: str, tags: dict[str, str]) -> None:
+    def tag_for_service(self, ident: str, tags: Mapping[str, str]) -> None:
         """Tags that a service of AWS gives: it alone may have keys that begin with ``aws:``."""
-        super().create_tags([ident], tags)
+        if tags:
+            super().create_tags([ident], dict(tags))
 
     def set_tags(self, ident: str, tags: Mapping[str, str]) -> None:
         """Tags that :func:`tags_for` has checked already."""
@@ -107,7 +108,9 @@ class Base(EC2Backend):
             for key, value in self.tags.get(ident, {}).items()
         ]
 
-    def made_before(self, action: str, token: str | None, params: Mapping[str, Any]) -> list[str]:
+    def made_before(
+        self, action: str, token: str | None, params: Mapping[str, Any], longest: int = 64
+    ) -> list[str]:
         """Ids that an earlier call with this client token made, or none.
 
         Raises IdempotentParameterMismatch when that call had other parameters
@@ -115,10 +118,10 @@ class Base(EC2Backend):
         """
         if not token:
             return []
-        if len(token) > 64 or not token.isascii():
+        if len(token) > longest or not token.isascii():
             raise refusal(
                 "InvalidParameterValue",
-                f"Client token '{token}' is invalid. It may have up to 64 ASCII characters.",
+                f"Client token '{token}' is invalid. It may have up to {longest} ASCII characters.",
             )
         fingerprint, ids = self.tokens.get((action, token), ("", []))
         if ids and fingerprint != _fingerprint(params):

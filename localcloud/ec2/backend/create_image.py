@@ -31,7 +31,7 @@ FOREIGN = (
 class CreateImage(Attachments, Snapshots, Images):
     def register(self, params: Mapping[str, Any]) -> BakedImage:
         """RegisterImage, from the snapshot of a root volume."""
-        self._require_name(params.get("Name"))
+        self.require_image_name(params.get("Name"))
         tags = tags_for(params, allowed=("image",))["image"]
         for name in FOREIGN:
             if params.get(name):
@@ -61,12 +61,12 @@ class CreateImage(Attachments, Snapshots, Images):
             raise bad_mapping(f"No root snapshot specified in device mapping, at {root}")
         snapshot = self.snapshots[snapshot_id]
         _require_bootable(snapshot.bootable, f"{snapshot_id} of {snapshot.volume_id}")
-        return self._new_image(params, traits, mappings, tags)
+        return self.new_image(params, traits, mappings, tags)
 
     def bake(self, params: Mapping[str, Any]) -> BakedImage:
         """CreateImage: a snapshot of every attached volume that the mapping does not omit."""
         instance = self.instance(params.get("InstanceId") or _no("InstanceId"))
-        self._require_name(params.get("Name"))
+        self.require_image_name(params.get("Name"))
         tags = tags_for(params, allowed=("image", "snapshot"))
         refuse_unknown("CreateImage", params)
         if instance.state not in ("running", "stopping", "stopped"):
@@ -99,7 +99,7 @@ class CreateImage(Attachments, Snapshots, Images):
             for name, one in attached.items()
             if "NoDevice" not in given.get(name, {})
         ]
-        image = self._new_image(params, instance.traits, [*mappings, *more], tags["image"], ami_id)
+        image = self.new_image(params, instance.traits, [*mappings, *more], tags["image"], ami_id)
         image.instance_id = instance.id
         image.source_image_id, image.source_image_region = instance.image_id, self.region_name
         return image
@@ -127,7 +127,7 @@ class CreateImage(Attachments, Snapshots, Images):
 
     # --- inside ---------------------------------------------------------------------
 
-    def _require_name(self, name: str | None) -> None:
+    def require_image_name(self, name: str | None) -> None:
         if not name:
             raise missing("Name")
         if not NAME.fullmatch(name):
@@ -156,7 +156,7 @@ class CreateImage(Attachments, Snapshots, Images):
         self.set_tags(snapshot.id, tags)
         return captured(attachment, entry, snapshot.id)
 
-    def _new_image(
+    def new_image(
         self, params: Mapping[str, Any], traits: Traits, mappings: Sequence[Mapping[str, Any]],
         tags: Mapping[str, str], ami_id: str = "",
     ) -> BakedImage:  # fmt: skip

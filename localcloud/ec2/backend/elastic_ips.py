@@ -10,16 +10,16 @@ from typing import Any
 
 from moto.ec2.utils import random_eip_association_id
 
-from localcloud.ec2.backend.base import Base, tags_for
+from localcloud.ec2.backend.base import tags_for
+from localcloud.ec2.backend.quotas import Quotas
 from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.launch.addresses import public_address
 from localcloud.ec2.parameters import refuse_unknown
+from localcloud.ec2.quotas import ELASTIC_IPS
 from localcloud.ec2.records.elastic_ip import ElasticIp
 from localcloud.ec2.records.instance import Instance
 
-# In each region (EC2 User Guide, elastic-ip-addresses-eip, Elastic IP address quota)
-QUOTA = 5
 # States of an instance that has a network interface for good
 ASSOCIABLE = ("running", "stopping", "stopped")
 UNKNOWN = "InvalidAllocationID.NotFound"
@@ -37,7 +37,7 @@ FILTERS = {
 }
 
 
-class ElasticIps(Base):
+class ElasticIps(Quotas):
     def elastic_ip(self, allocation_id: str) -> ElasticIp:
         known = {one.id: one for one in self.addresses}
         return by_ids(known, [allocation_id], UNKNOWN, "allocation ID")[0]
@@ -66,10 +66,11 @@ class ElasticIps(Base):
         if group != self.region_name:
             raise invalid_value("networkBorderGroup", group, f"Here it is {self.region_name}.")
         tags = tags_for(params, allowed=("elastic-ip",))["elastic-ip"]
-        if len(self.addresses) >= QUOTA:
+        quota = self.quota_value(ELASTIC_IPS)
+        if len(self.addresses) >= quota:
             raise refusal(
                 "AddressLimitExceeded",
-                f"The maximum number of addresses has been reached: {QUOTA} in a region.",
+                f"The maximum number of addresses has been reached: {quota:g} in a region.",
             )
         free = public_address(self.cloud.config.network)
         address = ElasticIp(self, domain, free)  # type: ignore[abstract]

@@ -77,7 +77,9 @@ class Fulfillment(Reaps):
             elif request.code != "pending-fulfillment":
                 request.enter("open", "pending-fulfillment")
             else:
-                reservation = self.launch(plan, spot_request_id=request.id)
+                reservation = self.launch(
+                    plan, options=request.options, spot_request_ids=[request.id]
+                )
                 request.instance_id = reservation.instances[0].id
                 request.launched_availability_zone = plan.zone
                 request.enter("active", "fulfilled")

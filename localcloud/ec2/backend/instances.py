@@ -1,7 +1,8 @@
-"""RunInstances and what is done to instances after; the reconciler does the rest."""
+"""A launch, and what is done to instances after; the reconciler does the rest."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,14 +13,11 @@ from moto.ec2.models.vpcs import VPC
 from moto.ec2.utils import random_reservation_id
 
 from localcloud.ec2.backend.attachments import Attachments
-from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.images import Images
-from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.errors import missing, refusal
 from localcloud.ec2.filters import by_ids
 from localcloud.ec2.launch.addresses import private_address, public_address
-from localcloud.ec2.launch.planner import Planner
-from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.instance import BY_USER, Instance
 from localcloud.ec2.records.launch_plan import LaunchPlan
 from localcloud.ec2.records.volume import VolumeAttachment
@@ -36,38 +34,16 @@ class Instances(ElasticIps, Attachments, Images):
         known = {instance.id: instance for instance in self.every_instance()}
         return by_ids(known, ids, "InvalidInstanceID.NotFound", "instance ID")
 
-    def run(self, params: Mapping[str, Any]) -> Reservation:
-        """RunInstances, on demand only."""
-        token = params.get("ClientToken")
-        for ident in self.made_before("RunInstances", token, params):
-            if ident in self.reservations:
-                return self.reservations[ident]
-        if params.get("InstanceMarketOptions"):
-            raise not_rehearsed("spot through RunInstances; use RequestSpotInstances")
-        refuse_unknown("RunInstances", params)
-        _require_options(params)
-        low, high = params.get("MinCount", 1), params.get("MaxCount", 1)
-        if not 1 <= low <= high <= 50:
-            raise invalid_value("maxCount", high, "It has to be from minCount to 50.")
-        tags = tags_for(params, allowed=("instance", "volume", "network-interface"))
-        reservation = self.launch(Planner(self, params).plan(), count=high, options=params)
-        for instance in reservation.instances:
-            self.set_tags(instance.id, tags["instance"])
-            self.set_tags(instance.nics[0].id, tags["network-interface"])
-            for attachment in self.attached_to(instance):  # type: ignore[arg-type]
-                self.set_tags(attachment.volume_id, tags["volume"])
-        self.remember("RunInstances", token, params, [reservation.id])
-        return reservation
-
     def launch(
         self,
         plan: LaunchPlan,
         *,
         count: int = 1,
         options: Mapping[str, Any] | None = None,
-        spot_request_id: str | None = None,
+        spot_request_ids: Sequence[str] = (),
     ) -> Reservation:
-        """Records of pending instances and their volumes; machines follow."""
+        """Records of pending instances and their volumes; machines follow. Spot machines have a
+        request each."""
         reservation = Reservation(random_reservation_id(), self.account_id)
         subnet = self.get_subnet(plan.subnet_id)
         network = self.cloud.config.network
@@ -79,7 +55,7 @@ class Instances(ElasticIps, Attachments, Images):
                     private_ip=private_address(subnet, plan.private_ip),
                     loopback=public_address(network),
                     index=index,
-                    spot_request_id=spot_request_id,
+                    spot_request_id=spot_request_ids[index] if spot_request_ids else None,
                     options=dict(options or {}),
                 )
                 reservation.instances.append(instance)
@@ -111,6 +87,12 @@ class Instances(ElasticIps, Attachments, Images):
                     f"Instance '{instance.id}' does not have a volume attached at root"
                     f" ({instance.root_device_name})",
                 )
+        for kind, count in Counter(
+            one.instance_type
+            for one in chosen
+            if one.state == "stopped" and not one.spot_instance_request_id
+        ).items():
+            self.within_quota(kind, count, count, spot=False)
         changes = [(one, one.previous_state()) for one in chosen]
         for instance in chosen:
             if instance.state == "stopped":
@@ -258,22 +240,6 @@ class Instances(ElasticIps, Attachments, Images):
 def _refers(group: SecurityGroup, group_id: str) -> bool:
     rules = [*group.ingress_rules, *group.egress_rules]
     return any(rule.source_group.get("GroupId") == group_id for rule in rules)
-
-
-def _require_options(params: Mapping[str, Any]) -> None:
-    """The choices that RunInstances has beside its launch (API reference, RunInstances)."""
-    metadata = params.get("MetadataOptions", {})
-    behavior = params.get("InstanceInitiatedShutdownBehavior")
-    for name, value, valid in (
-        ("InstanceInitiatedShutdownBehavior", behavior, ("stop", "terminate")),
-        ("MetadataOptions.HttpTokens", metadata.get("HttpTokens"), ("optional", "required")),
-        ("MetadataOptions.HttpEndpoint", metadata.get("HttpEndpoint"), ("enabled", "disabled")),
-    ):
-        if value and value not in valid:
-            raise invalid_value(name, value, f"Valid: {', '.join(valid)}.")
-    hops = metadata.get("HttpPutResponseHopLimit")
-    if hops is not None and not 1 <= hops <= 64:
-        raise invalid_value("MetadataOptions.HttpPutResponseHopLimit", hops, "From 1 to 64.")
 
 
 def _wrong_state(instance: Instance, verb: str) -> Exception:

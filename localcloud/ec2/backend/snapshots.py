@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from localcloud.ec2.backend.base import tags_for
@@ -39,8 +40,15 @@ TIER_FILTERS = {
     "snapshot-id": lambda s: s.id,
     "volume-id": lambda s: s.volume_id,
 }
+# How often a volume is modified in 24 hours
+MOST_CHANGES, WINDOW = 4, timedelta(hours=24)
 CHANGE_FILTERS = {
     "modification-state": lambda m: m.modification_state,
+    "original-iops": lambda m: m.original_iops,
+    "original-volume-type": lambda m: m.original_volume_type,
+    "start-time": lambda m: m.start_time,
+    "target-iops": lambda m: m.target_iops,
+    "target-volume-type": lambda m: m.target_volume_type,
     "original-size": lambda m: m.original_size,
     "target-size": lambda m: m.target_size,
     "volume-id": lambda m: m.volume_id,
@@ -98,7 +106,12 @@ class Snapshots(Volumes):
 
     def change_volume(self, params: Mapping[str, Any]) -> VolumeModification:
         """ModifyVolume: size, type and performance; a volume never shrinks."""
+        refuse_unknown("ModifyVolume", params)
         volume = self.volume(params.get("VolumeId", ""))
+        if not any(params.get(name) for name in ("Size", "VolumeType", "Iops", "Throughput")):
+            raise invalid(
+                "Invalid input: specify one or more of Size, VolumeType, Iops and Throughput."
+            )
         size, kind = params.get("Size") or volume.size, params.get("VolumeType")
         kept = not kind or kind == volume.volume_type
         kind = kind or volume.volume_type
@@ -121,6 +134,7 @@ class Snapshots(Volumes):
                 "IncorrectModificationState",
                 f"Volume '{volume.id}' is '{latest.modification_state}' already; wait for that.",
             )
+        _require_rare(volume, self.now())
         iops = target["iops"] if kind in PROVISIONED else params.get("Iops")
         require_sane(kind, size, iops, params.get("Throughput"))
         change = VolumeModification(volume, target)
@@ -133,3 +147,19 @@ class Snapshots(Volumes):
         volumes = by_ids(self.volumes, ids, "InvalidVolume.NotFound", "volume")
         changes = [volume.modifications[-1] for volume in volumes if volume.modifications]
         return select(changes, params.get("Filters", []), CHANGE_FILTERS)
+
+
+def _require_rare(volume: Volume, now: datetime) -> None:
+    """EC2 User Guide, ebs-modify-volume, "Limitations"."""
+    recent = [one for one in volume.modifications if now - _began(one) < WINDOW]
+    if len(recent) >= MOST_CHANGES:
+        raise refusal(
+            "VolumeModificationRateExceeded",
+            f"The volume '{volume.id}' was modified {MOST_CHANGES} times in the last 24 hours,"
+            " which is the most. Wait until the first of these is 24 hours old.",
+        )
+
+
+def _began(change: Any) -> datetime:
+    began: datetime = change.start_time
+    return began

@@ -10,14 +10,13 @@ from localcloud.ec2.backend.instances import Change, Instances
 from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.instance_types import facts
+from localcloud.ec2.launch.options import BEHAVIORS, TYPES, require_known
 from localcloud.ec2.launch.planner import Planner
 from localcloud.ec2.market.market import Market, standard
 from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.records.instance import Instance
 from localcloud.ec2.records.spot_request import FILTERS, SpotRequest
 
-TYPES = ("one-time", "persistent")
-BEHAVIORS = ("terminate", "stop", "hibernate")
 # A launch specification cannot have these (service model of RequestSpotInstances)
 UNKNOWN_CODE = "InvalidSpotInstanceRequestID.NotFound"
 
@@ -44,12 +43,11 @@ class SpotRequests(Instances):
         self._require_terms(params)
         tags = tags_for(params, allowed=("spot-instances-request",))["spot-instances-request"]
         plan = Planner(self, spec).plan()
-        if "spot" not in facts(plan.instance_type)["SupportedUsageClasses"]:
-            raise invalid(f"The instance type '{plan.instance_type}' is not offered as spot.")
+        self.require_spot_class(plan.instance_type)
         self.require_spot_role()
-        groups = [{"GroupId": group.id, "GroupName": group.name} for group in plan.groups]
-        price = self._price(params.get("SpotPrice"), plan.instance_type)
-        requests = [SpotRequest(self, params, price, groups) for _ in range(count)]
+        price = self.price(params.get("SpotPrice"), plan.instance_type)
+        self.within_quota(plan.instance_type, count, count, spot=True)
+        requests = [SpotRequest(self, params, price, plan.groups) for _ in range(count)]
         for request in requests:
             self.spot_instance_requests[request.id] = request
             self.set_tags(request.id, tags)
@@ -60,15 +58,15 @@ class SpotRequests(Instances):
         self.remember("RequestSpotInstances", token, params, [one.id for one in requests])
         return requests
 
+    def require_spot_class(self, kind: str) -> None:
+        if "spot" not in facts(kind)["SupportedUsageClasses"]:
+            raise invalid(f"The instance type '{kind}' is not offered as spot.")
+
     def _require_terms(self, params: Mapping[str, Any]) -> None:
         kind = params.get("Type") or "one-time"
         behavior = params.get("InstanceInterruptionBehavior") or "terminate"
-        if kind not in TYPES:
-            raise invalid_value("type", kind, f"Valid: {', '.join(TYPES)}.")
-        if behavior not in BEHAVIORS:
-            raise invalid_value(
-                "instanceInterruptionBehavior", behavior, f"Valid: {', '.join(BEHAVIORS)}."
-            )
+        require_known("type", kind, TYPES)
+        require_known("instanceInterruptionBehavior", behavior, BEHAVIORS)
         if behavior != "terminate" and kind != "persistent":
             raise refusal(
                 "InvalidParameterCombination",
@@ -80,7 +78,7 @@ class SpotRequests(Instances):
         if end and end <= max(self.now(), start or self.now()):
             raise invalid_value("validUntil", end, "It has to be in the future.")
 
-    def _price(self, given: str | None, instance_type: str) -> float:
+    def price(self, given: str | None, instance_type: str) -> float:
         if not given:
             # The default is the on-demand price; ten times our spot price is above any of ours
             return standard(instance_type, f"{self.region_name}a") * 10
@@ -134,6 +132,7 @@ class SpotRequests(Instances):
                     f" it is {state}.",
                 )
             zone = instance.availability_zone or ""
+            self.within_quota(instance.instance_type, 1, 1, spot=True)
             if not self.market.has_room(instance.instance_type, zone, self.now()):
                 raise refusal(
                     "InsufficientInstanceCapacity",

@@ -17,6 +17,11 @@ SIZES = {
     "gp2": (1, 16384), "gp3": (1, 65536), "io1": (4, 16384), "io2": (4, 65536),
     "st1": (125, 16384), "sc1": (125, 16384), "standard": (1, 1024),
 }  # fmt: skip
+# IOPS, lowest and highest, and the most a GiB (same page); gp3 has its 3000 at any size
+IOPS = {"gp3": (3000, 80000), "io1": (100, 64000), "io2": (100, 256000)}
+RATIO, LEAST_IOPS = {"gp3": 500, "io1": 50, "io2": 1000}, {"gp3": 3000}
+# MiB/s of gp3, lowest and highest, and the most for each of its IOPS
+THROUGHPUT, MOST_PER_IOPS = (125, 2000), 0.25
 PROVISIONED = ("io1", "io2")
 
 FILTERS = {
@@ -26,6 +31,8 @@ FILTERS = {
     "attachment.instance-id": lambda v: [a.instance_id for a in v.attachments],
     "attachment.status": lambda v: [a.state for a in v.attachments],
     "availability-zone": lambda v: v.availability_zone,
+    "operator.managed": lambda v: False,
+    "operator.principal": lambda v: None,
     "create-time": lambda v: v.create_time,
     "encrypted": lambda v: v.encrypted,
     "fast-restored": lambda v: False,
@@ -52,12 +59,34 @@ def require_sane(kind: str, size: int, iops: int | None, throughput: int | None)
             "InvalidParameterCombination",
             f"The parameter iops is not supported for {kind} volumes.",
         )
-    if kind == "gp3" and iops and not 3000 <= iops <= 80000:
-        raise invalid(f"Volume iops of {iops} is invalid; gp3 has from 3000 to 80000.")
+    if iops and not IOPS[kind][0] <= iops <= IOPS[kind][1]:
+        low, high = IOPS[kind]
+        word, limit = ("low; minimum", low) if iops < low else ("high; maximum", high)
+        raise invalid(f"Volume iops of {iops} is too {word} is {limit}.")
+    if iops and iops > max(RATIO[kind] * size, LEAST_IOPS.get(kind, 0)):
+        raise invalid(
+            f"Iops to volume size ratio of {iops / size:.6f} is too high; maximum is"
+            f" {RATIO[kind]:.6f}."
+        )
     if throughput and kind != "gp3":
         raise refusal(
             "InvalidParameterCombination",
             f"The parameter throughput is not supported for {kind} volumes.",
+        )
+    if throughput:
+        _require_throughput(throughput, iops or 3000)
+
+
+def _require_throughput(throughput: int, iops: int) -> None:
+    """Of a gp3 volume."""
+    low, high = THROUGHPUT
+    if not low <= throughput <= high:
+        word, limit = ("low; minimum", low) if throughput < low else ("high; maximum", high)
+        raise invalid(f"Throughput (MiBps) of {throughput} is too {word} is {limit}.")
+    if throughput > MOST_PER_IOPS * iops:
+        raise invalid(
+            f"Throughput (MiBps) to iops ratio of {throughput / iops:.6f} is too high; maximum is"
+            f" {MOST_PER_IOPS:.6f} MiBps per iops."
         )
 
 

@@ -11,14 +11,20 @@ from moto.ssm.models import ssm_backends
 
 from localcloud.ec2.backend.account import Accounts
 from localcloud.ec2.backend.attachments import Attachments
+from localcloud.ec2.backend.copies.copy_image import CopyImage
+from localcloud.ec2.backend.copies.copy_snapshot import CopySnapshot
 from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
+from localcloud.ec2.backend.fleet.fleets import Fleets
+from localcloud.ec2.backend.fleet.launch_templates import LaunchTemplates
 from localcloud.ec2.backend.fulfillment import Fulfillment
 from localcloud.ec2.backend.images import ARCHITECTURES, Images, image_id
 from localcloud.ec2.backend.instance_attributes import InstanceAttributes
 from localcloud.ec2.backend.instances import Instances
 from localcloud.ec2.backend.outbid import Outbid
+from localcloud.ec2.backend.quotas import Quotas
 from localcloud.ec2.backend.reaps import Reaps
+from localcloud.ec2.backend.run_instances import RunInstances
 from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.backend.spot_requests import UNKNOWN_CODE, SpotRequests
 from localcloud.ec2.backend.volumes import Volumes
@@ -29,14 +35,20 @@ from localcloud.ec2.records.instance import Instance
 
 
 class Backend(
+    Fleets,
+    RunInstances,
     Fulfillment,
     Outbid,
     Reaps,
     SpotRequests,
+    LaunchTemplates,
+    CopyImage,
+    CopySnapshot,
     CreateImage,
     InstanceAttributes,
     Instances,
     ElasticIps,
+    Quotas,
     Attachments,
     Snapshots,
     Volumes,
@@ -78,6 +90,12 @@ class Backend(
         ours: dict[str, tuple[Mapping[str, Any], str, str]] = {
             "sir-": (self.spot_instance_requests, UNKNOWN_CODE, "spot instance request ID"),
             "vol-": (self.volumes, "InvalidVolume.NotFound", "volume"),
+            "lt-": (
+                self.launch_templates,
+                "InvalidLaunchTemplateId.NotFound",
+                "launch template ID",
+            ),
+            "fleet-": (self.fleets_by_id, "InvalidFleetId.NotFound", "fleet ID"),
             "snap-": (self.snapshots, "InvalidSnapshot.NotFound", "snapshot"),
             "eipalloc-": (
                 {one.id: one for one in self.addresses},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +12,30 @@ from localcloud.ec2.filters import tags_of
 from localcloud.ec2.records.volume import Volume
 
 
+@dataclass(frozen=True)
+class Copied:
+    """What a copy's bytes are of, in the place of a volume.
+
+    EC2 shows this id, which is no volume's (API Reference, CopySnapshot).
+    """
+
+    size: int
+    encrypted: bool
+    kms_key_id: str | None
+    bootable: bool
+    id: str = "vol-ffffffff"
+
+
 class Snapshot:
     """pending until the host has copied the bytes, then completed, or error.
 
     ``bootable``: it is of a root volume, or of what was made from a snapshot of one.
+    ``copy_of`` is the snapshot, of any region, whose bytes it gets, or empty for its volume's.
     ``at_rest_in`` is the instance that is to be rebooted for it, or empty.
     """
 
     def __init__(
-        self, backend: Any, volume: Volume, description: str, at_rest_in: str = ""
+        self, backend: Any, volume: Volume | Copied, description: str, at_rest_in: str = ""
     ) -> None:
         self.ec2_backend = backend
         self.id = random_snapshot_id()
@@ -29,6 +45,7 @@ class Snapshot:
         self.encrypted = volume.encrypted
         self.bootable = volume.bootable
         self.at_rest_in = at_rest_in
+        self.copy_of = ""
         self.kms_key_id = volume.kms_key_id
         self.owner_id = backend.account_id
         self.start_time: datetime = backend.now()
@@ -39,6 +56,9 @@ class Snapshot:
         # Private, as EC2 makes them; moto's own calls read and change these two
         self.create_volume_permission_groups: set[str] = set()
         self.create_volume_permission_userids: set[str] = set()
+
+    def of_copy(self, encrypted: bool, kms_key_id: str | None) -> Copied:
+        return Copied(self.volume_size, encrypted, kms_key_id, self.bootable)
 
     @property
     def snapshot_id(self) -> str:

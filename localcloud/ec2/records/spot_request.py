@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,8 @@ ONE_TIME_LIFE = timedelta(days=7)
 FILTERS = {
     "availability-zone-group": lambda r: r.availability_zone_group,
     "create-time": lambda r: r.create_time,
+    "fault-code": lambda r: (r.fault or {}).get("Code"),
+    "fault-message": lambda r: (r.fault or {}).get("Message"),
     "instance-id": lambda r: r.instance_id,
     "instance-interruption-behavior": lambda r: r.instance_interruption_behavior,
     "launch-group": lambda r: r.launch_group,
@@ -63,7 +65,15 @@ FILTERS = {
     "launch.key-name": lambda r: r.spec.get("KeyName"),
     "launch.monitoring-enabled": lambda r: bool(r.spec.get("Monitoring", {}).get("Enabled")),
     "launched-availability-zone": lambda r: r.launched_availability_zone,
-    "network-interface.subnet-id": lambda r: r.spec.get("SubnetId"),
+    "launch.kernel-id": lambda r: None,
+    "launch.ramdisk-id": lambda r: None,
+    "network-interface.delete-on-termination": lambda r: r.nic("DeleteOnTermination"),
+    "network-interface.description": lambda r: r.nic("Description"),
+    "network-interface.device-index": lambda r: r.nic("DeviceIndex"),
+    "network-interface.group-id": lambda r: r.nic("Groups"),
+    "network-interface.network-interface-id": lambda r: r.nic("NetworkInterfaceId"),
+    "network-interface.private-ip-address": lambda r: r.nic("PrivateIpAddress"),
+    "network-interface.subnet-id": lambda r: [r.spec.get("SubnetId"), r.nic("SubnetId")],
     "product-description": lambda r: r.product_description,
     "spot-instance-request-id": lambda r: r.id,
     "spot-price": lambda r: r.spot_price,
@@ -85,13 +95,13 @@ class SpotRequest:
     product_description = "Linux/UNIX"
 
     def __init__(
-        self, backend: Any, params: Mapping[str, Any], price: float, groups: list[dict[str, str]]
+        self, backend: Any, params: Mapping[str, Any], price: float, groups: Iterable[Any]
     ) -> None:
         self.ec2_backend = backend
         self.id = random_spot_request_id()
         self.spec: dict[str, Any] = dict(params["LaunchSpecification"])
         self.spec.setdefault("InstanceType", DEFAULT_TYPE)
-        self.groups = groups
+        self.groups = [{"GroupId": one.id, "GroupName": one.name} for one in groups]
         self.bid = price
         self.type = params.get("Type") or "one-time"
         self.instance_interruption_behavior = (
@@ -104,6 +114,8 @@ class SpotRequest:
         self.valid_until: datetime | None = params.get("ValidUntil")
         if self.valid_until is None and not self.persistent:
             self.valid_until = self.create_time + ONE_TIME_LIFE
+        # What RunInstances gives its machine beside the specification
+        self.options: Mapping[str, Any] = {}
         self.instance_id: str | None = None
         self.launched_availability_zone: str | None = None
         # Not before this moment is a failed launch tried again
@@ -138,6 +150,9 @@ class SpotRequest:
     def devices(self) -> list[dict[str, Any]]:
         devices: list[dict[str, Any]] = self.spec.get("BlockDeviceMappings", [])
         return devices
+
+    def nic(self, name: str) -> list[Any]:
+        return [nic.get(name) for nic in self.spec.get("NetworkInterfaces", [])]
 
     def ebs(self, name: str) -> list[Any]:
         return [device.get("Ebs", {}).get(name) for device in self.devices]

@@ -13,8 +13,10 @@ from moto.ec2.responses import EC2Response
 from localcloud.ec2.errors import invalid, not_rehearsed, refusal
 from localcloud.ec2.query import parameters
 from localcloud.ec2.responses.addresses import AddressResponses
+from localcloud.ec2.responses.fleets import FleetResponses
 from localcloud.ec2.responses.images import ImageResponses
 from localcloud.ec2.responses.instances import InstanceResponses
+from localcloud.ec2.responses.launch_templates import LaunchTemplateResponses
 from localcloud.ec2.responses.serializer import REQUEST_ID, Serializer
 from localcloud.ec2.responses.spot import SpotResponses
 from localcloud.ec2.responses.storage import StorageResponses
@@ -22,8 +24,7 @@ from localcloud.ec2.responses.storage import StorageResponses
 # Moto has these, but would make instances, images or volumes that no machine knows of
 NOT_REHEARSED = frozenset(
     {
-        "AllocateHosts", "CopyImage", "CopySnapshot", "CreateFleet", "CreateLaunchTemplate",
-        "CreateNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
+        "AllocateHosts", "CreateNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
         "ModifySnapshotTier", "RequestSpotFleet", "ResetImageAttribute", "RestoreSnapshotTier",
     }
 )  # fmt: skip
@@ -31,8 +32,10 @@ NOT_REHEARSED = frozenset(
 
 class Responses(
     AddressResponses,
+    FleetResponses,
     ImageResponses,
     InstanceResponses,
+    LaunchTemplateResponses,
     SpotResponses,
     StorageResponses,
     EC2Response,

@@ -16,6 +16,9 @@ class ImageResponses(BaseResponses):
     def create_image(self) -> ActionResult:
         return ActionResult({"ImageId": self.backend.bake(self.given).id})
 
+    def copy_image(self) -> ActionResult:
+        return ActionResult({"ImageId": self.backend.copy_image_of(self.given).id})
+
     def deregister_image(self) -> ActionResult:
         results = self.backend.deregister(self.given)
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})

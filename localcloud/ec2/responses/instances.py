@@ -14,6 +14,8 @@ from localcloud.ec2.describe.instance_filters import FILTERS, STATUS_FILTERS
 from localcloud.ec2.describe.instance_type_filters import TYPE_FILTERS
 from localcloud.ec2.errors import missing
 from localcloud.ec2.filters import page, select
+from localcloud.ec2.launch.options import require_metadata_options
+from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.responses.base import BaseResponses
 
 # EC2 answers with at most so many types at once
@@ -105,7 +107,9 @@ class InstanceResponses(BaseResponses):
         return EmptyResult()
 
     def modify_instance_metadata_options(self) -> ActionResult:
+        refuse_unknown("ModifyInstanceMetadataOptions", self.given)
         instance = self.backend.instance(self.one("InstanceId") or _no_instance())
+        require_metadata_options(self.given)
         options = instance.metadata_options
         for name, attribute in METADATA_OPTIONS.items():
             if self.one(name) is not None:

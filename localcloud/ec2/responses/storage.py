@@ -61,6 +61,10 @@ class StorageResponses(BaseResponses):
     def create_snapshot(self) -> ActionResult:
         return ActionResult(self.backend.make_snapshot(self.given))
 
+    def copy_snapshot(self) -> ActionResult:
+        copied = self.backend.copy_snapshot_of(self.given)
+        return ActionResult({"SnapshotId": copied.id, "Tags": copied.tags})
+
     def describe_snapshots(self) -> ActionResult:
         snapshots = self.backend.find_snapshots(self.given)
         shown, token = page(snapshots, self.given, ids="SnapshotIds")

@@ -25,6 +25,8 @@ from tests import cloud
 
 pytestmark = pytest.mark.usefixtures("entered")
 ROLE = "AWSServiceRoleForEC2Spot"
+# A new account whose owner has asked for more vCPUs of spot
+ENOUGH = {"L-34B43A08": 64}
 NAMES = [
     "credentials", "region", "zone", "type", "architecture", "price", "quota", "spot role", "key",
     "permissions", "network", "ssh key",
@@ -88,7 +90,7 @@ def test_a_private_endpoint_is_named_beside_the_account(
 def test_b4_a_missing_spot_role_is_made_by_provision(
     endpoint: str, tmp_path: Path, lacks: Any
 ) -> None:
-    lacks(fresh=True)
+    lacks(fresh=True, quotas=ENOUGH)
     plan = preflight.check(wanted(tmp_path))
     assert changes(endpoint) == []
     assert plan.look and plan.look.lacks_spot_role
@@ -99,7 +101,7 @@ def test_b4_a_missing_spot_role_is_made_by_provision(
 def test_b4_who_may_not_make_the_spot_role_gets_the_command(
     endpoint: str, tmp_path: Path, lacks: Any
 ) -> None:
-    lacks(fresh=True, denied=["iam:CreateServiceLinkedRole"])
+    lacks(fresh=True, quotas=ENOUGH, denied=["iam:CreateServiceLinkedRole"])
     refused = refusal(tmp_path)
     assert "never used spot" in refused.message
     assert refused.hint.endswith(
@@ -214,7 +216,7 @@ def test_b5_a_key_policy_that_nobody_may_read_is_no_refusal(tmp_path: Path, lack
 
 
 def test_b5_a_new_accounts_role_comes_before_its_grant(tmp_path: Path, lacks: Any) -> None:
-    lacks(customer_key=True, fresh=True)
+    lacks(customer_key=True, fresh=True, quotas=ENOUGH)
     assert spot_role.COMMAND in refusal(tmp_path).hint
 
 
@@ -291,8 +293,20 @@ def test_a_family_has_its_own_quota(kind: str, code: str) -> None:
     assert quota.of(kind)[0] == code
 
 
-def test_a_quota_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_a_quota_that_cannot_be_read_is_said(tmp_path: Path, lacks: Any) -> None:
+    lacks(denied=["servicequotas:GetServiceQuota"])
     assert "could not be read" in seen(tmp_path)["quota"].text
+
+
+def test_a_new_accounts_quota_is_refused_with_the_command(
+    endpoint: str, tmp_path: Path, lacks: Any
+) -> None:
+    lacks(fresh=True)
+    refused = refusal(tmp_path)
+    assert "Your spot quota is 5 vCPUs (All Standard" in refused.message
+    assert "request-service-quota-increase" in refused.hint
+    assert "--quota-code L-34B43A08" in refused.hint
+    assert changes(endpoint) == []
 
 
 def test_hibernation_needs_a_root_disk_larger_than_the_memory(tmp_path: Path) -> None:
@@ -310,7 +324,7 @@ def context(loaded: settings.Settings, as_json: bool = False) -> Context:
 def test_the_doctor_goes_on_after_a_failure(
     tmp_path: Path, lacks: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lacks(fresh=True, denied=["iam:CreateServiceLinkedRole"])
+    lacks(fresh=True, quotas=ENOUGH, denied=["iam:CreateServiceLinkedRole"])
     (tmp_path / "id").write_text("")
     with pytest.raises(CloudtopError, match="2 of 12 checks failed: spot role, ssh key"):
         doctor.run(context(wanted(tmp_path)))

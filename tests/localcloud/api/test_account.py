@@ -45,7 +45,7 @@ def test_an_account_lacks_nothing_at_first(lab: Lab) -> None:
 
 
 def test_b4_a_fresh_account_has_no_spot_role(lab: Lab) -> None:
-    lab.own("account", {"fresh": True})
+    lab.own("account", {"fresh": True, "quotas": {"L-34B43A08": 64}})
     lab.refused(
         NOT_PERMITTED,
         lab.ec2.request_spot_instances,

@@ -82,7 +82,6 @@ def test_only_our_images_exist(lab: Lab, architecture: str, debian: str) -> None
 @pytest.mark.parametrize(
     ("verb", "params"),
     [
-        ("copy_image", {"Name": "mine", "SourceImageId": "ami-0123456789abcdef0"}),
         ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
         ("create_network_interface", {"SubnetId": "subnet-0123456789abcdef0"}),
         ("create_fleet", {}),
@@ -97,7 +96,7 @@ def test_what_is_not_rehearsed_says_so(lab: Lab, verb: str, params: dict[str, An
 
 def test_other_services_are_refused_in_their_own_protocol(lab: Lab) -> None:
     message = lab.refused("UnsupportedOperation", lab.client("sns").list_topics)
-    assert "dlm, ec2, iam, kms, ssm, sts" in message
+    assert "dlm, ec2, iam, kms, servicequotas, ssm, sts" in message
     lab.refused("UnsupportedOperation", lab.client("kms").list_keys)
 
 

@@ -93,7 +93,6 @@ NIC = {"DeviceIndex": 0}
         ("KernelId", {"KernelId": "aki-1"}),
         ("EnclaveOptions", {"EnclaveOptions": {"Enabled": True}}),
         ("HibernationOptions", {"HibernationOptions": {"Configured": True}}),
-        ("LaunchTemplate", {"LaunchTemplate": {"LaunchTemplateName": "x"}}),
         (
             "NetworkInterfaces.SecondaryPrivateIpAddressCount",
             {"NetworkInterfaces": [{**NIC, "SecondaryPrivateIpAddressCount": 2}]},

@@ -1,0 +1,1 @@
+"""Copies of snapshots and images, also from another region."""

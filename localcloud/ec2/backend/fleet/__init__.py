@@ -1,0 +1,1 @@
+"""Launch templates and fleets: launches by what was written down before."""
