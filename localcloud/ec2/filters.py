@@ -11,7 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
+from moto.core.utils import get_service_model
+
+from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 
 Item = TypeVar("Item")
 # A filter looks at a value, or at several, one of which has to match
@@ -48,6 +50,9 @@ def _seen(item: Any, name: str, getters: Getters) -> list[str]:
         return _texts(tags_of(item).get(name[4:]))
     if name == "tag-key":
         return list(tags_of(item))
+    if name == "tag-value":
+        # EC2 documents it no more and has it all the same
+        return list(tags_of(item).values())
     return _texts(getters[name](item))
 
 
@@ -61,14 +66,35 @@ def matcher(
     wanted = []
     for given in filters:
         name = given.get("Name", "null")
-        of_tags = tagged and (name == "tag-key" or name.startswith("tag:"))
+        of_tags = tagged and (name in ("tag-key", "tag-value") or name.startswith("tag:"))
         if name not in getters and not of_tags:
-            raise invalid(f"The filter '{name}' is invalid")
+            raise _no_filter(name)
         wanted.append((name, [_pattern(str(value)) for value in given.get("Values", [])]))
     return lambda item: all(
         any(pattern.fullmatch(text) for text in _seen(item, name, getters) for pattern in some)
         for name, some in wanted
     )
+
+
+@lru_cache
+def _documented() -> frozenset[str]:
+    """Names of filters that EC2's service model tells of, for any call."""
+    model = get_service_model("ec2")
+    names: set[str] = set()
+    for operation in model.operation_names:
+        shape = model.operation_model(operation).input_shape
+        filters = shape.members.get("Filters") if shape else None
+        text = filters.documentation if filters else ""
+        names |= set(re.findall(r"<code>([a-z0-9.\-]+)</code>", text))
+    return frozenset(names)
+
+
+def _no_filter(name: str) -> Exception:
+    """EC2's error, or that EC2 has such a filter and the rehearsal cloud has not."""
+    # Those by tags are there for all that has tags
+    if name in _documented() and not name.startswith("tag-"):
+        return not_rehearsed(f"the filter '{name}' in this call")
+    return invalid(f"The filter '{name}' is invalid")
 
 
 def select(

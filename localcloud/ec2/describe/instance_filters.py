@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from localcloud.ec2.describe.more_instance_filters import MORE_FILTERS, MORE_STATUS_FILTERS
 from localcloud.ec2.records.instance import Instance
 
 
@@ -21,6 +22,7 @@ def _profile(name: str) -> Callable[[Instance], str | None]:
 
 
 FILTERS: dict[str, Callable[[Instance], object]] = {
+    **MORE_FILTERS,
     "architecture": lambda i: i.architecture,
     "availability-zone": lambda i: i.availability_zone,
     "block-device-mapping.attach-time": _mapped("AttachTime"),
@@ -71,6 +73,7 @@ FILTERS: dict[str, Callable[[Instance], object]] = {
 }
 
 STATUS_FILTERS: dict[str, Callable[[Instance], object]] = {
+    **MORE_STATUS_FILTERS,
     "availability-zone": lambda i: i.availability_zone,
     "instance-state-code": lambda i: i.state_code,
     "instance-state-name": lambda i: i.state,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
 import moto.ssm.urls
 from moto.core.utils import utcnow
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
+# Names of parameters that are AWS's own begin so
+PUBLIC = "/aws/"
 RELEASES = ("22.04", "24.04", "26.04")
 PATH = "/aws/service/canonical/ubuntu/server/{}/stable/current/{}/hvm/ebs-gp3/ami-id"
 
@@ -16,6 +19,30 @@ class Parameters(SimpleSystemManagerBackend):
     @property
     def _url_module(self) -> ModuleType:
         return moto.ssm.urls
+
+    def describe_parameters(
+        self, filters: list[dict[str, Any]], parameter_filters: list[dict[str, Any]]
+    ) -> list[Parameter]:
+        """One's own: public parameters are got by their names or below /aws/service only."""
+        every = super().describe_parameters(filters, parameter_filters)
+        return [one for one in every if not one.name.startswith(PUBLIC)]
+
+    def get_parameters_by_path(
+        self, path: str, recursive: bool, filters: list[dict[str, Any]] | None = None,
+        next_token: str | None = None, max_results: int = 10,
+    ) -> tuple[list[Parameter], str | None]:  # fmt: skip
+        if path.startswith(PUBLIC.rstrip("/")):
+            return super().get_parameters_by_path(path, recursive, filters, next_token, max_results)
+        hidden = {name: self._parameters[name] for name in self._public()}
+        try:
+            for name in hidden:
+                del self._parameters[name]
+            return super().get_parameters_by_path(path, recursive, filters, next_token, max_results)
+        finally:
+            self._parameters.update(hidden)
+
+    def _public(self) -> list[str]:
+        return [name for name in self._parameters if name.startswith(PUBLIC)]
 
     def publish(self, architecture: str, image_id: str) -> None:
         """Name the image of an architecture, which is amd64 or arm64 here."""
