@@ -5,6 +5,7 @@
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
 # make test-images the journey and three reaps on each base image, Ubuntu's kind too (1 h)
 # make lint        format, lint and types alone
+# make clients     moto's own tests of EC2 against the rehearsal cloud (pip fetches them)
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
 
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-test provision test test-fast test-images lint fuzz bench drill lock \
+.PHONY: setup setup-test provision test test-fast test-images lint fuzz clients bench drill lock \
 	system-packages
 
 provision: setup
@@ -40,6 +41,9 @@ lint: setup-test
 
 fuzz: setup-test
 	$(BIN)/python -m tests.fuzz.saved_trees $(or $(ARGS),2000)
+
+clients: setup-test
+	$(BIN)/python -m tools.clients.run $(ARGS)
 
 bench: setup-test
 	$(BIN)/python -m tools.bench.run $(ARGS)

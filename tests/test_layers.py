@@ -74,7 +74,7 @@ LAYERS: dict[str, Rows] = {
         ("cloudtop_options", "machine_files"),
     ),
     "tools": (
-        ("bench", "checks", "drill", "settings_page"),
+        ("bench", "checks", "clients", "drill", "settings_page"),
         ("fresh_clone", "warm"),
     ),
     "localcloud.ec2": (
