@@ -16,7 +16,7 @@ VARIABLE = "AWS_ENDPOINT_URL"
 # AWS SDKs and Tools Reference Guide, service-specific endpoints
 IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 # The services that cloudtop asks
-SERVICES = ("dlm", "ec2", "iam", "kms", "service_quotas", "ssm", "sts")
+SERVICES = ("dlm", "ec2", "fis", "iam", "kms", "service_quotas", "ssm", "sts")
 # How the rehearsal cloud's key begins, and what it comes with
 ITS_KEY = "AKIALOCALCLOUD"
 BESIDE = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED")

@@ -17,12 +17,11 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from localcloud.api import controls, kms, service_quotas, simulate, sts
+from localcloud.api import controls, kms, rest, service_quotas, simulate, sts
 from localcloud.authorization.authorize import authorize
 from localcloud.authorization.caller import Machine
 from localcloud.authorization.signature import signature_of
 from localcloud.credentials import credentials
-from localcloud.dlm import responses as lifecycles
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.responses.all import require_rehearsed
 from localcloud.ec2.responses.serializer import REQUEST_ID, request_id
@@ -32,9 +31,9 @@ from localcloud.own_calls import PROOF, is_genuine, proof
 
 log = logging.getLogger("localcloud.api")
 
-SERVICES = ("dlm", "ec2", "iam", "kms", "servicequotas", "ssm", "sts")
-# Moto has no DLM, KMS keys that cannot be kept, and no quotas of EC2
-OURS = ("dlm", "kms", "servicequotas")
+SERVICES = ("dlm", "ec2", "fis", "iam", "kms", "servicequotas", "ssm", "sts")
+# Moto has no DLM, an FIS that does nothing, KMS keys that cannot be kept, and no quotas of EC2
+OURS = ("dlm", "fis", "kms", "servicequotas")
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|Simulate|AssumeRole)")
 OWN = "/localcloud/"
 # This computer, as it calls itself and as QEMU's machines call it
@@ -46,7 +45,7 @@ StartResponse = Callable[..., Any]
 
 
 class Api:
-    """A WSGI application: the services, and our own few paths below /localcloud/."""
+    """A WSGI application: AWS's services, and our own few paths below /localcloud/."""
 
     def __init__(self, cloud: Cloud, health: Callable[[], dict[str, object]], port: int) -> None:
         self._cloud = cloud
@@ -54,13 +53,12 @@ class Api:
         # Others are a web page's, whose name was made to mean this computer (DNS rebinding)
         self._hosts = {f"{name}:{port}" for name in HOSTS}
         self._health = health
-        # Moto has no DLM, so that is ours alone
         self._apps: dict[str, Any] = {
             name: create_backend_app(name)  # type: ignore[arg-type]
             for name in SERVICES
             if name not in OURS
         }
-        self._apps["dlm"] = lifecycles.application
+        self._apps |= {name: rest.application(name) for name in rest.RESPONSES}
         self._calls: dict[str, Counter[str]] = {"mutating": Counter(), "reading": Counter()}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -92,7 +90,9 @@ class Api:
             )  # fmt: skip
         service = signature.service
         action, dry = (
-            action_of(request) if service != "dlm" else (lifecycles.action(environ), False)
+            (rest.action(service, environ), False)
+            if service in rest.RESPONSES
+            else action_of(request)
         )
         environ[WHAT] = f"{service}:{action}"
         if service not in SERVICES:
@@ -259,7 +259,7 @@ def _first_sentence(reason: Exception) -> str:
 def error(service: str, status: int, code: str, message: str) -> Response:
     """An error as the service's protocol has it, so that clients show its words."""
     ident = request_id()
-    if service in ("dlm", "kms", "servicequotas", "ssm"):
+    if service in ("dlm", "fis", "kms", "servicequotas", "ssm"):
         body = json.dumps({"__type": code, "message": message, "Message": message})
         headers = {"x-amzn-ErrorType": code, REQUEST_ID: ident}
         return Response(body, status, headers, mimetype="application/x-amz-json-1.1")

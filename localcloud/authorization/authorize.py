@@ -34,6 +34,12 @@ from localcloud.iam.policy import Decision, decide
 
 log = logging.getLogger("localcloud.iam")
 
+# What such a call needs besides (AWS Service Authorization Reference, dependent actions)
+BESIDE = {
+    "dlm:CreateLifecyclePolicy": ("iam:PassRole",),
+    "fis:CreateExperimentTemplate": ("iam:PassRole",),
+    "fis:StartExperiment": ("iam:CreateServiceLinkedRole",),
+}
 # Nobody needs a permission for it (API Reference of STS, GetCallerIdentity)
 FREE = "sts:GetCallerIdentity"
 
@@ -92,7 +98,7 @@ def _refuse_denied(request: Request, region: str, service: str, action: str) -> 
     """The administrator may do everything but what the account denies."""
     if not Base.cloud.account.denied:
         return
-    actions = [f"{service}:{action}"]
+    actions = [f"{service}:{action}", *BESIDE.get(f"{service}:{action}", ())]
     if service == "ec2":
         given = _parameters(request, action)
         backend = ec2_backends[backends()[0].account_id][region]

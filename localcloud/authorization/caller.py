@@ -10,6 +10,7 @@ from typing import Any
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
+from localcloud.authorization import role_policies
 from localcloud.credentials import Credentials
 from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.launch.credentials import TEMPORARY, holder
@@ -93,25 +94,18 @@ class Machine:
     def policies(self) -> Iterator[str]:
         """Their JSON, as they are now: the role's own and those that are attached to it."""
         if self.role:
-            yield from self.role.policies.values()
-            yield from map(_document, self.role.managed_policies.values())
+            yield from role_policies.documents(self.role)
 
     def boundary(self) -> str | None:
         """The JSON of the policy that bounds what the others permit, or None."""
-        arn = self.role and self.role.permissions_boundary_arn
-        if not arn:
-            return None
         backend = self.instance.ec2_backend
-        iam = iam_backends[backend.account_id][backend.partition]
-        return _document(iam.managed_policies[arn]) if arn in iam.managed_policies else "{}"
+        if not self.role:
+            return None
+        return role_policies.boundary(self.role, backend.account_id, backend.partition)
 
     def _tags(self) -> list[dict[str, str]]:
         given = self.role.tags or []
         return list(given.values()) if isinstance(given, dict) else list(given)
-
-
-def _document(policy: Any) -> str:
-    return str(next(each.document for each in policy.versions if each.is_default))
 
 
 @dataclass(frozen=True)

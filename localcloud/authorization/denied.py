@@ -30,9 +30,11 @@ def refuse_denied(service: str, *actions: str) -> None:
                     "UnauthorizedOperation",
                     f"You are not authorized to perform this operation. {why}",
                 )
-            json_style = service in ("ssm", "kms", "dlm", "servicequotas")
+            json_style = service in ("dlm", "fis", "kms", "servicequotas", "ssm")
+            # FIS answers as REST has it
+            bad = json_style and service != "fis"
             raise Refused(
-                HTTPStatus.BAD_REQUEST if json_style else HTTPStatus.FORBIDDEN,
+                HTTPStatus.BAD_REQUEST if bad else HTTPStatus.FORBIDDEN,
                 "AccessDeniedException" if json_style else "AccessDenied",
                 why,
             )

@@ -207,7 +207,7 @@ def environment(config: Config) -> list[str]:
         for name in ("no_proxy", "NO_PROXY"):
             kept = [one for one in os.environ.get(name, "").split(",") if one]
             exports[name] = ",".join(dict.fromkeys([*kept, "127.0.0.1", "localhost"]))
-    own = ("DLM", "EC2", "IAM", "KMS", "SSM", "STS")
+    own = ("DLM", "EC2", "FIS", "IAM", "KMS", "SSM", "STS")
     unset = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]
     unset += [f"AWS_ENDPOINT_URL_{name}" for name in own]
     return [

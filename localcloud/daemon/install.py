@@ -15,11 +15,13 @@ from localcloud.ec2.backend.whole import Backend
 from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.launch.ssm_parameters import Parameters
 from localcloud.ec2.responses.all import Responses
+from localcloud.fis.models import fis_backends
 
 
 def install(cloud: Cloud) -> None:
     """Moto's state is the process's: there can be one rehearsal cloud in it at a time."""
-    for backends in (dlm_backends, ec2_backends, iam_backends, ssm_backends, sts_backends):
+    own = (dlm_backends, fis_backends)
+    for backends in (*own, ec2_backends, iam_backends, ssm_backends, sts_backends):
         backends.clear()
     Base.cloud = cloud
     ec2_backends.backend = Backend
@@ -27,5 +29,6 @@ def install(cloud: Cloud) -> None:
     moto.ec2.urls.url_paths["{0}/"] = Responses.dispatch
     # DescribeTags calls an Elastic IP so; moto has a name of its own
     EC2_PREFIX_TO_RESOURCE["eipalloc"] = "elastic-ip"
-    # AWSServiceRoleForEC2Spot; moto makes a role of another name
+    # AWSServiceRoleForEC2Spot and AWSServiceRoleForFIS; moto makes roles of other names
     SERVICE_NAME_CONVERSION["spot"] = "EC2Spot"
+    SERVICE_NAME_CONVERSION["fis"] = "FIS"

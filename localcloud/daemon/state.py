@@ -19,6 +19,7 @@ from moto.ssm.models import ssm_backends
 from localcloud.dlm.models import dlm_backends
 from localcloud.ec2.backend.base import Base
 from localcloud.errors import LocalCloudError
+from localcloud.fis.models import fis_backends
 
 # Raised whenever a class that is kept here changes what it holds
 FORMAT = 10
@@ -27,7 +28,12 @@ VERSIONS = {
     "moto": moto.__version__,
     "python": ".".join(platform.python_version_tuple()[:2]),
 }
-KEPT: dict[str, Any] = {"dlm": dlm_backends, "ec2": ec2_backends, "iam": iam_backends}
+KEPT: dict[str, Any] = {
+    "dlm": dlm_backends,
+    "ec2": ec2_backends,
+    "fis": fis_backends,
+    "iam": iam_backends,
+}
 
 
 def _own_parameters() -> dict[tuple[str, str], dict[str, Any]]:
@@ -105,7 +111,8 @@ def load(path: Path) -> bool:
             f"The rehearsal cloud's state in {path} cannot be read: {error!r}.", _anew(path)
         ) from error
     for service, kept in KEPT.items():
-        for (account, region), backend in contents["backends"][service].items():
+        # A state of before FIS lacks it
+        for (account, region), backend in contents["backends"].get(service, {}).items():
             _put(kept, account, region, backend)
     for (account, region), parameters in contents["parameters"].items():
         for name, versions in parameters.items():

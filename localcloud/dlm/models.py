@@ -20,6 +20,7 @@ from localcloud.ec2.backend.snapshots import Snapshots
 from localcloud.ec2.filters import tags_of
 from localcloud.ec2.records.snapshot import Snapshot
 from localcloud.ec2.records.volume import Volume
+from localcloud.iam.trust import trusts
 
 # Amazon DLM endpoints and quotas, policies per Region
 LIMIT = 100
@@ -128,8 +129,9 @@ class Lifecycles(BaseBackend):
 
     def _role_exists(self, arn: str) -> bool:
         roles = iam_backends[self.account_id][self.partition].roles.values()
+        keys = {"aws:sourceaccount": (self.account_id,)}
         return any(
-            role.arn == arn and "dlm.amazonaws.com" in str(role.assume_role_policy_document)
+            role.arn == arn and trusts(role.assume_role_policy_document, "dlm.amazonaws.com", keys)
             for role in roles
         )
 

@@ -1,19 +1,14 @@
-"""DLM's calls as the rehearsal cloud answers them, and the WSGI application of them all."""
+"""DLM's calls as the rehearsal cloud answers them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from moto.core.request import Request
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
-from moto.core.routing import get_service_router
-from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response
 
-from localcloud.dlm.errors import invalid
+from localcloud.dlm.errors import invalid, not_rehearsed
 from localcloud.dlm.models import Lifecycles, dlm_backends
-from localcloud.dlm.validation import require_valid
+from localcloud.shapes import problems, strangers
 
 
 class Responses(BaseResponse):
@@ -32,7 +27,11 @@ class Responses(BaseResponse):
         """The call's parameters, checked against the service model."""
         # A list in the query that nobody gave comes as an empty one
         given = {key: value for key, value in self.params.items() if value not in (None, [])}
-        require_valid(self._get_action(), given)
+        action = self._get_action()
+        if unknown := strangers("dlm", action, self.body):
+            raise not_rehearsed(f"the parameter {', '.join(unknown)}")
+        if wrong := problems("dlm", action, given):
+            raise invalid(wrong)
         return given
 
     def create_lifecycle_policy(self) -> ActionResult:
@@ -73,18 +72,3 @@ class Responses(BaseResponse):
         policy.tags = {k: v for k, v in policy.tags.items() if k not in given["TagKeys"]}
         self.backend.touch()
         return EmptyResult()
-
-
-def action(environ: dict[str, Any]) -> str:
-    """The action's name, which only method and path tell; empty if there is none."""
-    try:
-        operation, _ = get_service_router("dlm").match(Request(environ))
-    except NotFound:
-        return ""
-    return str(operation.name)
-
-
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """WSGI, as moto makes it of the services that it has."""
-    status, headers, body = Responses.dispatch(Request(environ))
-    return Response(body, status, headers, mimetype="application/json")(environ, start_response)

@@ -23,6 +23,11 @@ class Reaps(SpotRequests):
 
     def reap(self, instance: Instance, terms: Terms) -> Reap:
         """Begin to take a running spot instance. Raises EC2's error for any other."""
+        self.require_reapable(instance)
+        return self._begin(instance, terms)
+
+    def require_reapable(self, instance: Instance) -> None:
+        """Raises EC2's error for what is no spot instance, does not run, or ends already."""
         if instance.spot_instance_request_id is None:
             raise invalid(f"'{instance.id}' is no spot instance; EC2 takes only those away.")
         if instance.state != "running":
@@ -35,7 +40,6 @@ class Reaps(SpotRequests):
                 "IncorrectInstanceState",
                 f"'{instance.id}' is being reaped already; its end is due at {_second(known.due)}.",
             )
-        return self._begin(instance, terms)
 
     def reap_of(self, instance: Instance) -> Reap | None:
         """The reap of this instance that is under way."""

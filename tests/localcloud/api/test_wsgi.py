@@ -96,7 +96,7 @@ def test_what_is_not_rehearsed_says_so(lab: Lab, verb: str, params: dict[str, An
 
 def test_other_services_are_refused_in_their_own_protocol(lab: Lab) -> None:
     message = lab.refused("UnsupportedOperation", lab.client("sns").list_topics)
-    assert "dlm, ec2, iam, kms, servicequotas, ssm, sts" in message
+    assert "dlm, ec2, fis, iam, kms, servicequotas, ssm, sts" in message
     lab.refused("UnsupportedOperation", lab.client("kms").list_keys)
 
 

@@ -1,15 +1,14 @@
-"""A call's parameters against DLM's service model: what is missing, too much or of another form."""
+"""A call's parameters against its service's model: what is missing, too much or of another form."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from moto.core.utils import get_service_model
-
-from localcloud.dlm.errors import invalid
 
 KINDS: dict[str, type] = {
     "string": str,
@@ -20,13 +19,41 @@ KINDS: dict[str, type] = {
 }
 
 
-def require_valid(action: str, given: dict[str, Any]) -> None:
-    """Raises InvalidRequestException with all that is wrong."""
-    shape = get_service_model("dlm").operation_model(action).input_shape
-    problems = list(complaints(shape, given, "")) if shape else []
-    if problems:
-        errors = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected"
-        raise invalid(f"{errors}: {'; '.join(problems)}")
+def problems(service: str, action: str, given: dict[str, Any]) -> str:
+    """All that is wrong with the parameters of a call, in one sentence; empty if nothing is."""
+    shape = get_service_model(service).operation_model(action).input_shape
+    every = list(complaints(shape, given, "")) if shape else []
+    if not every:
+        return ""
+    errors = f"{len(every)} validation error{'s' if len(every) > 1 else ''} detected"
+    return f"{errors}: {'; '.join(every)}"
+
+
+def strangers(service: str, action: str, body: str | bytes) -> list[str]:
+    """The parameters of a JSON body that the model lacks, which moto's parser drops."""
+    shape = get_service_model(service).operation_model(action).input_shape
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        return []
+    return sorted(_strangers(shape, given, "")) if shape else []
+
+
+def _strangers(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        known = {one.serialization.get("name", name): one for name, one in shape.members.items()}
+        for name, each in value.items():
+            inner = f"{path}.{name}" if path else name
+            if name in known:
+                yield from _strangers(known[name], each, inner)
+            else:
+                yield inner
+    elif isinstance(shape, MapShape) and isinstance(value, dict):
+        for key, each in value.items():
+            yield from _strangers(shape.value, each, f"{path}.{key}")
+    elif isinstance(shape, ListShape) and isinstance(value, list):
+        for index, each in enumerate(value, 1):
+            yield from _strangers(shape.member, each, f"{path}.{index}.member")
 
 
 def complaints(shape: Shape, value: Any, path: str) -> Iterator[str]:
@@ -68,8 +95,8 @@ def _text(shape: Shape, value: str, path: str) -> Iterator[str]:
     yield from _range(shape, len(value), path)
     if allowed and value not in allowed:
         yield f"'{value}' at '{path}' has to be one of [{', '.join(allowed)}]"
-    # Java's name for any character, which Python has not
-    if pattern and r"\p{all}" not in pattern and not re.fullmatch(pattern, value):
+    # Java's names for kinds of characters, which Python has not
+    if pattern and r"\p{" not in pattern and not re.fullmatch(pattern, value):
         yield f"'{value}' at '{path}' has to satisfy the regular expression {pattern}"
 
 
