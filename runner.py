@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[Command, ...]] = {
         Command("watch", watch.run, "converge the machine each time EC2 relaunches it",
                 ("cloud.yml", "machine.yml"), watch.options),
         Command("rehearse", rehearse.run, "reap the machine and check that everything comes back",
-                options=rehearse.options),
+                ("rehearse.yml",), rehearse.options),
     ),
     "money": (
         Command("prices", prices.run, "compare types and zones", options=prices.options),

@@ -24,6 +24,8 @@ PUBLIC_IPV4_PER_HOUR = 0.005
 # A GiB that is stored, which is less than the disk it was taken of (EBS Snapshots, standard)
 SNAPSHOT_PER_GIB_MONTH = 0.05
 SURPLUS_PER_VCPU_HOUR = 0.05
+# AWS FIS pricing, per action-minute; the duration is rounded to the nearest minute
+FIS_PER_MINUTE, FIS_PER_MINUTE_GOV = 0.10, 0.12
 # A bid above this many times the on-demand price is taken for a slip of the finger
 BID_CAP_FACTOR = 10
 # A bid that is recommended is the price times this: the original recipe bid as much above the
@@ -85,6 +87,12 @@ def not_in_it(types: Sequence[str]) -> list[str]:
 def snapshots(gib: int) -> float:
     """Dollars a month, at most, for snapshots of disks of so many GiB."""
     return gib * SNAPSHOT_PER_GIB_MONTH
+
+
+def experiments(minutes: float, region: str) -> float:
+    """Dollars for so many action-minutes of AWS's Fault Injection Service."""
+    gov = region.startswith("us-gov-")
+    return minutes * (FIS_PER_MINUTE_GOV if gov else FIS_PER_MINUTE)
 
 
 def address_month() -> float:

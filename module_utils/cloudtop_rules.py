@@ -38,7 +38,9 @@ FINAL_CODES = (
 )
 # The request itself is at fault, also if it has ended: made again it would end in the same way
 FAULTY_CODES = ("bad-parameters",)
-STOPPED_BY_OWNER = "instance-stopped-by-user"
+# What an experiment of FIS stopped, its owner starts (EC2 User Guide, "Initiate a Spot Instance
+# interruption")
+STOPPED_BY_OWNER = ("instance-stopped-by-user", "instance-stopped-by-experiment")
 # Volumes in these states are none any more
 DELETED = ("deleting", "deleted")
 
@@ -52,11 +54,12 @@ def is_live(request: Request | None) -> bool:
 
 
 def is_stopped_by_owner(request: Request | None) -> bool:
-    """Whether a request's machine was stopped by its owner, or by itself when idle."""
+    """Whether a request's machine was stopped by its owner, by the owner's experiment, or by
+    itself when idle: then EC2 does not start it."""
     return (
         request is not None
         and request.state == "disabled"
-        and request.status_code == STOPPED_BY_OWNER
+        and request.status_code in STOPPED_BY_OWNER
     )
 
 

@@ -53,7 +53,7 @@ def client(service: str = "ec2", region: str | None = None) -> Client:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def plain_errors(service: str = "EC2") -> Iterator[None]:
     """Turn botocore's errors into one sentence and the command to try."""
     try:
         yield
@@ -76,10 +76,10 @@ def plain_errors() -> Iterator[None]:
     except EndpointConnectionError as error:
         raise CloudtopError(f"{error}", "Is the network up, and the region right?") from error
     except ClientError as error:
-        raise _sentence(error) from error
+        raise _sentence(error, service) from error
     except BotoCoreError as error:
         raise CloudtopError(
-            f"EC2 could not be asked: {_text(error)}.", "Try again with -v"
+            f"{service} could not be asked: {_text(error)}.", "Try again with -v"
         ) from error
 
 
@@ -88,7 +88,7 @@ def _text(error: BotoCoreError) -> str:
     return plain(str(error)).rstrip(".")
 
 
-def _sentence(error: ClientError) -> CloudtopError:
+def _sentence(error: ClientError, service: str) -> CloudtopError:
     code = plain(error.response.get("Error", {}).get("Code", ""))
     message = plain(error.response.get("Error", {}).get("Message", "")).rstrip(".")
     hint = "The whole call is in the log"
@@ -105,7 +105,7 @@ def _sentence(error: ClientError) -> CloudtopError:
         hint = "These credentials may not do that; ask for the permission named above"
     elif code in _NO_REGION:
         hint = "Try: --region us-east-1"
-    who = "STS" if error.operation_name == "AssumeRole" else "EC2"
+    who = "STS" if error.operation_name == "AssumeRole" else service
     return CloudtopError(f"{who} answered {code}: {message}.", hint)
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Callable
 
-from cloudtop.command import Context
+from cloudtop import rates
+from cloudtop.aws import client as aws
+from cloudtop.aws import interruption
+from cloudtop.aws.interruption import Interrupter
+from cloudtop.command import Context, confirm, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine.drill import Drill
-from cloudtop.machine.drill_report import render
+from cloudtop.machine.drill_report import Report, render
+from cloudtop.preflight import account, checklist, rehearsal
+from cloudtop.preflight.checklist import Look
 from cloudtop.settings import clouds
+
+# Minutes of one rehearsal on AWS, of which the notice is two
+MINUTES = 6
 
 
 def run(context: Context) -> None:
@@ -20,23 +31,28 @@ def run(context: Context) -> None:
         raise CloudtopError(
             f"--times is {options.times}; a drill is run once or more.", "Try: --times 3"
         )
-    if not cloud.reap:
-        clouds.take_away(cloud, "", ())
+    own = wishes(options)
+    if own and not cloud.reap:
+        raise CloudtopError(
+            f"{own} is for the rehearsal cloud: AWS interrupts by order with its own notice of two"
+            " minutes, and keeps no capacity away.",
+            "Try without it, or: python runner.py rehearse --cloud rehearsal",
+        )
     resources = context.find()
     context.machine(resources)
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
-    notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
+    reap = by_control(context) if own else by_order(context)
     drill = Drill(
         look=context.find,
         machine_of=lambda seen: context.machine_of(seen.instance, seen.volume),
-        reap=lambda instance: clouds.take_away(
-            cloud, instance, [*notice, "--keep-down", f"{options.keep_down:g}"]
-        ),
+        reap=reap,
         volume_path=settings.persistent_mount,
         array_path=settings.ephemeral_mount,
         warned=not options.no_notice,
-        tell=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+        tell=say,
+        # EC2 does not start what an experiment has stopped
+        start=None if own or not options.stop else start_again,
     )
     reports = []
     for _ in range(options.times):
@@ -45,15 +61,90 @@ def run(context: Context) -> None:
             print(render(reports[-1]), flush=True)
         if not reports[-1].next_instance:
             break
-    if options.json:
+    conclude(context, reports)
+
+
+def conclude(context: Context, reports: list[Report]) -> None:
+    """The sum of all. Raises CloudtopError if anything was lost."""
+    times = context.options.times
+    if context.options.json:
         print(json.dumps([report.as_json() for report in reports], indent=2))
     good = sum(report.good for report in reports)
-    if good < options.times:
+    if good < times:
         raise CloudtopError(
-            f"The cloudtop survived only {good} of {options.times} reaps with everything.",
+            f"The cloudtop survived only {good} of {times} reaps with everything.",
             "Look at the machine: python runner.py status, and its console in EC2",
         )
-    print(f"{good} of {options.times} reaps: nothing was lost.", file=sys.stderr)
+    say(f"{good} of {times} reaps: nothing was lost.")
+
+
+def wishes(options: argparse.Namespace) -> str:
+    """The option by which the rehearsal cloud's own control is wanted; empty for FIS."""
+    if options.no_notice:
+        return "--no-notice"
+    if options.notice != interruption.NOTICE_SECONDS:
+        return f"--notice {options.notice:g}"
+    return f"--keep-down {options.keep_down:g}" if options.keep_down else ""
+
+
+def by_control(context: Context) -> Callable[[str], None]:
+    """Reaps by the rehearsal cloud's own control, which can do what EC2 does only by itself."""
+    options = context.options
+    notice = ["--no-notice"] if options.no_notice else ["--notice", f"{options.notice:g}"]
+    down = ["--keep-down", f"{options.keep_down:g}"]
+    return lambda instance: clouds.take_away(context.cloud, instance, [*notice, *down])
+
+
+def by_order(context: Context) -> Callable[[str], None]:
+    """Reaps by FIS: checked, asked for once if they cost money, and FIS given its role."""
+    options, settings = context.options, context.settings
+    look = Look(settings, aws.client())
+    checks = (("credentials", account.credentials), ("permissions", rehearsal.check))
+    checklist.run(checks, look, lambda row: say(str(row)))
+    question = price(options.times, settings.region)
+    if context.cloud.costs_money:
+        confirm(options.yes, f"{question} Go on?")
+    elif not options.yes:
+        say(f"On AWS: {question}")
+    with contextlib.redirect_stdout(sys.stderr):
+        changed = run_playbooks(context, context.playbooks)
+    partition, place = look.partition, f"{settings.region}:{look.account}"
+    name = interruption.role_name(settings.name, settings.owner, settings.region)
+    interrupter = Interrupter(
+        fis=aws.client("fis"),
+        role=f"arn:{partition}:iam::{look.account}:role/{name}",
+        place=f"arn:{partition}:ec2:{place}:instance/",
+        tags={"cloudtop:name": settings.name, "cloudtop:owner": settings.owner},
+        fresh=any(changed.values()),
+        tell=say,
+    )
+    for ident in interrupter.remove_left():
+        say(f"The experiment template {ident}, which an earlier rehearsal left, is deleted.")
+    return interrupter.interrupt
+
+
+def price(times: int, region: str) -> str:
+    """The cost of so many rehearsals on AWS, and how long they take."""
+    minutes = interruption.MINUTES
+    one = rates.experiments(1, region)
+    dollars = rates.experiments(minutes * times, region)
+    often = "once" if times == 1 else f"{times} times"
+    return (
+        f"AWS's Fault Injection Service interrupts the machine {often}: {minutes} action-minutes"
+        f" each at ${one:.2f} (AWS FIS pricing), ${dollars:.2f} in all, in about {times * MINUTES}"
+        " minutes. The machine costs what it does."
+    )
+
+
+def start_again(instance: str) -> None:
+    """Start a machine that an experiment has stopped: only its owner does."""
+    with aws.plain_errors():
+        aws.client().start_instances(InstanceIds=[instance])
+
+
+def say(sentence: str) -> None:
+    """Progress; what is asked for goes to stdout."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def need_behavior(context: Context, behavior: str) -> None:
@@ -77,7 +168,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=120.0,
         metavar="SECONDS",
-        help="seconds of notice (default 120)",
+        help="seconds of notice (120, which is EC2's)",
     )
     how.add_argument("--no-notice", action="store_true", help="reap without a notice")
     parser.add_argument(

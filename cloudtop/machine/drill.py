@@ -43,6 +43,8 @@ class Drill:
     reap: Callable[[str], None]
     volume_path: str
     array_path: str
+    # Starts a stopped machine that EC2 leaves alone
+    start: Callable[[str], None] | None = None
     deadline: float = 900.0
     warned: bool = True
     tell: Callable[[str], None] = print
@@ -122,6 +124,9 @@ class _Watching:
             same = instance is not None and instance.instance_id == old.instance_id
             if not same or (instance and instance.state in (*rules.GONE, "stopped")):
                 self._mark("gone")
+            state = instance.state if instance else ""
+            if self.drill.start and rules.verdict(request, state) == "stopped-by-user":
+                self.drill.start(old.instance_id)
             started = instance is not None and (
                 instance.instance_id, instance.launch_time
             ) != (old.instance_id, old.launch_time)  # fmt: skip

@@ -140,6 +140,14 @@ def test_when_another_type_may_be_requested(
         ("disabled", "of-tomorrow", "stopped", "", False, "waiting"),
         ("disabled", "instance-stopped-by-user", "stopping", "owner", False, "waiting"),
         ("disabled", "instance-stopped-by-user", "stopped", "owner", False, "stopped-by-user"),
+        (
+            "disabled",
+            "instance-stopped-by-experiment",
+            "stopped",
+            "owner",
+            False,
+            "stopped-by-user",
+        ),
     ],
 )
 def test_who_stopped_a_machine_and_what_becomes_of_its_request(

@@ -45,7 +45,7 @@ def resources(state: str, request: str, code: str, kind: str = "persistent") -> 
 
 
 RUNNING = resources("running", "active", "fulfilled")
-STOPPED = resources("stopped", "disabled", rules.STOPPED_BY_OWNER)
+STOPPED = resources("stopped", "disabled", rules.STOPPED_BY_OWNER[0])
 
 
 @pytest.fixture

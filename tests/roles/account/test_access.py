@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cloudtop.aws.interruption import role_name
 from tests.roles.plays import Outcome, Place, of, tags
 
 NAME = "box"
@@ -121,3 +122,20 @@ def test_another_computer_opens_its_own_way_and_breaks_no_pair(
     assert len(pairs) == 2
     assert before < {pair["KeyName"] for pair in pairs}
     assert {tags(pair)["cloudtop:owner"] for pair in pairs} == {"alice"}
+
+
+def test_fis_may_interrupt_this_machine_alone(place: Place, first: Outcome) -> None:
+    profile, _ = machine_may(place)
+    for changed in (2, 0):
+        outcome = place.run("playbooks/rehearse.yml", cloudtop_name=NAME)
+        assert (outcome.code, outcome.changed) == (0, changed), outcome.text
+    name = role_name(NAME, "alice", "us-east-1")
+    document = place.iam.get_role_policy(RoleName=name, PolicyName="interrupt")["PolicyDocument"]
+    see, interrupt = document["Statement"]
+    assert (see["Action"], see["Resource"]) == ("ec2:DescribeInstances", "*")
+    assert interrupt["Action"] == "ec2:SendSpotInstanceInterruptions"
+    assert interrupt["Condition"] == {"ArnEquals": {"ec2:InstanceProfile": profile}}
+    trusted = place.iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    (statement,) = trusted["Statement"]
+    assert statement["Principal"] == {"Service": "fis.amazonaws.com"}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": profile.split(":")[4]}}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
+from cloudtop.aws.interruption import Interrupter, role_name
 from localcloud.iam import patterns
 from tests.cloud import own
 from tests.roles.plays import ROOT, Place
@@ -31,9 +32,23 @@ def allowed() -> Iterator[str]:
         yield from [actions] if isinstance(actions, str) else actions
 
 
+def interrupt(place: Place, name: str) -> None:
+    """Have FIS interrupt the cloudtop's machine, by the role that it has for that."""
+    (request,) = [one for one in place.requests(name) if one["State"] == "active"]
+    account = place.iam.get_user()["User"]["Arn"].split(":")[4]
+    role = f"arn:aws:iam::{account}:role/{role_name(name, 'alice', 'us-east-1')}"
+    interrupter = Interrupter(
+        place.client("fis"), role, f"arn:aws:ec2:us-east-1:{account}:instance/",
+        {"cloudtop:name": name, "cloudtop:owner": "alice"},
+    )  # fmt: skip
+    interrupter.remove_left()
+    interrupter.interrupt(request["InstanceId"])
+
+
 @pytest.fixture(scope="module")
 def calls(place: Place) -> set[str]:
-    """The calls of a provision with everything on, of the same again, and of its end."""
+    """The calls of a provision with everything on, of the same again, of an interruption by
+    order, and of its end."""
     place.control("calls/reset", {})
     settings: dict[str, Any] = {
         "cloudtop_name": "owned",
@@ -42,9 +57,12 @@ def calls(place: Place) -> set[str]:
         "cloudtop_idle_stop_minutes": 30,
         "cloudtop_idle_action": "terminate",
     }
-    for playbook in ("cloud", "cloud", "destroy"):
+    for playbook in ("cloud", "cloud", "rehearse", "destroy"):
+        if playbook == "destroy":
+            interrupt(place, "owned")
         outcome = place.run(f"playbooks/{playbook}.yml", **settings)
         assert outcome.code == 0, outcome.text
+    assert [one for one in place.roles() if one["RoleName"].startswith("cloudtop-owned-")] == []
     actions = own(place.endpoint, "calls")["actions"]
     return {name for kind in actions.values() for name in kind} - FREE
 
