@@ -7,6 +7,7 @@ after each call the cloud comes to rest, as moto has no states that pass.
 
 from __future__ import annotations
 
+import importlib
 import os
 import tempfile
 from pathlib import Path
@@ -33,7 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )  # fmt: skip
     from moto.core.config import default_user_config
 
-    import tests  # moto's own: pytest runs in their folder
+    # Moto's own, as pytest runs in their folder: by name, for it is none of ours
+    tests = importlib.import_module("tests")
 
     default_user_config["core"]["mock_credentials"] = False
     for name in IMAGES:

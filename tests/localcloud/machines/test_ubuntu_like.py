@@ -78,7 +78,8 @@ def test_its_disk_has_the_partitions_of_canonicals(tmp_path: Path) -> None:
     labels = {}
     for number, part in by_number.items():
         offset = str(part["start"] * 512)
-        argv = [find("blkid") or "blkid", "-p", "-o", "value", "-s", "LABEL", "-O", offset, str(raw)]
+        program = find("blkid") or "blkid"
+        argv = [program, "-p", "-o", "value", "-s", "LABEL", "-O", offset, str(raw)]
         labels[number] = subprocess.run(argv, capture_output=True, text=True).stdout.strip()
     assert labels == {"1": "cloudimg-rootfs", "14": "", "15": "UEFI", "16": "BOOT"}
     assert (tmp_path / "kernel").read_text() == "kernel"
