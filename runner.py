@@ -87,9 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argcomplete.autocomplete(command_line)
     options = command_line.parse_args(argv)
     try:
-        wanted = settings.load(
-            options.given, name=options.name, cloud=options.cloud, region=options.region
-        )
+        wanted = settings.load(options.given, name=options.name, cloud=options.cloud,
+                               region=options.region, instance_profile=options.no_iam)  # fmt: skip
         row: Command = options.row
         row.run(enter(options, wanted, row.playbooks, row.on_failure))
         sys.stdout.flush()

@@ -21,7 +21,7 @@ from cloudtop.foreign import plain
 from cloudtop.login.pinned_machine import PinnedMachine, machine_of, need_machine
 from cloudtop.playbooks import run, unreachable
 from cloudtop.playbooks.progress import Progress
-from cloudtop.settings import clouds
+from cloudtop.settings import clouds, rules
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
 
@@ -172,6 +172,12 @@ def common_options() -> argparse.ArgumentParser:
     common.add_argument("--name", help="the cloudtop's name (default: the setting cloudtop_name)")
     common.add_argument("--cloud", help="rehearsal or aws (default: the setting cloudtop_cloud)")
     common.add_argument("--region", help="the EC2 region")
+    common.add_argument(
+        "--no-iam",
+        action="store_const",
+        const=rules.NO_PROFILE,
+        help="make no role: the machine has no instance profile (cloudtop_instance_profile: none)",
+    )
     common.add_argument("--profile", help="credentials of your AWS configuration")
     common.add_argument(
         "-e",

@@ -22,9 +22,16 @@ def tags_of(description: Description | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in (description or {}).get("Tags") or []}
 
 
+def profile_of(description: Description) -> str:
+    """The name of the instance profile of a machine or launch specification; empty for none."""
+    profile = description.get("IamInstanceProfile") or {}
+    return str(profile.get("Name") or profile.get("Arn", "").rpartition("/")[2])
+
+
 @dataclass(frozen=True)
 class Request:
-    """A spot instance request; type, image, key pair and groups are its launch specification's.
+    """A spot instance request; type, image, key pair, profile and groups are those of its launch
+    specification.
 
     ``spot_price`` is the bid in dollars an hour, ``type`` is ``persistent`` or ``one-time``.
     """
@@ -41,6 +48,7 @@ class Request:
     instance_type: str = ""
     image_id: str = ""
     key_name: str = ""
+    instance_profile: str = ""
     security_group_ids: tuple[str, ...] = ()
     availability_zone: str = ""
     create_time: datetime | None = None
@@ -68,6 +76,7 @@ class Request:
             instance_type=spec.get("InstanceType", ""),
             image_id=spec.get("ImageId", ""),
             key_name=spec.get("KeyName", ""),
+            instance_profile=profile_of(spec),
             security_group_ids=tuple(groups),
             availability_zone=(spec.get("Placement") or {}).get("AvailabilityZone", ""),
             create_time=description.get("CreateTime"),
@@ -89,6 +98,7 @@ class Machine:
     spot_instance_request_id: str = ""
     root_volume_id: str = ""
     image_id: str = ""
+    instance_profile: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -108,6 +118,7 @@ class Machine:
             spot_instance_request_id=description.get("SpotInstanceRequestId", ""),
             root_volume_id=disks.get(description.get("RootDeviceName", ""), ""),
             image_id=description.get("ImageId", ""),
+            instance_profile=profile_of(description),
             tags=tags_of(description),
         )
 

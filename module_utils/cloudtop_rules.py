@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from .cloudtop_resources import Image, InstanceType, Request, Snapshot, Volume
@@ -19,6 +20,8 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 # A tag's value that EC2 and IAM both take: IAM takes no comma (API reference of IAM, Tag), and
 # neither takes one that begins with aws:
 OWNER = re.compile(r"(?![Aa][Ww][Ss]:)[A-Za-z0-9_.@+=/:-]{1,64}")
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # States in which a request can still make or hold an instance. EC2's own list of values for
 # a filter on the state leaves out `disabled`, so states are compared here and not there.
@@ -169,17 +172,30 @@ def differences(
     interruption: str,
     image: str = "",
     key_name: str = "",
+    instance_profile: str | None = None,
+    valid_until: str = "",
 ) -> list[Difference]:
-    """A live request's unwanted properties: type, bid, interruption, key pair, image.
+    """A live request's unwanted type, bid, interruption, last date, key pair, profile and image.
 
     Any of ``types`` will do, the first is preferred. An image or key pair that is not named is
-    no difference: the request has one.
+    no difference: the request has one. The empty profile is none, and None is any. With no date
+    wanted that of EC2 will do, which may give one by itself.
     """
     rows: list[tuple[str, Any, Sequence[Any]]] = [
         ("type", request.instance_type, types),
         ("bid", request.spot_price, [float(bid)]),
         ("interruption", request.instance_interruption_behavior, [interruption]),
+        (
+            "last date",
+            date_of(request.valid_until),
+            [date_text(valid_until)] if valid_until else [],
+        ),
         ("key pair", request.key_name, [key_name] if key_name else []),
+        (
+            "instance profile",
+            request.instance_profile or "none",
+            [] if instance_profile is None else [instance_profile or "none"],
+        ),
     ]
     differing = [
         Difference(what, now, wanted[0])
@@ -188,6 +204,28 @@ def differences(
     ]
     renewed = renewal(request, image)
     return [*differing, renewed] if renewed else differing
+
+
+def moment(date: str) -> datetime | None:
+    """A date as the settings write it, a day being its end; None for the empty one.
+
+    Whole seconds in UTC, as EC2 refuses fractions. Raises ValueError for what is no such date.
+    """
+    if not date:
+        return None
+    if DAY.fullmatch(date):
+        date += "T23:59:59Z"
+    return datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def date_of(time: datetime | None) -> str:
+    """A time as EC2 takes it; ``none`` for None."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else "none"
+
+
+def date_text(date: str) -> str:
+    """A date of the settings as EC2 takes it; empty for the empty one."""
+    return date_of(moment(date)) if date else ""
 
 
 def renewal(request: Request | None, image: str) -> Difference | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.cloudtop_resources import Image
+from ansible.module_utils.ec2_ours import RefusedError
 
 # The market of machines in a VPC, which is all that EC2 has since EC2-Classic ended in 2022
 PRODUCTS = ["Linux/UNIX"]
@@ -89,6 +90,18 @@ def lowest_price(
         if zone in zones.get(kind, ())
     ]
     return dict(zip(("dollars", "type", "zone"), min(every), strict=True)) if every else {}
+
+
+def refuse_low_bid(bid: float, lowest: Mapping[str, Any]) -> None:
+    """Raise RefusedError if EC2 would launch no machine at the bid; ``lowest`` is lowest_price."""
+    if lowest and lowest["dollars"] > bid:
+        raise RefusedError(
+            f"The bid of ${bid:g} an hour is below EC2's price of now: {lowest['type']} costs"
+            f" ${lowest['dollars']:g} in {lowest['zone']}, the cheapest zone that it can be in, so"
+            " that EC2 would launch no machine and nothing was made; to see what a type costs, run:"
+            " python runner.py prices; to request it all the same, run: python runner.py provision"
+            " --wait"
+        )
 
 
 def price_history(client: Any, instance_type: str) -> list[dict[str, Any]]:

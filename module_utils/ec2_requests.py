@@ -151,6 +151,7 @@ def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
         "state": machine.state,
         "address": machine.public_ip_address,
         "zone": machine.availability_zone,
+        "profile": machine.instance_profile,
         "tags": machine.tags,
         "root_volume": root,
         "image": machine.image_id,

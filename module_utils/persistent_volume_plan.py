@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.cloudtop_resources import Volume
-from ansible.module_utils.ec2_offers import lowest_price
+from ansible.module_utils.ec2_offers import lowest_price, refuse_low_bid
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
 NOBODY = {"id": "", "zone": "", "size": 0, "tags": {}, "instance": ""}
@@ -215,15 +215,8 @@ def _refuse_bid(wanted: Wanted, offers: Offers) -> None:
         kind: {zone for zone in at if wanted.zone in ("", zone)}
         for kind, at in offers.usable.items()
     }
-    lowest = lowest_price(offers.prices, zones)
-    if not lowest or wanted.waits or wanted.bid <= 0 or lowest["dollars"] <= wanted.bid:
-        return
-    raise RefusedError(
-        f"The bid of ${wanted.bid:g} an hour is below EC2's price of now: {lowest['type']} costs"
-        f" ${lowest['dollars']:g} in {lowest['zone']}, the cheapest zone that it can be in, so that"
-        " EC2 would launch no machine and nothing was made; to see what a type costs, run: python"
-        " runner.py prices; to request it all the same, run: python runner.py provision --wait"
-    )
+    if not wanted.waits and wanted.bid > 0:
+        refuse_low_bid(wanted.bid, lowest_price(offers.prices, zones))
 
 
 def _create(cloudtop: Cloudtop, wanted: Wanted, offers: Offers) -> dict[str, Any]:

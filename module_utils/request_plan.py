@@ -36,6 +36,8 @@ class Wanted:
     instance_profile: str = ""
     root_size: int = 0
     deadline: int = 600
+    # After it the request ends itself; empty for never
+    valid_until: str = ""
     # When a live request is ended for one that is as wanted (cloudtop_rules.gives_way)
     switch: bool = False
     renew: bool = False
@@ -167,6 +169,7 @@ def facts(request: Request, disks: int) -> dict[str, Any]:
         "zone": instance.get("zone", ""),
         "instance_type": instance.get("type", ""),
         "disks": disks if instance else -1,
+        "profile": instance.get("profile", ""),
     }
 
 
@@ -193,6 +196,8 @@ def _live(
         wanted.interruption,
         wanted.image,
         wanted.key_name,
+        wanted.instance_profile,
+        wanted.valid_until,
     )
     gives_way = rules.gives_way(differing, wanted.switch, wanted.renew)
     if gives_way and not (run.replaced or run.tried):
@@ -212,8 +217,9 @@ def _kept_notes(
 ) -> list[str]:
     ways = {
         "image": "python runner.py provision -e cloudtop_renew=true",
-        # Settings do not name the key pair, so a switch does not see it
+        # Settings do not name these two, so a switch does not see them
         "key pair": "python runner.py destroy, then provision",
+        "instance profile": "python runner.py destroy, then provision",
     }
     notes = [
         f"The request {request.id} is kept as it is, and its {each.what} is {each.now}, not"
@@ -266,12 +272,17 @@ def _request(
         "client_token": f"cloudtop-{digest[:24]}-g{generation}",
         "spot_price": f"{wanted.bid:.6f}",
         "interruption": wanted.interruption,
+        "valid_until": rules.date_text(wanted.valid_until),
         "launch_specification": {
             "image_id": launch.image,
             "instance_type": kind,
             "key_name": wanted.key_name,
             "security_group_ids": [wanted.security_group],
-            "iam_instance_profile": {"name": wanted.instance_profile},
+            **(
+                {"iam_instance_profile": {"name": wanted.instance_profile}}
+                if wanted.instance_profile
+                else {}
+            ),
             "placement": {"availability_zone": cloudtop.volume["zone"]},
             # Nothing at xvdj: an entry there would be a new, empty disk at every relaunch
             "block_device_mappings": [

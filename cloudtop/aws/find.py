@@ -34,6 +34,9 @@ class Resources:
     address: Address | None = None
     # Volumes that have yet to take the volume's place
     half: tuple[Volume, ...] = ()
+    # With no live request: the dead one whose machine still runs, and that machine
+    ended: Request | None = None
+    left: Machine | None = None
 
 
 def tag_filters(name: str, owner: str) -> Filters:
@@ -50,17 +53,21 @@ def find(ec2: Client, name: str, owner: str) -> Resources:
     Raises CloudtopError if there are two live requests or two volumes.
     """
     filters = tag_filters(name, owner)
-    live = [each for each in requests(ec2, filters) if rules.is_live(each)]
+    every = requests(ec2, filters)
+    live = [each for each in every if rules.is_live(each)]
     by_role = rules.volumes_by_role(volumes(ec2, filters), name, owner)
     _refuse_two([each.spot_instance_request_id for each in live], "live spot requests", name)
     _refuse_two([each.volume_id for each in by_role.live], "persistent volumes", name)
     request = next(iter(live), None)
+    left = None if request else left_of(ec2, [one.spot_instance_request_id for one in every])
     return Resources(
         request=request,
         instance=instance_of(ec2, request.spot_instance_request_id) if request else None,
         volume=next(iter(by_role.live), None),
         address=address_of(ec2, filters),
         half=tuple(by_role.half),
+        ended=next((one for one in every if left and one.instance_id == left.instance_id), None),
+        left=left,
     )
 
 
@@ -111,6 +118,13 @@ def of_requests(ids: Sequence[str]) -> Filters:
 def of_ids(ids: Sequence[str]) -> Filters:
     """The filter that these instances pass; unlike a list of ids it refuses none that is gone."""
     return [{"Name": "instance-id", "Values": list(ids)}]
+
+
+def left_of(ec2: Client, ids: Sequence[str]) -> Machine | None:
+    """The machine that the end of its request, by its date or by hand, has left running."""
+    known = machines(ec2, of_requests(ids)) if ids else []
+    alive = [each for each in known if each.state not in rules.GONE]
+    return max(alive, key=launched, default=None)
 
 
 def instance_of(ec2: Client, request_id: str) -> Machine | None:

@@ -13,6 +13,7 @@ from cloudtop.errors import CloudtopError
 from cloudtop.preflight import plan as preflight
 from cloudtop.preflight import spot_role
 from cloudtop.preflight.plan import Plan
+from module_utils import cloudtop_rules as rules
 
 
 def run(context: Context) -> None:
@@ -46,9 +47,12 @@ def left(context: Context, plan: Plan) -> Iterator[str]:
     name, volume = context.settings.name, resources.volume
     month = f"${rates.worst_month(0, volume.size, 0).volume:.2f}" if volume else ""
     if resources.request and not resources.instance:
+        last = resources.request.valid_until
+        until = f"until {rules.date_of(last)}" if last else "without end"
+        later = "until then" if last else "also months from now"
         yield (
-            f"The request {resources.request.spot_instance_request_id} stays open without end: EC2"
-            " may launch its machine at any time, also months from now, for up to"
+            f"The request {resources.request.spot_instance_request_id} stays open {until}: EC2"
+            f" may launch its machine at any time, {later}, for up to"
             f" ${plan.month.machine:.2f} a month. To end it: python runner.py destroy --name {name}"
         )
     if volume and (resources.request is None or not resources.instance):

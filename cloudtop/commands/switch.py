@@ -60,7 +60,7 @@ def run(context: Context) -> None:
     if resources.request and not changes:
         # A run that was cut off may have left the machine as it came
         print(f"The cloudtop {settings.name!r} already has that type, bid and image.")
-        converge.run(replace(context, playbooks=provision))
+        converge.run(replace(context, playbooks=provision), {"cloudtop_wait": options.wait})
         return
     doomed = save_work.machines(context)
     print(announcement(context, resources, changes, doomed))
@@ -76,7 +76,8 @@ def run(context: Context) -> None:
     with save_work.ending(context, doomed, resources.volume):
         if zone:
             run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
-        converge.run(replace(context, playbooks=provision), {"cloudtop_switch": True})
+        more = {"cloudtop_switch": True, "cloudtop_wait": options.wait}
+        converge.run(replace(context, playbooks=provision), more)
     if advice := lasting(settings, load(), changes):
         print(advice)
 
@@ -119,6 +120,7 @@ def differences(settings: Settings, resources: Resources, wanted_image: str) -> 
             settings.bid,
             settings.interruption,
             wanted_image,
+            valid_until=settings.valid_until,
         )
     return changes
 

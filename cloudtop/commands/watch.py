@@ -45,14 +45,16 @@ def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]
     If the setting wants a live request to give way to a new image, its machine saves its work
     first. One whose work can't all be saved stays, and is converged as it is.
     """
+    # It waits for a machine as long as that takes, whatever the price is now
+    waits = {"cloudtop_wait": True}
     if not context.settings.renew:
-        return converge.run(context)
+        return converge.run(context, waits)
     try:
         with bake.renewing(context, context.find()) as more:
-            return converge.run(context, more)
+            return converge.run(context, more | waits)
     except save_work.NotSaved as refused:
         tell(f"the machine keeps its image: {refused.message}")
-        return converge.run(context, {"cloudtop_renew": False})
+        return converge.run(context, {"cloudtop_renew": False} | waits)
 
 
 def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Resources], bool]:

@@ -19,6 +19,7 @@ from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import Image
 
 DEFAULT_NAME = "cloudtop"
@@ -158,6 +159,8 @@ class Status:
     image: ImageStatus | None
     images: tuple[ImageStatus, ...]
     next_relaunch: str
+    # A machine that its request's end has left running, in words; empty for none
+    left: str
     machine: Mapping[str, Any] | None
     host_key_differs: bool
     money: Money | None
@@ -202,6 +205,7 @@ def gather(
         image=_image(pinned, images.is_baked(pinned, list(baked))) if pinned else None,
         images=tuple(_image(each, True) for each in baked),
         next_relaunch=images.next_relaunch(pinned, list(baked)),
+        left=_left(resources),
         machine=machine,
         host_key_differs=bool(login and machine is None and login.has_other_key()),
         money=None,
@@ -245,6 +249,21 @@ def _request(resources: Resources, bid: float) -> RequestStatus | None:
         image=request.image_id or None,
         created=_time(request.create_time),
         valid_until=_time(request.valid_until),
+    )
+
+
+def _left(resources: Resources) -> str:
+    request, machine = resources.ended, resources.left
+    if machine is None:
+        return ""
+    ended = f"{request.spot_instance_request_id} " if request else ""
+    last = request.valid_until if request else None
+    date = f", as its last date, {rules.date_of(last)}, is past" if last else ""
+    state = "still runs" if machine.state == "running" else f"is {machine.state}"
+    return (
+        f"The request {ended}has ended{date}, and its machine {machine.instance_id}"
+        f" ({machine.instance_type}) {state} and costs money. To end it and keep the volume:"
+        " python runner.py destroy"
     )
 
 

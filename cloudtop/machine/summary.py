@@ -26,7 +26,7 @@ def render(status: Status) -> str:
     machine = status.machine or {}
     rows = [
         ("cloudtop", f"{status.name} of {status.owner}, {status.cloud} cloud"),
-        *_request(status.request, status.next_relaunch),
+        *_request(status.request, status.next_relaunch, status.left),
         *_instance(status),
         *_part("address", machine.get("elastic-ip")),
         *_part("array", machine.get("ephemeral-raid")),
@@ -45,13 +45,15 @@ def render(status: Status) -> str:
     return "\n".join(f"  {key:<12} {plain(value)}" for key, value in rows)
 
 
-def _request(request: RequestStatus | None, next_relaunch: str) -> Rows:
+def _request(request: RequestStatus | None, next_relaunch: str, left: str) -> Rows:
+    if left:
+        return [("request", left)]
     if not request:
         return [("request", "none: python runner.py provision makes one")]
     state = f"{request.state} ({request.status})"
     rows = [("request", f"{request.id}, bid ${request.bid:.2f}/h, {state}")]
     if request.valid_until:
-        rows.append(("valid until", request.valid_until))
+        rows.append(("valid until", f"{request.valid_until}; EC2 launches no machine after that"))
     if next_relaunch:
         rows.append(("next boot", next_relaunch))
     return rows

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import DENIED, plain_errors
 from cloudtop.errors import CloudtopError
-from cloudtop.preflight import spot_role
+from cloudtop.preflight import permissions, spot_role
 from cloudtop.preflight.checklist import Look
 
 # The operations on a customer-managed key that EC2's role for spot needs (EC2 User Guide,
@@ -19,7 +19,15 @@ OPERATIONS = (
     "Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext CreateGrant DescribeKey"
     " ReEncryptFrom ReEncryptTo"
 )
-
+# Actions on it that the maker of an encrypted volume needs (EBS
+# User Guide, "Permissions for IAM users")
+OWN_ACTIONS = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 
 # A principal of a key's policy that may be the role, too, by its conditions
 EVERYBODY = re.compile(r'"(?:Principal|AWS)"\s*:\s*\[?\s*"\*"')
@@ -44,7 +52,21 @@ def check(look: Look) -> str:
             " be made with it.",
             f"Try: aws kms enable-key --region {look.settings.region} --key-id {about['KeyId']}",
         )
+    _refuse_denied(look, str(about["Arn"]))
     return _granted(look, about)
+
+
+def _refuse_denied(look: Look, arn: str) -> None:
+    """Raise CloudtopError if the caller may not use the key: EC2 would answer with a volume, and
+    give it up a moment later."""
+    service = (("kms:ViaService", f"ec2.{look.settings.region}.amazonaws.com"),)
+    refused = permissions.denied(look, permissions.Question(OWN_ACTIONS, arn, service))
+    if refused:
+        raise CloudtopError(
+            f"The default key of EBS is your own ({arn}), and you may not use it"
+            f" ({', '.join(refused)}): every volume would vanish a moment after it was made.",
+            "Ask an administrator for these of that key, as docs/aws-policy.json has them",
+        )
 
 
 def _granted(look: Look, about: Any) -> str:

@@ -12,19 +12,21 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cloudtop.aws import client as aws
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws.client import DENIED, plain_errors
 from cloudtop.aws.find import Resources
 from cloudtop.errors import CloudtopError
+from cloudtop.preflight import access
+from cloudtop.preflight.access import Access
 from cloudtop.preflight.checklist import Look
+from cloudtop.settings import rules
 
-# All that the role access does in IAM, by the kind of resource that it does it to
-PROFILE = (
-    "iam:AddRoleToInstanceProfile",
-    "iam:CreateInstanceProfile",
-    "iam:GetInstanceProfile",
-    "iam:TagInstanceProfile",
-)
-ROLE = ("iam:CreateRole", "iam:GetRole", "iam:PutRolePolicy", "iam:TagRole")
+# All that the role access does in IAM, by the kind of resource that it does it to: what it looks at
+# each time, what it does if they are missing, and if the policy does not fit
+LOOKED_AT = ("iam:GetInstanceProfile",)
+PROFILE = ("iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:TagInstanceProfile")
+POLICY_LOOKED_AT = ("iam:GetRolePolicy",)
+ROLE = ("iam:CreateRole", "iam:GetRole", "iam:TagRole")
+POLICY = ("iam:PutRolePolicy",)
 MAY, MAY_NOT = "DryRunOperation", "UnauthorizedOperation"
 
 
@@ -52,28 +54,45 @@ class Question:
         }
 
 
-def questions(look: Look) -> tuple[Question, ...]:
-    """All that a provision does in IAM. The ends of names, which are digests, do not matter."""
+def questions(look: Look, there: Access, role: str = "") -> tuple[Question, ...]:
+    """All that this provision does in IAM.
+
+    ``role`` is the ARN of a role that somebody else made; without one it is cloudtop's own.
+    """
+    settings = look.settings
     account = f"arn:{look.partition}:iam::{look.account}"
-    name = f"cloudtop-{look.settings.name}-asked"
-    passed = (("iam:PassedToService", "ec2.amazonaws.com"),)
-    return (
-        Question(PROFILE, f"{account}:instance-profile/{name}"),
-        Question(ROLE, f"{account}:role/{name}"),
-        Question(["iam:PassRole"], f"{account}:role/{name}", passed),
-    )
+    name = access.iam_name(settings)
+    asked: list[Question] = []
+    if not settings.instance_profile:
+        role = f"{account}:role/{name}"
+        missing = () if there.role else PROFILE
+        asked.append(Question([*LOOKED_AT, *missing], f"{account}:instance-profile/{name}"))
+        needed = [*POLICY_LOOKED_AT, *(() if there.role else ROLE)]
+        asked.append(Question([*needed, *(() if there.policy else POLICY)], role))
+    if role and _asks(look):
+        passed = (("iam:PassedToService", "ec2.amazonaws.com"),)
+        asked.append(Question(["iam:PassRole"], role, passed))
+    return tuple(asked)
+
+
+def _asks(look: Look) -> bool:
+    """Whether a request is made: a switch ends the one that there is, and asks for another."""
+    return look.moves or look.resources is None or look.resources.request is None
 
 
 def check(look: Look) -> str:
     """How many actions were looked at. Raises CloudtopError for those that are denied."""
     zone = look.zone or next(iter(look.need("zones", "zone")))
     resources = look.need("resources", "type")
+    volume = resources.volume.volume_id if resources.volume else ""
+    there = access.look_up(look.settings, look.client, volume)
+    role = _others_role(look)
     refused, looked = [], 0
-    for action, call, params in _calls(look, zone, resources):
+    for action, call, params in _calls(look, zone, resources, there):
         answer = _dry(call, params)
         refused += [action] if answer == MAY_NOT else []
         looked += answer in (MAY, MAY_NOT)
-    asked = questions(look)
+    asked = questions(look, there, role)
     simulated = denied(look, *asked)
     if simulated is None:
         seen = f"{looked} of EC2; those of IAM are not known, as you may not simulate them"
@@ -83,9 +102,44 @@ def check(look: Look) -> str:
     if refused:
         raise CloudtopError(
             f"Your credentials ({look.arn}) may not do: {', '.join(refused)}.",
-            "Ask an administrator for these; all that cloudtop needs: docs/aws-policy.json",
+            "Ask an administrator for these; all that cloudtop needs: docs/aws-policy.json"
+            + (
+                "; or go without a role for the machine: --no-iam"
+                if not look.settings.instance_profile
+                and all(action.startswith("iam:") for action in refused)
+                else ""
+            ),
         )
     return seen
+
+
+def _others_role(look: Look) -> str:
+    """ARN of the role of the profile that the settings name; empty if they name none, or if
+    these credentials may not look. Raises CloudtopError if there is no such profile."""
+    name = look.settings.instance_profile
+    if name in ("", rules.NO_PROFILE):
+        return ""
+    with plain_errors():
+        try:
+            profile = aws.client("iam").get_instance_profile(InstanceProfileName=name)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in DENIED:
+                look.notes.append(f"Whether there is a profile {name} is not known ({code}).")
+                return ""
+            if code != "NoSuchEntity":
+                raise
+            profile = {"InstanceProfile": {"Roles": []}}
+            missing = f"which the account {look.account} does not have"
+        else:
+            missing = "which has no role in it"
+    roles = profile["InstanceProfile"]["Roles"]
+    if not roles:
+        raise CloudtopError(
+            f"cloudtop_instance_profile is {name!r}, {missing}.",
+            "Ask an administrator for it, or go without: --no-iam",
+        )
+    return str(roles[0]["Arn"])
 
 
 def denied(look: Look, *asked: Question) -> list[str] | None:
@@ -124,7 +178,7 @@ def _principal(iam: Any, arn: str) -> str:
 
 
 def _calls(
-    look: Look, zone: str, resources: Resources
+    look: Look, zone: str, resources: Resources, there: Access
 ) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Action, call and parameters of all that is still to be made in EC2."""
     client, settings = look.client, look.settings
@@ -142,16 +196,17 @@ def _calls(
             "TagSpecifications": tagged("volume"),
         }
         yield "ec2:CreateVolume", client.create_volume, volume
-    group = {
-        "GroupName": "cloudtop-dry-run",
-        "Description": "asked only",
-        "TagSpecifications": tagged("security-group"),
-    }
-    yield "ec2:CreateSecurityGroup", client.create_security_group, group
-    key = {"KeyName": "cloudtop-dry-run", "PublicKeyMaterial": b"ssh-ed25519 AAAA asked-only"}
-    yield "ec2:ImportKeyPair", client.import_key_pair, key
-    # A switch ends the request that there is, and asks for another
-    if look.moves or resources.request is None:
+    if not there.group:
+        group = {
+            "GroupName": "cloudtop-dry-run",
+            "Description": "asked only",
+            "TagSpecifications": tagged("security-group"),
+        }
+        yield "ec2:CreateSecurityGroup", client.create_security_group, group
+    if not there.pair:
+        key = {"KeyName": "cloudtop-dry-run", "PublicKeyMaterial": b"ssh-ed25519 AAAA asked-only"}
+        yield "ec2:ImportKeyPair", client.import_key_pair, key
+    if _asks(look):
         spec = {"InstanceType": settings.instance_type, "ImageId": settings.image or "ami-0"}
         request = {
             "LaunchSpecification": spec,

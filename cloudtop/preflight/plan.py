@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from shlex import quote
 
 from cloudtop import rates
@@ -19,6 +20,7 @@ from cloudtop.preflight import account, checklist, key, network, permissions, qu
 from cloudtop.preflight.checklist import Check, Look, Row
 from cloudtop.prices import bid_check
 from cloudtop.rates import WorstMonth
+from cloudtop.settings.rules import NO_PROFILE
 from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import InstanceType
@@ -28,6 +30,11 @@ HIBERNATION = (
     "Hibernation begins the moment EC2 gives notice: work on the array is not saved first. Without"
     " a hibernation agent and room for the memory on the root disk EC2 stops the machine instead,"
     " as sudden."
+)
+WITHOUT_ROLE = (
+    "The machine has no role, so it can't act in EC2 by itself: after a reap its volume, and its"
+    " Elastic IP, come when your computer does (python runner.py watch, or converge); its journal"
+    " lacks EC2's reasons and prices; it can't stop itself when idle."
 )
 
 
@@ -87,6 +94,8 @@ def _plan(look: Look) -> Plan:
     notes = [
         *rates.not_in_it(settings.types),
         *look.notes,
+        *_on_profile(settings),
+        *_on_date(settings),
         *(
             f"{each} is not offered in {look.zone} and is passed over."
             for each in settings.types
@@ -121,6 +130,26 @@ def _plan(look: Look) -> Plan:
         live_schedule=live,
         look=look,
     )
+
+
+def _on_profile(settings: Settings) -> Iterable[str]:
+    """Notes on what a machine can't do, or may not, without a role that cloudtop made."""
+    if settings.instance_profile == NO_PROFILE:
+        yield WITHOUT_ROLE
+    elif settings.instance_profile:
+        yield (
+            f"The profile {settings.instance_profile} stays as it is. If its role lacks what"
+            " docs/machine-policy.json allows, the machine needs your computer after each reap:"
+            " python runner.py watch."
+        )
+
+
+def _on_date(settings: Settings) -> Iterable[str]:
+    if last := rules.moment(settings.valid_until):
+        yield (
+            f"The request ends itself at {rules.date_of(last)}: EC2 launches no machine after that,"
+            " and one that runs then goes on, and costs money, until destroy."
+        )
 
 
 def _short_root(settings: Settings, memory_mib: int) -> Iterable[str]:
@@ -190,6 +219,7 @@ def _see_price(look: Look) -> str:
     budget.refuse(look.settings)
     resources, offered = look.need("resources", "type"), look.need("offered", "type")
     if look.moves or resources.request is None:
+        check_date(look.settings)
         places = usable_places(look.client, look.zone, offered)
         look.notes += bid_check.notes(look.client, look.settings, places, wait=look.wait)
     return f"a bid of ${look.settings.bid:g} an hour"
@@ -216,6 +246,17 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("network", network.check),
     ("ssh key", _see_key),
 )
+
+
+def check_date(settings: Settings) -> None:
+    """Refuse a last date that is past, for a request that is to be made."""
+    last = rules.moment(settings.valid_until)
+    if last and last <= datetime.now(UTC):
+        raise CloudtopError(
+            f"cloudtop_valid_until is {settings.valid_until!r}, which is past: the request would"
+            " end before its machine.",
+            "Give a later one, or none: -e cloudtop_valid_until=",
+        )
 
 
 def check_bid(settings: Settings) -> None:

@@ -18,6 +18,9 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 PLACE = re.compile(r"(?!.*/\.\.(/|$))(/[\w.+-]+)+")
 # Data Lifecycle Manager's intervals (its API reference, CreateRule)
 SNAPSHOT_HOURS = (0, 1, 2, 3, 4, 6, 8, 12, 24)
+# The name of an instance profile (IAM API Reference, CreateInstanceProfile)
+PROFILE = re.compile(r"[\w+=,.@-]{1,128}")
+NO_PROFILE = "none"
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -150,6 +153,24 @@ def _warning(value: Any, known: Mapping[str, Any]) -> int:
     return int(text(value))
 
 
+def _date(value: Any, _: Mapping[str, Any]) -> str:
+    try:
+        cloudtop_rules.moment(text(value))
+    except ValueError:
+        raise Broken from None
+    return text(value)
+
+
+def _no_role_to_stop(value: Any, known: Mapping[str, Any]) -> int:
+    _need(known["instance_profile"] != NO_PROFILE or not known["idle_stop_minutes"])
+    return int(text(value))
+
+
+def _no_role_to_schedule(value: Any, known: Mapping[str, Any]) -> int:
+    _need(not known["instance_profile"] or not known["snapshot_hours"])
+    return int(text(value))
+
+
 def _choice(key: str, allowed: Iterable[str]) -> Rule:
     one_of = tuple(allowed)
 
@@ -219,6 +240,12 @@ TABLE = (
     Rule(
         "monthly_budget", _dollars, "a budget is a number of dollars a month, or 0 for none", "50"
     ),
+    Rule(
+        "valid_until",
+        _date,
+        "it has to be a date as 2027-03-31, or a time in UTC as 2027-03-31T18:00:00Z, or empty",
+        "2027-03-31",
+    ),
     _choice("ephemeral_filesystem", ("xfs", "ext4")),
     Rule(
         "snapshot_keep",
@@ -246,6 +273,27 @@ TABLE = (
     _minutes("idle_stop_minutes", "30"),
     _minutes("idle_warning_minutes", "5"),
     Rule("idle_warning_minutes", _warning, "", ""),
+    Rule(
+        "instance_profile",
+        _like(PROFILE, empty=True),
+        "it has to be the name of an instance profile (no ARN), none, or empty for one that"
+        " cloudtop makes",
+        "none",
+    ),
+    Rule(
+        "idle_stop_minutes",
+        _no_role_to_stop,
+        "a machine with no instance profile (cloudtop_instance_profile, --no-iam) may not stop"
+        " itself, so it has to be 0",
+        "0",
+    ),
+    Rule(
+        "snapshot_hours",
+        _no_role_to_schedule,
+        "a schedule needs a role, and with cloudtop_instance_profile or --no-iam cloudtop makes"
+        " none, so it has to be 0: runner.py snapshot takes them by hand",
+        "0",
+    ),
     _switch("elastic_ip"),
     _choice("cloud", sorted((path.stem for path in paths.CLOUDS.glob("*.yml")), reverse=True)),
     _switch("force_bid"),

@@ -50,6 +50,12 @@ class Settings:
     persistent_mount: str
     ssh_key: Path
     dotfiles_repository: str
+    elastic_ip: bool
+    # Empty for one that cloudtop makes; rules.NO_PROFILE for none
+    instance_profile: str
+    valid_until: str
+    idle_stop_minutes: int
+    idle_action: str
     overrides: Mapping[str, Any]
 
     @property
@@ -71,7 +77,7 @@ def load(given: Iterable[str] = (), **options: str | None) -> Settings:
     """The settings of this run, checked.
 
     ``given`` are ``key=value`` texts from ``-e``; ``options`` are the values of
-    ``--name``, ``--cloud`` and ``--region``, which win. Raises CloudtopError with
+    ``--name``, ``--cloud``, ``--region`` and ``--no-iam``, which win. Raises CloudtopError with
     the value, the rule and the command to try.
     """
     tracked = yaml_text.read(paths.SETTINGS)

@@ -10,7 +10,11 @@ from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
 from ansible.module_utils.cloudtop_rules import boots, image_parameter, offered_types
 from ansible.module_utils.ec2_offers import (
     image_of,
+    latest_prices,
+    lowest_price,
     offered_zones,
+    price_history,
+    refuse_low_bid,
     store_mapping,
     usable_zones,
 )
@@ -79,13 +83,21 @@ options:
     type: str
     required: true
   instance_profile:
-    description: The instance profile's name.
+    description: The instance profile's name; empty for none.
     type: str
-    required: true
+    default: ""
+  valid_until:
+    description: The date at which the request ends itself; empty for never.
+    type: str
+    default: ""
   deadline:
     description: Seconds to wait for the machine, of each type.
     type: int
     default: 600
+  wait:
+    description: Whether a machine is requested although the bid is below EC2's price of now.
+    type: bool
+    default: false
   renew:
     description: Whether a live request with another image is ended.
     type: bool
@@ -134,7 +146,9 @@ notes:
   elements: str
   returned: always
 request:
-  description: Options of M(amazon.aws.ec2_spot_instance), for the step ask.
+  description: >-
+    Options of M(amazon.aws.ec2_spot_instance) for the step ask, and valid_until, which only
+    M(ec2_spot_request_retry) has.
   type: dict
   returned: always
 mark:
@@ -178,6 +192,11 @@ def launchable(module: AnsibleAWSModule, client: Any, cloudtop: Cloudtop, wanted
     if not usable:
         offered = sorted(offered_zones(client, wanted.types[0]))
         raise RefusedError(not_offered(cloudtop, wanted.types, offered))
+    if not module.params["wait"] and not module.params["run"]:
+        # One that is there already is waited for, whatever the price
+        zone = cloudtop.volume["zone"]
+        prices = {each: latest_prices(price_history(client, each)) for each in usable}
+        refuse_low_bid(wanted.bid, lowest_price(prices, {each: {zone} for each in usable}))
     stores = {
         name: store_mapping(image.devices, kind.store_disks)
         for name, kind in types.items()
@@ -200,9 +219,10 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     cloudtop = Cloudtop(params["name"], params["owner"], module.region, params["volume"])
     kept = ("bid", "interruption", "image", "key_name", "security_group", "instance_profile")
+    others = ("valid_until", "deadline", "switch", "renew")
     wanted = Wanted(
         types=list(dict.fromkeys([params["instance_type"], *params["instance_types"]])),
-        **{key: params[key] for key in (*kept, "root_size", "deadline", "switch", "renew")},
+        **{key: params[key] for key in (*kept, "root_size", *others)},
     )
     run = Run(**params["run"])
     launch = Launch(**params["launch"]) if params["launch"] else None
@@ -244,8 +264,10 @@ def main() -> None:
             "root_size": {"type": "int", "default": 16},
             "key_name": {"type": "str", "required": True, "no_log": False},
             "security_group": {"type": "str", "required": True},
-            "instance_profile": {"type": "str", "required": True},
+            "instance_profile": {"type": "str", "default": ""},
+            "valid_until": {"type": "str", "default": ""},
             "deadline": {"type": "int", "default": 600},
+            "wait": {"type": "bool", "default": False},
             "renew": {"type": "bool", "default": False},
             "switch": {"type": "bool", "default": False},
             "run": {"type": "dict", "default": {}},

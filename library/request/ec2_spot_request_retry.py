@@ -21,6 +21,7 @@ description:
     failed), so neither a token of other settings nor a new instance profile could be told.
   - Asks for exactly the same, so the client token makes it the same request, and waits while
     EC2 does not know the instance profile yet, which IAM has known for some seconds.
+  - M(amazon.aws.ec2_spot_instance) knows no O(valid_until), so a request with one is made here.
   - Fails with EC2's reason and what to do if EC2 refuses it again.
 author: The cloudtop authors
 options:
@@ -44,6 +45,10 @@ options:
     description: As given to M(amazon.aws.ec2_spot_instance).
     type: dict
     required: true
+  valid_until:
+    description: The time at which the request ends itself (2027-03-31T18:00:00Z); empty for never.
+    type: str
+    default: ""
   volume:
     description: Id of the volume whose tag holds the generation.
     type: str
@@ -92,6 +97,7 @@ def parameters(params: dict[str, Any]) -> dict[str, Any]:
         "SpotPrice": params["spot_price"],
         "TagSpecifications": boto3_tag_specifications(params["tags"], ["spot-instances-request"]),
         "Type": "persistent",
+        **({"ValidUntil": params["valid_until"]} if params["valid_until"] else {}),
     }
 
 
@@ -139,6 +145,7 @@ def main() -> None:
             "interruption": {"type": "str", "required": True},
             "launch_specification": {"type": "dict", "required": True},
             "tags": {"type": "dict", "required": True},
+            "valid_until": {"type": "str", "default": ""},
             "volume": {"type": "str", "required": True},
             "deadline": {"type": "int", "default": 60},
         },

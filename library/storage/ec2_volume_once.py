@@ -95,6 +95,10 @@ LAST_NUMBER = 50
 POLL_SECONDS = 2
 
 
+class GoneError(Exception):
+    """EC2 gave up the volume of this id while it made it."""
+
+
 class Making:
     """The way to one available volume, before one deadline."""
 
@@ -104,7 +108,7 @@ class Making:
         self.end = time.monotonic() + params["deadline"]
 
     def volume(self) -> dict[str, Any]:
-        """The volume, available. Raises TimeoutError, saying what was awaited."""
+        """The volume, available. Raises TimeoutError, saying what was awaited, and GoneError."""
         for number in range(1, LAST_NUMBER + 1):
             volume_id = self._create(f"{self.params['token']}-{number}") or self._invisible()
             volume = self._available(volume_id) if volume_id else None
@@ -154,13 +158,19 @@ class Making:
         return ""
 
     def _available(self, volume_id: str) -> dict[str, Any] | None:
-        """Wait for the volume; None when it is one that was deleted before."""
-        seen = False
+        """Wait for the volume; None when it is one that was deleted before.
+
+        Raises GoneError for one that EC2 began to make.
+        """
+        seen = was_being_made = False
         until = min(self.end, time.monotonic() + self.params["deadline"] / 4)
         while True:
             volumes = describe_volumes(self.client, VolumeIds=[volume_id])
             state = volumes[0]["State"] if volumes else ""
             seen = seen or bool(volumes)
+            if was_being_made and (not state or state in DEAD):
+                raise GoneError(volume_id)
+            was_being_made = was_being_made or state == "creating"
             if state in ("available", "in-use"):
                 return dict(volumes[0])
             if state in DEAD or (not seen and time.monotonic() >= until):
@@ -194,6 +204,13 @@ def main() -> None:
         module.fail_json(
             msg=f"The volume was not made within {module.params['deadline']} s: {error};"
             " run it again: python runner.py provision"
+        )
+    except GoneError as gone:
+        module.fail_json(
+            msg=f"EC2 began to make the volume {gone} and gave it up. Mostly the default key of EBS"
+            " is a customer-managed one that you may not use (kms:CreateGrant, kms:Decrypt,"
+            " kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*): ask for that, and look with:"
+            " python runner.py doctor"
         )
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)

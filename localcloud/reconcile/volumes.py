@@ -22,7 +22,12 @@ def jobs(cloud: Cloud, backend: Backend) -> Iterator[Look]:
 def of_volume(cloud: Cloud, backend: Backend, volume: Volume) -> Iterator[Job]:
     attachment = volume.attachment
     if not volume.has_disk and not volume.failure and attachment is None:
-        yield create(cloud, backend, volume)
+        if backend.may_not_use_key(volume):
+            if backend.takes_back(volume):
+                del backend.volumes[volume.id]
+                backend.discard(volume.id)
+        else:
+            yield create(cloud, backend, volume)
     if attachment and attachment.state == "attaching":
         yield from attach(cloud, backend, attachment)
     elif attachment and attachment.state in ("detaching", "busy"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud import fake_cloud
+from tests.roles import owners_policy
 from tests.roles.plays import Place
 
 
@@ -19,4 +20,7 @@ def quick_playbooks(packed_modules: Path) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with fake_cloud(tmp_path_factory.mktemp("cloud")) as (endpoint, _server, _host):
-        yield Place(endpoint, tmp_path_factory.mktemp("home"))
+        place = Place(endpoint, tmp_path_factory.mktemp("home"))
+        yield place
+        # Whatever the playbooks of the file were: bake, switch, snapshot, restore, stop, start
+        assert owners_policy.lacking(place.called) == set(), "docs/aws-policy.json lacks these"

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class Place:
             "HOME": str(home),
             "XDG_STATE_HOME": str(home / "state"),
         }
+        # The actions that playbooks have called, as IAM names them
+        self.called: set[str] = set()
         self.ec2 = self.client("ec2")
         self.iam = self.client("iam")
 
@@ -80,6 +83,7 @@ class Place:
         return self.command(argv)
 
     def command(self, argv: list[str]) -> Outcome:
+        before = self._calls()
         done = subprocess.run(
             argv,
             cwd=ROOT,
@@ -91,7 +95,13 @@ class Place:
             timeout=SECONDS,
             check=False,
         )
+        self.called |= {name for name, count in self._calls().items() if count > before[name]}
         return Outcome(done.returncode, done.stdout)
+
+    def _calls(self) -> Counter[str]:
+        """How often each action has been called."""
+        kinds = own(self.endpoint, "calls")["actions"].values()
+        return sum((Counter(kind) for kind in kinds), Counter())
 
     def mutating_calls(self) -> int:
         """How many calls that change something the API has had so far."""

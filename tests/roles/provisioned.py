@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.machine_side import Metadata, client
 from tests.roles.plays import Place, of, tags_for
 
 NAME = "box"
+SERVICE = "ec2.amazonaws.com"
 IDLE = {"cloudtop_elastic_ip": True, "cloudtop_idle_stop_minutes": 30}
 
 
@@ -82,13 +84,34 @@ class Cloudtop:
         ]
 
 
+def make_profile(place: Place, policy: str = "") -> str:
+    """The name of a profile as an administrator makes it; its role may do what ``policy`` says."""
+    name = "cloudtop-machines"
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": SERVICE}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    place.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    if policy:
+        place.iam.put_role_policy(RoleName=name, PolicyName="machines", PolicyDocument=policy)
+    place.iam.create_instance_profile(InstanceProfileName=name)
+    place.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    return name
+
+
 @contextmanager
-def provisioned(home: Path) -> Iterator[Cloudtop]:
-    """A cloudtop that may stop itself, and a stranger's volume, machine and address beside it."""
+def provisioned(home: Path, policy: str = "") -> Iterator[Cloudtop]:
+    """A cloudtop that may stop itself, and a stranger's volume, machine and address beside it.
+
+    With a ``policy`` its machine has a profile that an administrator made, with that policy.
+    """
     with fake_cloud(home / "cloud") as (endpoint, server, _host):
         place = Place(endpoint, home)
+        own_profile = {"cloudtop_instance_profile": make_profile(place, policy)} if policy else {}
         outcome = place.run(
-            "playbooks/cloud.yml", cloudtop_name=NAME, cloudtop_idle_action="stop", **IDLE
+            "playbooks/cloud.yml",
+            cloudtop_name=NAME,
+            cloudtop_idle_action="stop",
+            **IDLE,
+            **own_profile,
         )
         assert outcome.code == 0, outcome.text
         (request,) = place.requests(NAME)

@@ -168,6 +168,12 @@ def cases_of(world: World) -> dict[str, Case]:
         "two requests": Case(
             request, (*many, "may have one", "runner.py destroy"), settings={name: "many"}
         ),
+        "a bid below the price before there is a request": Case(
+            request,
+            ("below EC2's price of now: m5d.4xlarge costs $", "in us-east-1b", "--wait"),
+            settings={name: "dear", bid: 0.2},
+            volume=world.volume("dear", "us-east-1b"),
+        ),
         "a machine without a request": Case(
             request, (orphan, "its request has ended"), settings={name: "orphan"}
         ),
@@ -193,7 +199,7 @@ def cases_of(world: World) -> dict[str, Case]:
         "a bid below the market": Case(
             request,
             ("price-too-low", "goes on trying", "provision"),
-            settings={name: "cheap", bid: 0.0002},
+            settings={name: "cheap", bid: 0.0002, "cloudtop_wait": True},
             volume=world.volume("cheap"),
         ),
         "a token of other settings": Case(

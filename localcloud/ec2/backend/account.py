@@ -12,8 +12,22 @@ from localcloud.ec2.backend.base import Base
 from localcloud.ec2.errors import refusal
 from localcloud.ec2.records.account import Account
 from localcloud.ec2.records.instance import Instance
+from localcloud.ec2.records.volume import Volume
+from localcloud.iam import patterns
 
 SPOT_SERVICE, SPOT_ROLE = "spot.amazonaws.com", "AWSServiceRoleForEC2Spot"
+
+# Actions on a key that the maker of an encrypted volume needs (EBS
+# User Guide, "Permissions for IAM users")
+KEY_ACTIONS = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+# After CreateVolume has answered
+KEY_SECONDS = 3
 
 
 class Accounts(Base):
@@ -76,6 +90,22 @@ class Accounts(Base):
 
     def get_ebs_default_kms_key_id(self) -> str:
         return self._create_default_encryption_key()
+
+    def may_not_use_key(self, volume: Volume) -> bool:
+        """Whether who made the volume may not use its key: it is given up after a while.
+
+        EC2 looks at the key after CreateVolume has answered: "the action can appear to complete,
+        but eventually fails" (API Reference, CreateVolume, KmsKeyId).
+        """
+        return volume.kms_key_id == self.customer_key_arn and any(
+            patterns.like_action(one, action)
+            for one in self.account.denied
+            for action in KEY_ACTIONS
+        )
+
+    def takes_back(self, volume: Volume) -> bool:
+        """Whether that while is over."""
+        return (self.now() - volume.create_time).total_seconds() >= KEY_SECONDS
 
     def lacks_its_key(self, instance: Instance) -> bool:
         """Whether EC2 cannot open a disk of a spot machine: its role for spot has no grant.

@@ -341,7 +341,7 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
     monkeypatch.setattr(converge, "run", run)
     sentences: list[str] = []
     watch.make_whole(wanted, sentences.append)
-    assert runs == [{"cloudtop_renew": False}]
+    assert runs == [{"cloudtop_renew": False, "cloudtop_wait": True}]
     assert "the machine keeps its image: " in sentences[0]
     (machine.hooks / "dump").unlink()
     watch.make_whole(wanted, sentences.append)

@@ -224,6 +224,7 @@ def test_the_json_of_status_has_stable_keys() -> None:
         "image": own,
         "images": [own],
         "next_relaunch": "box-1, baked 2026-03-04 05:06 UTC",
+        "left": "",
         "machine": None,
         "host_key_differs": False,
         "money": None,

@@ -17,6 +17,7 @@ from cloudtop.commands import doctor
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import account, permissions, quota, spot_role
 from cloudtop.preflight import plan as preflight
+from cloudtop.preflight.access import Access
 from cloudtop.preflight.checklist import MISSING, OK, SKIPPED, Look, Row
 from cloudtop.settings import clouds, settings
 from localcloud.iam.context import Context as Asked
@@ -123,6 +124,16 @@ def test_b5_a_customers_key_without_a_grant_is_refused_with_the_command(
     assert "spot may use it" in seen(tmp_path)["key"].text
 
 
+def test_b5_who_may_not_use_the_customers_key_is_told_before(
+    endpoint: str, tmp_path: Path, lacks: Any
+) -> None:
+    lacks(customer_key=True, denied=["kms:GenerateDataKey*"])
+    refused = refusal(tmp_path)
+    assert "(kms:GenerateDataKeyWithoutPlaintext)" in refused.message
+    assert "would vanish" in refused.message
+    assert changes(endpoint) == []
+
+
 @pytest.mark.parametrize(
     "action",
     [
@@ -152,8 +163,8 @@ def test_b7_the_policy_that_we_hand_out_allows_all_that_is_asked() -> None:
         f"arn:aws:iam::123456789012:role/aws-service-role/{spot_role.SERVICE}/{spot_role.NAME}",
         (("iam:AWSServiceName", spot_role.SERVICE),),
     )
-    asked = (*permissions.questions(look), role)
-    assert len({action for each in asked for action in each.actions}) == 10
+    asked = (*permissions.questions(look, Access()), role)
+    assert len({action for each in asked for action in each.actions}) == 11
     for each in asked:
         keys = {key.lower(): (value,) for key, value in each.keys}
         for action in each.actions:

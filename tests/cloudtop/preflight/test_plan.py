@@ -223,3 +223,12 @@ def test_errors_of_ec2_come_with_what_to_do(code: str, hint: str) -> None:
     ):
         raise error
     assert hint in failure.value.hint
+
+
+def test_b12_a_last_date_that_is_past_is_refused(tmp_path: Path) -> None:
+    key = f"cloudtop_ssh_key={tmp_path}/id"
+    past = settings.load([key, "cloudtop_valid_until=2020-01-01"], name="past")
+    with pytest.raises(CloudtopError, match="'2020-01-01', which is past"):
+        preflight.check(past)
+    plan = preflight.check(settings.load([key, "cloudtop_valid_until=2099-01-01"], name="past"))
+    assert any("ends itself at 2099-01-01T23:59:59Z" in note for note in plan.notes)

@@ -50,7 +50,12 @@ def request(
         "Status": {"Code": code, "Message": "EC2's words."},
         "Type": "persistent",
         "SpotPrice": "0.2",
-        "LaunchSpecification": {"InstanceType": kind, "ImageId": "ami-1", "KeyName": "box"},
+        "LaunchSpecification": {
+            "InstanceType": kind,
+            "ImageId": "ami-1",
+            "KeyName": "box",
+            "IamInstanceProfile": {"Name": "box"},
+        },
         "Tags": [{"Key": "cloudtop:generation", "Value": str(generation)}],
     }
     return requests.Request(resources.Request.from_ec2(ec2), machine or {})
@@ -341,6 +346,8 @@ def test_the_first_type_comes_again_without_waiting_once_more() -> None:
         ([RUNNING], OTHER_BID, None, ["its bid is 0.2, not 0.5"]),
         ([RUNNING], OTHER_IMAGE, None, ["-e cloudtop_renew=true"]),
         ([RUNNING], replace(WANTED, key_name="k"), None, ["python runner.py destroy, then"]),
+        ([RUNNING], replace(WANTED, instance_profile=""), None, ["profile is box, not none"]),
+        ([RUNNING], replace(WANTED, valid_until="2099-01-01"), None, ["not 2099-01-01T23:59:59Z"]),
         ([request(kind=SECOND, machine=MACHINE)], LISTED, None, ["a further type, and is kept"]),
         ([request("open", "price-too-low", kind=SECOND)], LISTED, None, []),
         ([RUNNING], replace(OTHER_BID, switch=True), None, []),

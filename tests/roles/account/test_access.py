@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from cloudtop.aws.interruption import role_name
+from cloudtop.preflight import access
+from cloudtop.settings import settings
 from tests.roles.plays import Outcome, Place, of, tags
 
 NAME = "box"
@@ -71,6 +73,24 @@ def test_the_machine_may_attach_its_volume_and_change_nothing_else(
         ("kms:CreateGrant", f"{here.replace(':ec2:', ':kms:')}:key/*"),
     ]
     assert statements[2]["Condition"] == {"ArnEquals": {"ec2:InstanceProfile": profile}}
+
+
+def test_b7_the_checklist_looks_for_what_the_role_has_made(
+    place: Place, first: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, value in place.environ.items():
+        monkeypatch.setenv(key, value)
+    owned = ["cloudtop_owner=alice", f"cloudtop_ssh_key={place.home}/.ssh/id"]
+
+    def there(*given: str, volume: str = "vol-0123456789abcdef0") -> access.Access:
+        return access.look_up(settings.load([*owned, *given], name=NAME), place.ec2, volume)
+
+    assert there() == access.Access(group=True, pair=True, role=True, policy=True)
+    assert not there(volume="vol-00000000000000000").policy
+    assert not there("cloudtop_elastic_ip=true").policy
+    assert not there("cloudtop_idle_stop_minutes=30").policy
+    assert not there(f"cloudtop_ssh_key={place.home}/another").pair
+    assert there("cloudtop_owner=bob") == access.Access()
 
 
 def test_a_machine_may_end_itself_only_if_it_stops_when_idle(place: Place, first: Outcome) -> None:

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.session import Session
 
 from cloudtop.aws.interruption import Interrupter, role_name
+from cloudtop.command import Context
+from cloudtop.commands import bid, doctor, orphans, prices, snapshot, status
+from cloudtop.settings import clouds, settings
 from localcloud.iam import patterns
 from tests.cloud import own
-from tests.roles.plays import ROOT, Place
+from tests.roles import owners_policy
+from tests.roles.plays import Place
 
-POLICY = ROOT / "docs/aws-policy.json"
-# Nobody needs a permission for it (API reference of STS)
-FREE = {"sts:GetCallerIdentity"}
 # Permissions that are no call, and services of another name in botocore
 NO_CALLS = {"iam:PassRole"}
 MODELS = {"servicequotas": "service-quotas"}
 # A managed policy has so many characters at most, white space not counted (IAM's quotas)
 LONGEST = 6144
-
-
-def allowed() -> Iterator[str]:
-    for statement in json.loads(POLICY.read_text())["Statement"]:
-        assert statement["Effect"] == "Allow"
-        actions = statement["Action"]
-        yield from [actions] if isinstance(actions, str) else actions
+SETTINGS: dict[str, Any] = {
+    "cloudtop_name": "owned",
+    "cloudtop_elastic_ip": True,
+    "cloudtop_snapshot_hours": 24,
+    "cloudtop_idle_stop_minutes": 30,
+    "cloudtop_idle_action": "terminate",
+}
+# Commands that look, and change nothing; their options
+LOOKS: list[tuple[Callable[[Context], object], dict[str, Any]]] = [
+    (doctor.run, {}),
+    (status.run, {}),
+    (snapshot.run, {"list": True}),
+    (orphans.run, {"delete": False}),
+    (prices.run, {"types": ["m5d.4xlarge"], "limit": 3, "sort": "average"}),
+    (bid.run, {"type": "m5d.4xlarge", "availability": 99.0}),
+]
 
 
 def interrupt(place: Place, name: str) -> None:
@@ -50,34 +60,43 @@ def calls(place: Place) -> set[str]:
     """The calls of a provision with everything on, of the same again, of an interruption by
     order, and of its end."""
     place.control("calls/reset", {})
-    settings: dict[str, Any] = {
-        "cloudtop_name": "owned",
-        "cloudtop_elastic_ip": True,
-        "cloudtop_snapshot_hours": 24,
-        "cloudtop_idle_stop_minutes": 30,
-        "cloudtop_idle_action": "terminate",
-    }
-    for playbook in ("cloud", "cloud", "rehearse", "destroy"):
-        if playbook == "destroy":
-            interrupt(place, "owned")
-        outcome = place.run(f"playbooks/{playbook}.yml", **settings)
+    for playbook in ("cloud", "cloud", "rehearse"):
+        outcome = place.run(f"playbooks/{playbook}.yml", **SETTINGS)
         assert outcome.code == 0, outcome.text
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in place.environ.items():
+            patch.setenv(key, value)
+        for look, given in LOOKS:
+            look(context(place, given))
+    interrupt(place, "owned")
+    outcome = place.run("playbooks/destroy.yml", **SETTINGS)
+    assert outcome.code == 0, outcome.text
     assert [one for one in place.roles() if one["RoleName"].startswith("cloudtop-owned-")] == []
     actions = own(place.endpoint, "calls")["actions"]
-    return {name for kind in actions.values() for name in kind} - FREE
+    return {name for kind in actions.values() for name in kind}
 
 
-def test_b7_the_policy_allows_all_that_a_provision_calls(calls: set[str]) -> None:
-    assert "ec2:RequestSpotInstances" in calls
-    lacking = {
-        call for call in calls if not any(patterns.like_action(one, call) for one in allowed())
-    }
-    assert lacking == set()
+def context(place: Place, given: dict[str, Any]) -> Context:
+    """As runner.py makes one of a command line."""
+    unset = (
+        "arch chart csv delete_volume disks history json label list max_interruption memory save"
+        " sort types vcpus zone"
+    )
+    none = dict.fromkeys(unset.split())
+    key = f"cloudtop_ssh_key={place.home}/.ssh/id"
+    wanted = settings.load(["cloudtop_owner=alice", key], name="owned")
+    options = Namespace(**{**none, "days": 30, "verbose": 0, "yes": True, **given})
+    return Context(options, wanted, clouds.load("rehearsal"), ())
+
+
+def test_b7_the_policy_allows_all_that_commands_call(calls: set[str]) -> None:
+    assert {"ec2:RequestSpotInstances", "ec2:DescribeSpotPriceHistory"} <= calls
+    assert owners_policy.lacking(calls) == set()
 
 
 def test_b7_every_action_of_the_policy_exists() -> None:
     session = Session()
-    for action in set(allowed()) - NO_CALLS:
+    for action in set(owners_policy.allowed()) - NO_CALLS:
         service, _, name = action.partition(":")
         model = session.get_service_model(MODELS.get(service, service))
         known = [one for one in model.operation_names if patterns.like_action(name, one)]
@@ -85,4 +104,4 @@ def test_b7_every_action_of_the_policy_exists() -> None:
 
 
 def test_b7_the_policy_fits_a_managed_policy() -> None:
-    assert len(re.sub(r"\s", "", POLICY.read_text())) <= LONGEST
+    assert len(re.sub(r"\s", "", owners_policy.POLICY.read_text())) <= LONGEST

@@ -310,7 +310,11 @@ class Attach:
         if code == "NoCredentials":
             # A profile's credentials come some seconds after the machine, or never
             if self._uptime() - self.since >= CREDENTIALS_SECONDS:
-                raise Failed(f"{self.volume} cannot be attached: {text}.", again=True)
+                raise Failed(
+                    f"{self.volume} cannot be attached: {text}. Without one your computer attaches"
+                    " it: python runner.py converge.",
+                    again=True,
+                )
             self._await(text)
         elif code.startswith((*DENIED, "ExpiredToken")):
             # Permissions may be mended
