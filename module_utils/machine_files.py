@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import grp
 import hashlib
+import json
 import os
 import pwd
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ class Entry:
     """One wanted path below the root.
 
     ``kind`` is ``file``, ``directory`` or ``absent``; ``content`` is None for all but
-    files; ``owner`` and ``group`` are names, None to leave them; ``mode`` is a number.
+    files; ``owner`` and ``group`` are names, None to leave them; ``mode`` is a number. With
+    ``keys`` the file is a JSON object that has these keys beside those that others wrote.
     """
 
     path: str
@@ -30,6 +33,7 @@ class Entry:
     owner: str | None = "root"
     group: str | None = "root"
     mode: int = 0o644
+    keys: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,38 @@ def entry_from(kind: str, options: dict[str, Any]) -> Entry:
         raise MachineError(f"The mode {mode!r} of {path} is no octal number.") from error
     if kind == "file" and options.get("state") == "absent":
         return Entry(path, "absent")
-    content = options.get("content")
-    if kind == "file" and content is None:
+    content, keys = options.get("content"), options.get("keys")
+    if kind == "file" and content is None and keys is None:
         raise MachineError(f"The file {path} is given without content.")
     return Entry(
         path=path,
         kind=kind,
-        content=None if kind == "directory" else str(content).encode(),
+        content=None if kind == "directory" or content is None else str(content).encode(),
         owner=options.get("owner"),
         group=options.get("group"),
         mode=number,
+        keys=keys,
     )
+
+
+def with_keys(entry: Entry, now: bytes | None) -> Entry:
+    """The entry with its content: the object that is there now, and its own keys.
+
+    Raises MachineError if what is there is no JSON object.
+    """
+    if entry.keys is None:
+        return entry
+    try:
+        theirs = json.loads(now) if now and now.strip() else {}
+    except ValueError:
+        theirs = None
+    if not isinstance(theirs, dict):
+        raise MachineError(
+            f"{entry.path} is no JSON object, so nothing can be added to it: mend or remove it."
+        )
+    whole = {**theirs, **entry.keys}
+    text = json.dumps(whole, indent=4, sort_keys=True) + "\n"
+    return replace(entry, content=now if now and whole == theirs else text.encode())
 
 
 def inside(root: Path, path: str) -> Path:
@@ -130,6 +155,7 @@ def plan(root: Path, entry: Entry) -> Change | None:
         raise MachineError(f"{entry.path} should be a {entry.kind}, but something else is there.")
     uid, gid = _uid(entry), _gid(entry)
     if status is None:
+        entry = with_keys(entry, None)
         after = _attributes(entry.mode, max(uid, 0), max(gid, 0))
         text = (entry.content or b"").decode(errors="replace")
         return Change(entry, f"made {entry.path}", "", f"{after}\n{text}", True)
@@ -140,6 +166,7 @@ def plan(root: Path, entry: Entry) -> Change | None:
         status.st_gid if gid < 0 else gid,
     )
     content = place.read_bytes() if entry.kind == "file" else None
+    entry = with_keys(entry, content)
     if is_now == to_be and content == entry.content:
         return None
     texts = [(part or b"").decode(errors="replace") for part in (content, entry.content)]

@@ -45,6 +45,9 @@ options:
     suboptions:
       <<: *place
       content: {description: The content, type: str}
+      keys:
+        description: Keys of the JSON object that the file is; those that others wrote stay
+        type: dict
       state:
         description: Whether there is to be one
         type: str
@@ -105,6 +108,7 @@ ARGUMENTS = {
         "options": {
             **_PLACE,
             "content": {"type": "str", "no_log": False},
+            "keys": {"type": "dict", "no_log": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
     },

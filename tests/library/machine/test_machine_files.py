@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,26 @@ def test_writes_a_file_once(converge: Callable[..., Any], root: Path) -> None:
     assert (root / "etc/cloudtop/x.conf").read_text() == "a=1\n"
     assert (root / "etc/cloudtop/x.conf").stat().st_mode & 0o777 == 0o640
     assert converge(files=wanted).sentences == []
+
+
+def test_sets_its_keys_beside_those_of_others(converge: Callable[..., Any], root: Path) -> None:
+    """As a daemon.json of AWS's Deep Learning AMI, which names NVIDIA's runtime."""
+    place = root / "etc/daemon.json"
+    place.parent.mkdir(exist_ok=True)
+    theirs = {"default-runtime": "nvidia", "runtimes": {"nvidia": {"args": []}}, "data-root": "/x"}
+    place.write_text(json.dumps(theirs))
+    wanted = [{"path": "/etc/daemon.json", "keys": {"data-root": "/y"}}]
+    assert converge(files=wanted).sentences == ["changed /etc/daemon.json"]
+    assert json.loads(place.read_text()) == {**theirs, "data-root": "/y"}
+    assert converge(files=wanted).sentences == []
+    # As it was, if nothing is to be changed
+    text = json.dumps({"data-root": "/y", "a": 1}, indent=1)
+    place.write_text(text)
+    assert converge(files=wanted).sentences == []
+    assert place.read_text() == text
+    place.write_text("{")
+    with pytest.raises(MachineError, match=r"/etc/daemon\.json is no JSON object"):
+        converge(files=wanted)
 
 
 def test_puts_a_mode_right_without_calling_the_content_changed(

@@ -208,3 +208,21 @@ def test_a_failing_command_leaves_a_status(raid: Raid) -> None:
 def test_an_unknown_file_system_is_refused(tmp_path: Path) -> None:
     raid = Raid(tmp_path, filesystem="zfs")
     assert "filesystem is 'zfs'" in raid.refusal()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("vg.01-lv_ephemeral", "AWS's Deep Learning AMI has it at /opt/dlami/nvme"),
+        ("data-scratch", "it is in use by data-scratch."),
+    ],
+)
+def test_names_what_has_a_disk_as_a_volume_of_lvm(raid: Raid, name: str, sentence: str) -> None:
+    """dlami-nvme.service takes the instance-store disks at boot."""
+    raid.disks(2)
+    for disk in ("nvme1n1", "nvme2n1"):
+        mapped = raid.tree / f"sys/class/block/{disk}/holders/dm-0/dm"
+        mapped.mkdir(parents=True)
+        (mapped / "name").write_text(f"{name}\n")
+    done = raid.run()
+    assert f"nvme1n1 was left alone: {sentence}" in done.stdout
