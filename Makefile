@@ -1,6 +1,7 @@
 # make provision   set everything up, then make a cloudtop in the rehearsal cloud
 # make test        set everything up, then run every check
 # make test-fast   the checks that start no machine
+# make test-trixie the same in a fresh Debian 13 (Python 3.13), on Debian (ARGS=lint: another target)
 # make bench       measure; prints figures, asserts nothing (ARGS="--times 20": more reaps)
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
 # make test-images the journey and three reaps on each base image, Ubuntu's kind too (1 h)
@@ -15,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-test provision test test-fast test-images lint fuzz clients bench drill lock \
+.PHONY: setup setup-test provision test test-fast test-images test-trixie lint fuzz clients bench drill lock \
 	system-packages
 
 provision: setup
@@ -35,6 +36,9 @@ test-fast: setup-test
 test-images: setup-test
 	$(BIN)/python -m tools.drill --times 3 --image fast
 	$(BIN)/python -m tools.drill --times 3 --image ubuntu-like
+
+test-trixie: setup-test
+	$(BIN)/python -m tools.trixie $(ARGS)
 
 lint: setup-test
 	$(BIN)/python -m tools.checks.run --lint
@@ -56,17 +60,18 @@ system-packages:
 
 # Older than its lock, a stamp is made again
 $(VENV)/installed: requirements.lock | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/installed-test: requirements-test.lock | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
 	@touch $@ $(VENV)/installed
 
 $(VENV)/bin/python: | system-packages
 	$(PYTHON) -m venv $(VENV)
 
-LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+# One file for Python 3.11 to 3.14: what differs has a marker. Only what has its hash is installed
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml
 
 lock: setup-test
