@@ -1,4 +1,4 @@
-"""What the laptop's side starts is there on macOS and BSD, too, with the options that it gives."""
+"""Each program that the laptop starts is there on macOS and BSD, too, with its options."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def test_programs_of_the_laptop_are_started_with_options_that_bsd_has(path: Path
 
 
 def test_tasks_of_the_laptop_start_programs_with_options_that_bsd_has() -> None:
-    """Of the role access, the one that runs programs on the laptop, and of lookups."""
-    tasks = yaml.safe_load((ROOT / "roles/access/tasks/key.yml").read_text())
+    """The commands of the role access, the one that runs programs on the laptop, and of lookups."""
+    tasks = yaml.safe_load((ROOT / "roles/access/tasks/make_key.yml").read_text())
     command = "ansible.builtin.command"
     argvs = [task[command]["argv"] for task in tasks if command in task]
     assert len(argvs) == 2

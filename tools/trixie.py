@@ -23,7 +23,7 @@ from localcloud.machines.ubuntu_like import of_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = "/cloudtop"
-# What a clone needs before `make`; the rest is installed by localcloud/system-packages.sh
+# Packages that a clone needs before `make`; the rest is installed by localcloud/system-packages.sh
 PACKAGES = ("ca-certificates", "curl", "git", "iproute2", "make", "procps", "python3-venv")
 # How this computer reaches Python's packages; pip in the tree reads the same
 PIP_FILES = ("/etc/pip.conf",)

@@ -97,7 +97,7 @@ class Interrupter:
         """A template of one interruption. It is deleted whatever happens, which does not touch
         its experiment (FIS User Guide, "Delete an experiment template")."""
         with plain_errors("FIS"):
-            made = self.fis.create_experiment_template(
+            answer = self.fis.create_experiment_template(
                 description=f"cloudtop rehearses the interruption of {instance}",
                 roleArn=self.role,
                 stopConditions=[{"source": "none"}],
@@ -117,14 +117,14 @@ class Interrupter:
                 },
                 tags=self.tags,
             )
-        ident = str(made["experimentTemplate"]["id"])
+        ident = str(answer["experimentTemplate"]["id"])
         try:
             yield ident
         finally:
             self._delete(ident)
 
     def _delete(self, ident: str) -> None:
-        """A template costs nothing, so one that stays is told and does not end the rehearsal."""
+        """A template costs nothing: one that stays is a warning, and no end of the rehearsal."""
         try:
             self.fis.delete_experiment_template(id=ident)
         except (ClientError, BotoCoreError) as error:

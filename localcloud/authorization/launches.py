@@ -1,4 +1,4 @@
-"""What a call would launch, for who permits it: the resources of RunInstances and their keys.
+"""A launch, for who permits it: the resources of RunInstances and their keys.
 
 From the AWS Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 EC2", RunInstances.

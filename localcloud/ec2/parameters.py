@@ -38,7 +38,7 @@ _TARGET = (
 )  # fmt: skip
 _SPOT = ("InstanceInterruptionBehavior", "MaxPrice", "SpotInstanceType", "ValidUntil")
 
-# What a launch template may say of a launch
+# The words of a launch template about a launch
 _DATA = tuple(
     f"LaunchTemplateData.{name}"
     for name in (

@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass
 class Experiment:
-    """``seconds`` is how long its actions are active. What the template was is kept, as that can
+    """``seconds`` is how long its actions are active. Its template's content is kept, as that can
     be deleted meanwhile, which does not touch the experiment."""
 
     id: str

@@ -38,8 +38,8 @@ def role(lab: Lab, trusted: str = "", rights: dict[str, Any] | None = None) -> s
     iam = lab.client("iam")
     known = {each["RoleName"]: each["Arn"] for each in iam.list_roles()["Roles"]}
     if ROLE not in known:
-        made = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust())
-        known[ROLE] = made["Role"]["Arn"]
+        answer = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=trust())
+        known[ROLE] = answer["Role"]["Arn"]
     iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trusted or trust())
     document = json.dumps(rights or RIGHTS)
     iam.put_role_policy(RoleName=ROLE, PolicyName="interrupt", PolicyDocument=document)

@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 REASONS = Path(__file__).with_name("moto_differences.yml")
 FOLDERS = ("test_ec2", "test_iam", "test_ssm", "test_sts")
-# What these tests import beside what moto needs, alone: its own needs are there
+# Packages that these tests alone import; those that moto itself needs are there
 PACKAGES = ("freezegun",)
 
 

@@ -25,7 +25,7 @@ Tags = Mapping[str, Mapping[str, str]]
 # Dollars an hour (API Reference, SpotMarketOptions)
 LOWEST_PRICE = 0.001
 MOST = 50
-# What a request of RunInstances has beside its launch specification, for each launch anew
+# Options that a request of RunInstances has beside its launch specification, for each launch anew
 OPTIONS = (
     "DisableApiStop", "DisableApiTermination", "InstanceInitiatedShutdownBehavior",
     "MetadataOptions",
@@ -34,7 +34,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Launch:
-    """What was checked, and can be made: ``terms`` is None on demand, ``tags`` are by kind."""
+    """A checked launch, which can be made: ``terms`` is None on demand, ``tags`` are by kind."""
 
     params: Given
     plan: LaunchPlan

@@ -78,7 +78,7 @@ def require_sane(kind: str, size: int, iops: int | None, throughput: int | None)
 
 
 def _require_throughput(throughput: int, iops: int) -> None:
-    """Of a gp3 volume."""
+    """Refuse a throughput that no gp3 volume has."""
     low, high = THROUGHPUT
     if not low <= throughput <= high:
         word, limit = ("low; minimum", low) if throughput < low else ("high; maximum", high)

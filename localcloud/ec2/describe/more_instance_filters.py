@@ -19,7 +19,7 @@ def _nic(of: Callable[[Any], object]) -> Getter:
 
 
 def _associated(of: Getter) -> Getter:
-    """Of its public address, if it has one."""
+    """A value of its public address, if it has one."""
     return lambda instance: of(instance) if instance.address else None
 
 

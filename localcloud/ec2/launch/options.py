@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.ec2.errors import invalid_value, missing, not_rehearsed, refusal
 
 Given = Mapping[str, Any]
-# What a launch can tag at birth (API Reference, RunInstances, TagSpecifications)
+# The resources that a launch can tag at birth (API Reference, RunInstances, TagSpecifications)
 TAGGABLE = ("instance", "volume", "network-interface", "spot-instances-request")
 TYPES = ("one-time", "persistent")
 BEHAVIORS = ("terminate", "stop", "hibernate")

@@ -14,7 +14,7 @@ from localcloud.ec2.records.volume import Volume
 
 @dataclass(frozen=True)
 class Copied:
-    """What a copy's bytes are of, in the place of a volume.
+    """The origin of a copy's bytes, in the place of a volume.
 
     EC2 shows this id, which is no volume's (API Reference, CopySnapshot).
     """

@@ -114,7 +114,7 @@ class SpotRequest:
         self.valid_until: datetime | None = params.get("ValidUntil")
         if self.valid_until is None and not self.persistent:
             self.valid_until = self.create_time + ONE_TIME_LIFE
-        # What RunInstances gives its machine beside the specification
+        # Options that RunInstances gives its machine beside the specification
         self.options: Mapping[str, Any] = {}
         self.instance_id: str | None = None
         self.launched_availability_zone: str | None = None

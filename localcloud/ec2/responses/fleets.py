@@ -7,7 +7,7 @@ from moto.core.responses import ActionResult
 from localcloud.ec2.filters import page
 from localcloud.ec2.responses.base import BaseResponses
 
-# What EC2 calls those that cannot be deleted
+# EC2's names for those that cannot be deleted
 WORDS = {
     "fleetIdDoesNotExist": "The fleet ID does not exist",
     "fleetNotInDeletableState": "The fleet is deleted already",

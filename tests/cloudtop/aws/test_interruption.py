@@ -1,4 +1,4 @@
-"""Interruptions by FIS: the template goes whatever happens, and its reasons are told."""
+"""Interruptions by FIS: the template goes whatever happens, and its reasons are shown."""
 
 from __future__ import annotations
 

@@ -61,21 +61,21 @@ def test_an_interruption_is_a_reap_with_two_minutes_of_notice(
 
 def test_a_deleted_template_leaves_its_experiment_running(lab: Lab, fis: Any, clock: Clock) -> None:
     _, ident = lab.spot_instance()
-    made = template(lab, ident)
-    experiment = start(fis, made)
-    fis.delete_experiment_template(id=made)
+    template_id = template(lab, ident)
+    experiment = start(fis, template_id)
+    fis.delete_experiment_template(id=template_id)
     clock.now += timedelta(minutes=2, seconds=1)
     lab.becomes(ident, "terminated")
     assert state(fis, experiment)["status"] == "completed"
-    lab.refused("ResourceNotFoundException", fis.start_experiment, experimentTemplateId=made)
+    lab.refused("ResourceNotFoundException", fis.start_experiment, experimentTemplateId=template_id)
 
 
 def test_a_token_starts_one_experiment(lab: Lab, fis: Any) -> None:
     _, ident = lab.spot_instance()
-    made = template(lab, ident)
-    assert start(fis, made) == start(fis, made)
-    (known,) = fis.list_experiments(experimentTemplateId=made)["experiments"]
-    assert known["experimentTemplateId"] == made
+    template_id = template(lab, ident)
+    assert start(fis, template_id) == start(fis, template_id)
+    (known,) = fis.list_experiments(experimentTemplateId=template_id)["experiments"]
+    assert known["experimentTemplateId"] == template_id
 
 
 def test_the_first_experiment_makes_the_services_role(lab: Lab, fis: Any) -> None:
@@ -101,9 +101,9 @@ def test_a_role_that_may_not_fails_the_experiment(
     lab: Lab, fis: Any, clock: Clock, trusted: str, rights: Any, reason: str
 ) -> None:
     _, ident = lab.spot_instance()
-    made = template(lab, ident)
+    template_id = template(lab, ident)
     role(lab, trusted, rights)
-    experiment = start(fis, made)
+    experiment = start(fis, template_id)
     clock.now += timedelta(seconds=2)
     failed = state(fis, experiment)
     assert (failed["status"], failed["error"]["code"]) == ("failed", "AuthorizationFailure")
@@ -139,11 +139,11 @@ def test_five_experiments_run_at_once(lab: Lab, fis: Any, clock: Clock) -> None:
 
 
 def test_who_may_make_no_linked_role_starts_none(lab: Lab, fis: Any) -> None:
-    made = template(lab, "i-0123456789abcdef0")
+    template_id = template(lab, "i-0123456789abcdef0")
     own(lab.endpoint, "account", {"denied": ["iam:CreateServiceLinkedRole"]})
     try:
         lab.refused(
-            "AccessDeniedException", fis.start_experiment, experimentTemplateId=made,
+            "AccessDeniedException", fis.start_experiment, experimentTemplateId=template_id,
             clientToken="x",
         )  # fmt: skip
     finally:
@@ -152,12 +152,15 @@ def test_who_may_make_no_linked_role_starts_none(lab: Lab, fis: Any) -> None:
 
 def test_what_is_not_rehearsed_is_said(lab: Lab, fis: Any) -> None:
     _, ident = lab.spot_instance()
-    made = template(lab, ident)
-    skipping = {"experimentTemplateId": made, "experimentOptions": {"actionsMode": "skip-all"}}
+    template_id = template(lab, ident)
+    skipping = {
+        "experimentTemplateId": template_id,
+        "experimentOptions": {"actionsMode": "skip-all"},
+    }
     assert "skip" in lab.refused(
         "ValidationException", fis.start_experiment, clientToken="s", **skipping
     )
-    experiment = start(fis, made)
+    experiment = start(fis, template_id)
     assert "not taken back" in lab.refused(
         "ValidationException", fis.stop_experiment, id=experiment
     )

@@ -15,11 +15,13 @@ def test_an_experiment_survives_a_restart(tmp_path: Path) -> None:
     with fake_cloud(tmp_path, host) as running:
         lab = Lab(*running)
         _, ident = lab.spot_instance()
-        fis, made = lab.client("fis"), template(lab, ident)
-        started = fis.start_experiment(experimentTemplateId=made, clientToken="once")
+        fis, template_id = lab.client("fis"), template(lab, ident)
+        started = fis.start_experiment(experimentTemplateId=template_id, clientToken="once")
         before = fis.get_experiment(id=started["experiment"]["id"])["experiment"]
     with fake_cloud(tmp_path, host) as running:
         fis = Lab(*running).client("fis")
         after = fis.get_experiment(id=before["id"])["experiment"]
         assert (after["arn"], after["targets"]) == (before["arn"], before["targets"])
-        assert fis.get_experiment_template(id=made)["experimentTemplate"]["id"] == made
+        assert (
+            fis.get_experiment_template(id=template_id)["experimentTemplate"]["id"] == template_id
+        )

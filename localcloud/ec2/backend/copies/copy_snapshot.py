@@ -58,7 +58,7 @@ class CopySnapshot(Snapshots):
         return backend
 
     def encryption_of(self, params: Given, *, encrypted: bool) -> Encryption:
-        """Of a copy of what is encrypted or not (API Reference, CopySnapshot and CopyImage)."""
+        """The encryption of a copy (API Reference, CopySnapshot and CopyImage)."""
         wanted, key = params.get("Encrypted"), params.get("KmsKeyId")
         if encrypted and wanted is False:
             raise refusal(

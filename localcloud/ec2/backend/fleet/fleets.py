@@ -34,7 +34,7 @@ TYPES = ("instant", "request", "maintain")
 TAGGABLE = ("fleet", "instance", "volume", "network-interface")
 # API Reference, SpotOptionsRequest and DeleteFleets
 MOST_UNITS, MOST_DELETED = 1000, 25
-# What an override lays over its template as it is (API Reference,
+# An override lays these over its template as they are (API Reference,
 # FleetLaunchTemplateOverridesRequest)
 SAME = (
     "BlockDeviceMappings", "IamInstanceProfile", "ImageId", "InstanceType", "KeyName",
@@ -269,7 +269,7 @@ class Fleets(RunInstances):
     def _chosen(
         self, wanted: Wanted, pools: Sequence[Pool], fleet_id: str, beside: Sequence[Launch]
     ) -> Outcome:
-        """What is launched of one lifecycle: all of it, a part with errors, or nothing."""
+        """The launches of one lifecycle: all of it, a part with errors, or nothing."""
         options = wanted.options
         groups = [list(pools)]
         if options.get("SingleInstanceType"):

@@ -1,4 +1,4 @@
-"""What EC2 allows of a volume's performance, and how often it changes."""
+"""The performance that EC2 allows a volume, and how often it changes."""
 
 from __future__ import annotations
 
