@@ -41,8 +41,8 @@ FINAL_CODES = (
 )
 # The request itself is at fault, also if it has ended: made again it would end in the same way
 FAULTY_CODES = ("bad-parameters",)
-# Its owner starts what an experiment of FIS stopped (EC2 User Guide, "Initiate a Spot Instance
-# interruption")
+# A machine that an experiment of FIS stopped is started by its owner (EC2 User Guide, "Initiate
+# a Spot Instance interruption")
 STOPPED_BY_OWNER = ("instance-stopped-by-user", "instance-stopped-by-experiment")
 # Volumes in these states are none any more
 DELETED = ("deleting", "deleted")

@@ -124,7 +124,7 @@ class Interrupter:
             self._delete(ident)
 
     def _delete(self, ident: str) -> None:
-        """A template costs nothing: one that stays is a warning, and no end of the rehearsal."""
+        """A template costs nothing, so one that stays is named, and the rehearsal goes on."""
         try:
             self.fis.delete_experiment_template(id=ident)
         except (ClientError, BotoCoreError) as error:

@@ -96,7 +96,7 @@ def _not_running(request: RequestStatus | None, machine: str) -> str:
     """Who can start a stopped machine again; EC2 alone does if EC2 has stopped it."""
     asked = Request(request.id, request.state, request.status or "") if request else None
     return {
-        "owner": f"by you or your experiment, or as it was idle; to have it back: {START}",
+        "owner": f"by you, or as it was idle; to have it back: {START}",
         "ec2": "by EC2, which alone starts it again, as soon as it can for this bid",
     }.get(rules.stopped_by(asked, machine), "")
 

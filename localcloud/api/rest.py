@@ -1,4 +1,4 @@
-"""Services of our own whose calls are named by method and path alone (AWS's protocol rest-json)."""
+"""Services of our own whose actions only method and path name (AWS's protocol rest-json)."""
 
 from __future__ import annotations
 

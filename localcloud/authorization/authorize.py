@@ -34,7 +34,7 @@ from localcloud.iam.policy import Decision, decide
 
 log = logging.getLogger("localcloud.iam")
 
-# Further permissions of such a call (AWS Service Authorization Reference, dependent actions)
+# Further permissions of a call (AWS Service Authorization Reference, dependent actions)
 BESIDE = {
     "dlm:CreateLifecyclePolicy": ("iam:PassRole",),
     "fis:CreateExperimentTemplate": ("iam:PassRole",),

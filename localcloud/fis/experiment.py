@@ -29,8 +29,8 @@ class Failure:
 
 @dataclass
 class Experiment:
-    """``seconds`` is how long its actions are active. Its template's content is kept, as that can
-    be deleted meanwhile, which does not touch the experiment."""
+    """``seconds`` is how long its actions are active. The template is kept as it was, as it can be
+    deleted meanwhile, which does not touch the experiment."""
 
     id: str
     arn: str

@@ -127,7 +127,8 @@ class Experiments(BaseBackend):
         return self.experiments[ident]
 
     def tagged(self, arn: str) -> Template | Experiment:
-        for one in (*self.templates.values(), *self.experiments.values()):
+        every: list[Template | Experiment] = [*self.templates.values(), *self.experiments.values()]
+        for one in every:
             if one.arn == arn:
                 return one
         raise not_found(f"The resource {arn}")

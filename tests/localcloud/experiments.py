@@ -34,7 +34,7 @@ def trust(service: str = "fis", **condition: Any) -> str:
 
 
 def role(lab: Lab, trusted: str = "", rights: dict[str, Any] | None = None) -> str:
-    """The ARN of the experiments' role, made or changed to this trust and these rights."""
+    """The ARN of the experiments' role, answer or changed to this trust and these rights."""
     iam = lab.client("iam")
     known = {each["RoleName"]: each["Arn"] for each in iam.list_roles()["Roles"]}
     if ROLE not in known:

@@ -1,4 +1,4 @@
-"""Interruptions by FIS: the template goes whatever happens, and its reasons are shown."""
+"""Interruptions by FIS: the template goes whatever happens, and a failure has its reason."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def test_a_reason_of_fis_is_told_and_no_template_stays(
     assert words == []
     assert not given_notice(lab, ident)
     assert templates(lab) == []
+    role(lab)
     with pytest.raises(CloudtopError, match="InvalidTarget"):
         interrupter.interrupt("i-0123456789abcdef0")
 

@@ -120,11 +120,11 @@ def test_another_host_key_is_told_from_no_answer(differs: bool) -> None:
         (
             "stopped",
             "instance-stopped-by-user",
-            "stopped      by you or your experiment",
+            "stopped      by you, or as it was idle",
         ),
         ("stopped", "instance-stopped-no-capacity", "stopped      by EC2, which alone starts it"),
         ("stopping", "instance-stopped-by-price", "stopped      by EC2, which alone starts it"),
-        ("stopped", "instance-stopped-by-experiment", "stopped      by you or your experiment"),
+        ("stopped", "instance-stopped-by-experiment", "stopped      by you, or as it was idle"),
         ("pending", "fulfilled", ""),
         ("stopped", "of-tomorrow", ""),
     ],
