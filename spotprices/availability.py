@@ -16,6 +16,9 @@ from pathlib import Path
 
 from spotprices.files import GZIP, PriceFileError, moment
 
+# When r5.16xlarge spot machines could be had in us-east-1 b, c and d on that day: a cut of
+# skypilot-org/spot-traces, trace preemption-1-node-2023-04-19
+DAY = Path(__file__).with_name("r5.16xlarge-2023-04-19.csv.gz")
 COLUMNS = ("trace", "step_seconds", "timestamp", "availability_zone", "instance_type", "available")
 HINT = f"It has to be CSV ({','.join(COLUMNS)}), gzipped or not"
 

@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import json
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
@@ -14,11 +16,14 @@ from cloudtop.aws import interruption
 from cloudtop.aws.interruption import Interrupter
 from cloudtop.command import Context, confirm, run_playbooks
 from cloudtop.errors import CloudtopError
+from cloudtop.machine import trace
 from cloudtop.machine.drill import Drill
 from cloudtop.machine.drill_report import Report, render
 from cloudtop.preflight import account, checklist, rehearsal
 from cloudtop.preflight.checklist import Look
 from cloudtop.settings import clouds
+from cloudtop.settings.clouds import Cloud
+from spotprices import availability
 
 # Minutes of one rehearsal on AWS, of which the notice is two
 MINUTES = 6
@@ -26,11 +31,14 @@ MINUTES = 6
 
 def run(context: Context) -> None:
     """Run the drill as often as asked. Raises CloudtopError if anything is missing."""
-    options, settings, cloud = context.options, context.settings, context.cloud
+    options, cloud = context.options, context.cloud
     if options.times < 1:
         raise CloudtopError(
             f"--times is {options.times}; a drill is run once or more.", "Try: --times 3"
         )
+    if options.trace:
+        play_trace(context)
+        return
     own = wishes(options)
     if own and not cloud.reap:
         raise CloudtopError(
@@ -43,17 +51,9 @@ def run(context: Context) -> None:
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
     reap = by_control(context) if own else by_order(context)
-    drill = Drill(
-        look=context.find,
-        machine_of=lambda seen: context.machine_of(seen.instance, seen.volume),
-        reap=reap,
-        volume_path=settings.persistent_mount,
-        array_path=settings.ephemeral_mount,
-        warned=not options.no_notice,
-        tell=say,
-        # EC2 does not start what an experiment has stopped
-        start=None if own or not options.stop else start_again,
-    )
+    drill = drill_of(context, reap)
+    # EC2 does not start what an experiment has stopped
+    drill.start = None if own or not options.stop else start_again
     reports = []
     for _ in range(options.times):
         reports.append(drill.run())
@@ -62,6 +62,75 @@ def run(context: Context) -> None:
         if not reports[-1].next_instance:
             break
     conclude(context, reports)
+
+
+def play_trace(context: Context) -> None:
+    """The drill on a day of a real market. Raises CloudtopError if anything was lost."""
+    options, cloud = context.options, context.cloud
+    if options.no_notice or options.keep_down or options.times != 1:
+        raise CloudtopError(
+            "--trace has the market take the machine: --no-notice, --keep-down and --times do not"
+            " go with it.",
+            "Try: python runner.py rehearse --trace",
+        )
+    if not options.speed > 0:
+        raise CloudtopError(
+            f"--speed is {options.speed:g}; it has to be above 0.", "Try: --speed 60"
+        )
+    before = json.loads(clouds.move_market(cloud, ["prices", "--json"]))["notice_seconds"]
+    resources = context.find()
+    context.machine(resources)
+    machine, request = resources.instance, resources.request
+    assert machine is not None and request is not None
+    need_behavior(context, request.instance_interruption_behavior)
+    place = machine.instance_type, machine.availability_zone
+    path = Path(options.trace if isinstance(options.trace, str) else availability.DAY)
+    day = trace.load(path, options.trace_name, place[1])
+    drill = drill_of(context, lambda _instance: None)
+
+    def play(points: trace.Points) -> None:
+        _play(cloud, place, points, options.speed)
+
+    say(
+        f"{day.seconds / 3600:.1f} h of {day.instance_type} in {day.zone} take about"
+        f" {day.seconds / options.speed / 60:.0f} minutes, and each loss its notice and boot."
+    )
+    try:
+        clouds.move_market(cloud, ["price", "--notice", f"{options.notice:g}"])
+        report = trace.Day(day, drill, play, options.speed, say).run()
+    finally:
+        clouds.move_market(cloud, ["capacity", *place, "some"])
+        clouds.move_market(cloud, ["price", "--notice", f"{before:g}"])
+    text = json.dumps(report.as_json(), indent=2)
+    print(text if options.json else trace.render(report, " in ".join(place)), flush=True)
+    if not report.good:
+        raise CloudtopError(
+            "The cloudtop did not survive the day with everything.",
+            "Look at the machine: python runner.py status, and its console in EC2",
+        )
+    say(f"{len(report.losses)} losses: nothing was lost.")
+
+
+def _play(cloud: Cloud, place: tuple[str, str], points: trace.Points, speed: float) -> None:
+    """Have the market play these points; the last one stays."""
+    rows = [f"day,1,{trace.iso(when)},{place[1]},{place[0]},{int(room)}" for when, room in points]
+    with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+        file.write("\n".join([",".join(availability.COLUMNS), *rows, ""]))
+        file.flush()
+        clouds.move_market(cloud, ["replay", "--availability", file.name, "--speed", f"{speed:g}"])
+
+
+def drill_of(context: Context, reap: Callable[[str], float | None]) -> Drill:
+    """The drill of this call of the command line."""
+    return Drill(
+        look=context.find,
+        machine_of=lambda seen: context.machine_of(seen.instance, seen.volume),
+        reap=reap,
+        volume_path=context.settings.persistent_mount,
+        array_path=context.settings.ephemeral_mount,
+        warned=not context.options.no_notice,
+        tell=say,
+    )
 
 
 def conclude(context: Context, reports: list[Report]) -> None:
@@ -179,5 +248,18 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--times", type=int, default=1, metavar="N", help="reap N times, one after the other"
+    )
+    parser.add_argument(
+        "--trace",
+        nargs="?",
+        const=True,
+        metavar="FILE",
+        help="let a real market take it, for as long as the trace: a day of r5.16xlarge of 2023",
+    )
+    parser.add_argument(
+        "--trace-name", default="", metavar="NAME", help="which trace of a file of several"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=60.0, metavar="N", help="play a trace N times as fast (60)"
     )
     parser.add_argument("--json", action="store_true", help="for programs")

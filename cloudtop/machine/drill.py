@@ -12,7 +12,7 @@ import shlex
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cloudtop import paths
@@ -40,7 +40,7 @@ class Drill:
 
     look: Callable[[], Resources]
     machine_of: Callable[[Resources], PinnedMachine | None]
-    reap: Callable[[str], None]
+    reap: Callable[[str], float | None]
     volume_path: str
     array_path: str
     # Starts a stopped machine that EC2 leaves alone
@@ -48,6 +48,8 @@ class Drill:
     deadline: float = 900.0
     warned: bool = True
     tell: Callable[[str], None] = print
+    # Gets each mark of the timeline when it is first seen
+    marked: Callable[[str], None] = field(default=lambda _mark: None)
     number: int = 0
 
     def run(self) -> Report:
@@ -56,7 +58,8 @@ class Drill:
         before = self._prepare()
         report = Report(self.number, before.instance)
         began = time.time()
-        self.reap(before.instance)
+        # A reap that has to be waited for says when it began
+        began = self.reap(before.instance) or began
         self.tell(f"Reap {self.number}: {before.instance} was taken; waiting for the next.")
         watching = _Watching(self, report, before, began)
         try:
@@ -171,7 +174,9 @@ class _Watching:
             raise _TooLateError(awaited)
 
     def _mark(self, mark: str) -> None:
-        self.report.seconds.setdefault(mark, round(time.time() - self.began, 1))
+        if mark not in self.report.seconds:
+            self.report.seconds[mark] = round(time.time() - self.began, 1)
+            self.drill.marked(mark)
 
 
 def _banner(machine: PinnedMachine) -> bool:

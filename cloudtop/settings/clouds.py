@@ -20,9 +20,9 @@ from cloudtop.errors import CloudtopError
 class Cloud:
     """One place to run in.
 
-    ``start``, ``environment`` and ``reap`` are arguments for this Python, empty if the
-    cloud is always there, or has no command to reap a machine; ``facts`` is the
-    file that Ansible gets as ``-e @FILE``.
+    ``start``, ``environment``, ``reap`` and ``market`` are arguments for this Python, empty if
+    the cloud is always there, or has no command to reap a machine or to move its market;
+    ``facts`` is the file that Ansible gets as ``-e @FILE``.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Cloud:
     start: tuple[str, ...]
     environment: tuple[str, ...]
     reap: tuple[str, ...]
+    market: tuple[str, ...] = ()
     # The address of AWS's Spot Instance Advisor; empty for the copy that cloudtop has
     spot_advisor: str = ""
 
@@ -48,6 +49,7 @@ def load(name: str) -> Cloud:
         start=tuple(values["cloudtop_cloud_start"]),
         environment=tuple(values["cloudtop_cloud_environment"]),
         reap=tuple(values["cloudtop_cloud_reap"]),
+        market=tuple(values["cloudtop_cloud_market"]),
         spot_advisor=values["cloudtop_cloud_spot_advisor"],
     )
 
@@ -89,6 +91,19 @@ def take_away(cloud: Cloud, instance_id: str, options: Sequence[str]) -> None:
             "Rehearse it at no cost: python runner.py rehearse --cloud rehearsal",
         )
     _python([*cloud.reap, instance_id, *options])
+
+
+def move_market(cloud: Cloud, words: Sequence[str]) -> str:
+    """Have the cloud's market do what the words say; returns what its command prints.
+
+    Raises CloudtopError if nobody moves the cloud's market.
+    """
+    if not cloud.market:
+        raise CloudtopError(
+            f"The {cloud.name} cloud's market is its own; no trace can be played there.",
+            "Play it at no cost: python runner.py rehearse --trace --cloud rehearsal",
+        )
+    return _python([*cloud.market, *words])
 
 
 def _apply(words: Sequence[str]) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from spotprices.availability import COLUMNS, read
+from spotprices.availability import COLUMNS, DAY, read
 from spotprices.files import PriceFileError
 
-REAL = Path(__file__).parent.parent / "localcloud/prices/r5.16xlarge-2023-04-19.csv.gz"
+REAL = DAY
 HEAD = ",".join(COLUMNS) + "\n"
 ROW = "t,34,2023-04-19T00:00:00Z,us-east-1b,r5.16xlarge,1\n"
 

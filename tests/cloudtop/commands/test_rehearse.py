@@ -61,7 +61,12 @@ def test_it_asks_once_before_anything_is_made(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(rehearse, "run_playbooks", lambda _context, names: ran.extend(names) or {})
+
+    def playbooks(_context: Context, names: Any) -> dict[str, int]:
+        ran.extend(names)
+        return {}
+
+    monkeypatch.setattr(rehearse, "run_playbooks", playbooks)
     cloud.own(endpoint, "calls/reset", {})
     with pytest.raises(CloudtopError, match=r"\$0.20 in all.* Go on\?"):
         rehearse.by_order(context("aws"))
@@ -79,3 +84,17 @@ def test_who_may_not_is_told_before_the_question(endpoint: str) -> None:
             rehearse.by_order(context("aws"))
     finally:
         cloud.own(endpoint, "account", {"default": True})
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--trace", "--no-notice"], "do not go with it"),
+        (["--trace", "--times", "2"], "do not go with it"),
+        (["--trace", "--speed", "0"], "--speed is 0"),
+        (["--trace"], "The aws cloud's market is its own"),
+    ],
+)
+def test_a_trace_is_played_in_the_rehearsal_cloud_alone(words: list[str], message: str) -> None:
+    with pytest.raises(CloudtopError, match=message):
+        rehearse.run(context("aws", *words))

@@ -15,11 +15,12 @@ from localcloud.config import Config
 from localcloud.daemon import process
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
+from spotprices.availability import DAY
 from tests.localcloud.cli.test_reap import output
 from tests.localcloud.clock import Clock, standing
 from tests.localcloud.lab import TYPE, ZONE, until
 
-TRACE = str(Path(__file__).parents[1] / "prices/r5.16xlarge-2023-04-19.csv.gz")
+TRACE = str(DAY)
 FILE = str(Path(__file__).parents[1] / "prices/c3.xlarge-2015-06.csv.gz")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from spotprices.availability import Availability, read
+from spotprices.availability import DAY, Availability, read
 from tests.localcloud.clock import Clock
 from tests.localcloud.lab import TYPE, ZONE, Lab
 
-FILE = Path(__file__).parents[2] / "prices/r5.16xlarge-2023-04-19.csv.gz"
+FILE = DAY
 # An hour of room, half an hour of none, and room again
 HOURS = {"times": [0, 3600, 5400, 9000], "available": [True, False, True, True]}
 
