@@ -5,6 +5,7 @@
 # make bench       measure; prints figures, asserts nothing (ARGS="--times 20": more reaps)
 # make drill       lose a machine 20 times in a row (ARGS="--times 3"): about an hour
 # make test-images the journey and three reaps on each base image, Ubuntu's kind too (1 h)
+# make acceptance  the whole way in a rehearsal cloud of its own; CLOUD=aws: on AWS, for $2 at most
 # make lint        format, lint and types alone
 # make clients     moto's own tests of EC2 against the rehearsal cloud (pip fetches them)
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
@@ -15,8 +16,9 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+CLOUD ?= rehearsal
 
-.PHONY: setup setup-test provision test test-fast test-images test-trixie lint fuzz clients bench drill lock \
+.PHONY: setup setup-test provision test test-fast test-images test-trixie lint fuzz clients bench drill acceptance lock \
 	system-packages
 
 provision: setup
@@ -54,6 +56,9 @@ bench: setup-test
 
 drill: setup-test
 	$(BIN)/python -m tools.drill $(ARGS)
+
+acceptance: setup-test
+	$(BIN)/python -m tools.acceptance.run --cloud $(CLOUD) $(ARGS)
 
 system-packages:
 	@PYTHON='$(PYTHON)' sh localcloud/system-packages.sh

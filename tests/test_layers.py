@@ -76,7 +76,7 @@ LAYERS: dict[str, Rows] = {
         ("cloudtop_options", "machine_files"),
     ),
     "tools": (
-        ("bench", "checks", "clients", "drill", "settings_page", "trixie"),
+        ("acceptance", "bench", "checks", "clients", "drill", "settings_page", "trixie"),
         ("fresh_clone", "warm"),
     ),
     "localcloud.ec2": (

@@ -1,0 +1,1 @@
+"""One run of the whole way, for whoever has an account: ``make acceptance CLOUD=aws``."""
