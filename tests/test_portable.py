@@ -55,7 +55,7 @@ def starts(path: Path) -> Iterator[Words]:
         if isinstance(node, ast.List | ast.Tuple):
             words = node.elts
             first = literal(words[0]) if words else None
-            if first in ALLOWED:
+            if first and first in ALLOWED:
                 yield first, node.lineno, [text for one in words[1:] if (text := literal(one))]
             elif first and first.startswith("-") and path.name.startswith("dotfiles"):
                 yield "git", node.lineno, [text for one in words if (text := literal(one))]

@@ -150,7 +150,7 @@ def a_play(place: Path) -> Path:
 
 def checked(program: list[Path], play: Path, **environ: str) -> tuple[int, bytes, bytes]:
     """How a syntax check by this ansible-playbook ends."""
-    argv = [*program, "-i", "localhost,", "--syntax-check", "-vv", play]
+    argv = [*map(str, program), "-i", "localhost,", "--syntax-check", "-vv", str(play)]
     done = subprocess.run(
         argv, env={**os.environ, **environ}, capture_output=True, timeout=DEADLINE, check=False
     )
