@@ -1,4 +1,4 @@
-"""What a run may cost: computed before anything is made, and kept."""
+"""The most that a run may cost: computed before anything is made, and kept."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Cleaner:
         return {"cloudtop:name": self.name, "cloudtop:owner": self.owner}
 
     def left(self) -> list[str]:
-        """What is there, in the order in which it has to go: a kind and an id each."""
+        """All that is there, in the order in which it has to go: a kind and an id each."""
         return [f"{kind} {ident}" for kind, ident, _ in self._everything()]
 
     def run(self) -> list[str]:

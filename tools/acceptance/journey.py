@@ -23,7 +23,7 @@ class Journey:
     # Called before the clean-up, which nothing should interrupt
     shield: Callable[[], None] = lambda: None
     outcomes: list[tuple[Step, Outcome]] = field(default_factory=list)
-    # What an earlier run left, and what is left after this one
+    # Left by an earlier run, and left after this one
     found_before: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     seconds: float = 0.0

@@ -46,7 +46,7 @@ GRACE = 60
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is: the arguments before each command, its directory and environment."""
+    """The place of a run: the arguments before each command, its directory and environment."""
 
     python: str
     directory: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,11 +12,13 @@ LABEL = "accepted"
 
 @dataclass(frozen=True)
 class Step:
-    """A command of ``runner.py``; ``seen`` has to be in what it prints."""
+    """A command of ``runner.py``; ``seen`` has to be in what it prints, and the pattern ``never``
+    nowhere."""
 
     name: str
     words: tuple[str, ...]
     seen: str = ""
+    never: str = ""
     # In the short form, too
     short: bool = False
 
@@ -25,8 +28,8 @@ def steps(*, other_type: str, has_check: bool, short: bool) -> list[Step]:
     every = [
         Step("doctor", ("doctor",), short=True),
         *([Step("check", ("provision", "--check"))] if has_check else []),
-        Step("provision", ("provision", "--yes"), "ssh", short=True),
-        Step("provision again", ("provision", "--yes"), "changed=0"),
+        Step("provision", ("provision", "--yes"), "Done in", short=True),
+        Step("provision again", ("provision", "--yes"), "changed=0", r"changed=[1-9]"),
         Step("bake", ("bake", "--yes")),
         Step("change over to the image", ("provision", "--yes", "--lose-work")),
         Step("interruption", ("rehearse", "--yes"), "nothing was lost", short=True),
@@ -51,6 +54,8 @@ class Outcome:
             return "stopped: the budget's time was over"
         if self.code:
             return f"ended with {self.code}"
+        if step.never and (match := re.search(step.never, self.output)):
+            return f"printed {match[0]!r}"
         return "" if step.seen in self.output else f"did not print {step.seen!r}"
 
 

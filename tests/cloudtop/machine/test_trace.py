@@ -40,7 +40,7 @@ def test_the_day_that_comes_with_it_has_its_losses() -> None:
         for one, other in zip(day.stretches, day.stretches[1:], strict=False)
     )
     assert 3 <= sum(not one.room for one in day.stretches) <= 20
-    # Where there is the most room
+    # The zone with the most room
     assert trace.load(DAY, "", "eu-west-1a").zone == "us-east-1d"
 
 
@@ -127,9 +127,11 @@ def day_of(box: Box, stretches: tuple[Stretch, ...], speed: float) -> trace.Day:
         series = {**PLACE, "times": times, "available": available}
         own(box.endpoint, "replay/availability", {"series": [series], "speed": speed})
 
-    told: list[str] = []
+    lines: list[str] = []
     drill = drill_of(box, deadline=20.0)
-    return trace.Day(Trace("r5.16xlarge", "us-east-1b", stretches), drill, play, speed, told.append)
+    return trace.Day(
+        Trace("r5.16xlarge", "us-east-1b", stretches), drill, play, speed, lines.append
+    )
 
 
 def test_a_day_is_played_and_every_loss_survived(box: Box) -> None:

@@ -1,4 +1,4 @@
-"""What a run may cost is computed beforehand, and a cap that is not enough is refused."""
+"""The most that a run may cost is computed beforehand, and a cap that is not enough is refused."""
 
 from __future__ import annotations
 
