@@ -11,7 +11,7 @@ from moto.ec2.exceptions import EC2ClientError
 from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.fleet.version_filters import TEMPLATE_FILTERS, VERSION_FILTERS
 from localcloud.ec2.backend.instances import Instances
-from localcloud.ec2.errors import invalid, missing, refusal
+from localcloud.ec2.errors import missing, refusal
 from localcloud.ec2.filters import select
 from localcloud.ec2.launch.options import TAGGABLE, require_options, spot_terms
 from localcloud.ec2.launch.planner import Planner, require_user_data
@@ -179,7 +179,8 @@ class LaunchTemplates(Instances):
             template = self.template(params)
             pairs = [(template, one) for one in _versions(template, params, wanted)]
         elif not wanted or not set(wanted) <= {"$Latest", "$Default"}:
-            raise invalid(WITHOUT_TEMPLATE) if wanted else missing(WITHOUT_TEMPLATE)
+            code = "InvalidParameterValue" if wanted else "MissingParameter"
+            raise refusal(code, WITHOUT_TEMPLATE)
         else:
             pairs = [
                 (template, version)
@@ -225,6 +226,14 @@ class LaunchTemplates(Instances):
                 "HttpPutResponseHopLimit": options.http_put_response_hop_limit,
             },
         }
+        own = {
+            key: value
+            for key, value in self.tags.get(instance.id, {}).items()
+            if not key.startswith("aws:")
+        }
+        if own:
+            tags = [{"Key": key, "Value": value} for key, value in own.items()]
+            data["TagSpecifications"] = [{"ResourceType": "instance", "Tags": tags}]
         return {name: value for name, value in data.items() if value is not None}
 
     def _mapped(self, attachment: Any) -> dict[str, Any]:

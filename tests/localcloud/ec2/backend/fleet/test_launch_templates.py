@@ -234,10 +234,12 @@ def test_a_template_that_is_not_there_launches_nothing(lab: Lab, code: str, name
 
 
 def test_a_machines_data_makes_a_template_that_launches_its_like(lab: Lab) -> None:
-    first = lab.run(MetadataOptions={"HttpPutResponseHopLimit": 2})
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "kind", "Value": "first"}]}]
+    first = lab.run(MetadataOptions={"HttpPutResponseHopLimit": 2}, TagSpecifications=tags)
     data = lab.ec2.get_launch_template_data(InstanceId=first)["LaunchTemplateData"]
     created = lab.ec2.create_launch_template(LaunchTemplateName=NAME, LaunchTemplateData=data)
     assert "Warning" not in created
+    assert data["TagSpecifications"] == tags
     second = run(lab)
     assert second["InstanceType"] == TYPE
     assert second["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
@@ -264,3 +266,14 @@ def test_the_role_of_a_template_has_to_be_passed(roles: Roles) -> None:
     lab.refused("UnauthorizedOperation", ec2.run_instances, **given)
     roles.may(allow("ec2:RunInstances"), allow("iam:PassRole"))
     assert ec2.run_instances(**given)["Instances"]
+
+
+@pytest.mark.parametrize(
+    ("code", "params"),
+    [("MissingParameter", {}), ("InvalidParameterValue", {"Versions": ["1"]})],
+)
+def test_versions_of_all_templates_are_the_latest_or_the_default(
+    lab: Lab, code: str, params: Any
+) -> None:
+    call = lab.ec2.describe_launch_template_versions
+    assert lab.refused(code, call, **params).startswith("To describe the launch template data")
