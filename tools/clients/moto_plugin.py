@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(cloud.environment())
     del os.environ["AWS_ENDPOINT_URL"]
     os.environ.update(
-        TEST_SERVER_MODE="true", TEST_SERVER_MODE_ENDPOINT=cloud.endpoint,
+        TEST_SERVER_MODE_ENDPOINT=cloud.endpoint,
         MOTO_CALL_RESET_API="false",
     )  # fmt: skip
     from moto.core.config import default_user_config

@@ -78,7 +78,7 @@ def run(place: Path, more: Sequence[str] = ()) -> Outcome:
             "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-W", "ignore",
             f"--junitxml={report}", *words,
         ],
-        cwd=source, env={**os.environ, "PYTHONPATH": path}, check=False,
+        cwd=source, env={**os.environ, "PYTHONPATH": path, "TEST_SERVER_MODE": "true"}, check=False,
     )  # fmt: skip
     return read(report)
 
