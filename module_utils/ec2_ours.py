@@ -26,6 +26,20 @@ class RefusedError(Exception):
     """Nothing is done, for a reason in one sentence that ends with what to do."""
 
 
+class NothingThereError(RefusedError):
+    """Something that an earlier step makes is not there. In check mode, where no step has made
+    anything, this is said and no failure."""
+
+
+def refuse(module: AnsibleAWSModule, refused: RefusedError, **without: Any) -> None:
+    """End a module with a refusal. In check mode it returns ``without``, and the sentence as
+    ``refused``, for what is not there yet."""
+    if module.check_mode and isinstance(refused, NothingThereError):
+        module.warn(f"Nothing is there for this yet, and the real run would refuse it: {refused}")
+        module.exit_json(changed=False, refused=str(refused), **without)
+    module.fail_json(msg=str(refused))
+
+
 def answer(
     argument_spec: dict[str, Any],
     decide: Callable[[AnsibleAWSModule], dict[str, Any]],
@@ -39,7 +53,7 @@ def answer(
     try:
         result = decide(module)
     except RefusedError as refused:
-        module.fail_json(msg=str(refused))
+        refuse(module, refused)
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:

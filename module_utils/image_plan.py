@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
+from ansible.module_utils.ec2_ours import Cloudtop, NothingThereError
 from ansible.module_utils.ec2_requests import Request
 
 # A copy is made on the way and never kept; an image is an AMI and its snapshot
@@ -44,7 +44,7 @@ def origin(cloudtop: Cloudtop, live: Sequence[Request]) -> Origin:
     """The running machine of the one live request. Raises RefusedError if it can't be baked."""
     request = live[0] if len(live) == 1 else None
     if request is None or request.verdict != "running" or not request.instance["root_volume"]:
-        raise RefusedError(
+        raise NothingThereError(
             f"The cloudtop {cloudtop.name} has no running machine with a root volume to bake an"
             " image of; run: python runner.py provision"
         )
@@ -76,12 +76,17 @@ def remains(
 
 
 def surplus(
-    cloudtop: Cloudtop, images: Iterable[Image], keep: int, live: Iterable[Request]
+    cloudtop: Cloudtop,
+    images: Iterable[Image],
+    keep: int,
+    live: Iterable[Request],
+    coming: int = 0,
 ) -> list[str]:
-    """Ids of the images beyond the ``keep`` newest, of which there is one at least.
+    """Ids of the images beyond the ``keep`` newest, of which there is one at least; ``coming`` of
+    these are yet to be made.
 
     One that a live request names stays: without it, that request is never fulfilled again.
     """
     named = {each.ec2.image_id for each in live}
     own = rules.own_images(images, cloudtop.name, cloudtop.owner)
-    return [each.image_id for each in own[max(keep, 1) :] if each.image_id not in named]
+    return [each.image_id for each in own[max(keep, 1) - coming :] if each.image_id not in named]

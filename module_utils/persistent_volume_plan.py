@@ -30,6 +30,8 @@ class Wanted:
     zone: str = ""
     bid: float = 0
     waits: bool = False
+    # In check mode: where a step before would have taken the volume
+    moved_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def plan(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Plan:
         refuse_lost(cloudtop, world)
         return Plan("create", dict(NOBODY), create=_create(cloudtop, wanted, world.offers))
     now, kind = shown(volume), volume.volume_type
+    if wanted.moved_to:
+        now = {**now, "zone": wanted.moved_to}
     if rules.is_zone_refused(now["zone"], wanted.zone):
         raise RefusedError(
             f"cloudtop_zone is {wanted.zone}, but the volume {now['id']} lies in {now['zone']} and"

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils.cloudtop_resources import Image, Snapshot
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
+from ansible.module_utils.ec2_ours import Cloudtop, NothingThereError, RefusedError
 
 # A volume made of the snapshot needs these to be mounted: its file system is no stranger's
 HANDED_ON = ("cloudtop:formatted", "cloudtop:host-key")
@@ -63,7 +63,7 @@ def plan(
             " runner.py snapshot before-upgrade"
         )
     if not volume["id"]:
-        raise RefusedError(
+        raise NothingThereError(
             f"The cloudtop {cloudtop.name} has no volume in {cloudtop.region}, so there is nothing"
             " to take a snapshot of; run: python runner.py provision"
         )

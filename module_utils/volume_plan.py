@@ -12,7 +12,7 @@ from typing import Any
 from ansible.module_utils import cloudtop_rules as rules
 from ansible.module_utils import persistent_volume_plan as persistent
 from ansible.module_utils.cloudtop_resources import Snapshot, Volume
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
+from ansible.module_utils.ec2_ours import Cloudtop, NothingThereError, RefusedError
 from ansible.module_utils.snapshot_plan import BY_TIME, handed_on
 
 
@@ -229,7 +229,7 @@ def move(cloudtop: Cloudtop, wanted: Wanted, world: World, now: datetime) -> Mov
         )
     if volumes.half:
         return Move("tags", snapshot=rules.origin_of(volumes.half[0]))
-    raise RefusedError(
+    raise NothingThereError(
         f"The cloudtop {cloudtop.name} has no volume in {cloudtop.region}, so there is none to take"
         f" to {wanted.to_zone}; run: python runner.py provision -e"
         f" cloudtop_zone={wanted.to_zone}"
@@ -254,6 +254,11 @@ def refuse_zone(
     cloudtop: Cloudtop, wanted: Wanted, kind: str, zones: Sequence[str], offered: Sequence[str]
 ) -> None:
     """Raise RefusedError unless a machine of the type can be in the zone of a switch."""
+    if not wanted.to_zone:
+        raise NothingThereError(
+            "No zone is named that the volume could be taken to; run: python runner.py switch"
+            " --zone ZONE"
+        )
     if wanted.to_zone not in zones:
         raise RefusedError(
             f"{kind} can't be had in {wanted.to_zone}: {cloudtop.region} offers it in"
@@ -263,6 +268,11 @@ def refuse_zone(
 
 
 def _chosen(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Snapshot:
+    if not wanted.snapshot:
+        raise NothingThereError(
+            "No snapshot is named that a volume could be made of; run: python runner.py restore"
+            " LABEL"
+        )
     ours = rules.snapshots_of(world.snapshots, cloudtop.name, cloudtop.owner)
     chosen = rules.which_snapshot(ours, wanted.snapshot)
     if chosen is not None and chosen.state == "completed":

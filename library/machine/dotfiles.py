@@ -104,7 +104,9 @@ class Dotfiles:
         return dict(json.loads(self.state.read_text()))
 
     def _git(self, *arguments: str) -> str:
-        code, output = self.run(["git", "-C", str(self.checkout), *arguments])
+        # With optional locks a status writes the index, in check mode, too
+        git = ["git", "--no-optional-locks", "-C", str(self.checkout)]
+        code, output = self.run([*git, *arguments])
         if code:
             raise DotfilesError(f"git {arguments[0]} in {self.checkout} failed: {output.strip()}")
         return output.strip()

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -89,15 +90,23 @@ def environment(credentials: str) -> dict[str, str]:
 
 
 class Bundler:
-    """Makes bundles of one repository below ``directory``; ``timeout`` in seconds."""
+    """Makes bundles of one repository below ``directory``; ``timeout`` in seconds.
+
+    A ``dry`` one only says which it would make."""
 
     def __init__(
-        self, repository: str, directory: Path, credentials: str = "", timeout: int = 60
+        self,
+        repository: str,
+        directory: Path,
+        credentials: str = "",
+        timeout: int = 60,
+        dry: bool = False,
     ) -> None:
         self.url = is_url(repository)
         self.repository = repository if self.url else str(Path(repository).expanduser())
         self.directory = directory
         self.timeout = timeout
+        self.dry = dry
         self.env = environment(credentials)
         self.warnings: list[str] = []
         self.digest = hashlib.sha256(self.repository.encode()).hexdigest()[:16]
@@ -138,21 +147,42 @@ class Bundler:
                 f"The dotfiles repository {self.repository!r} is neither a git URL nor a"
                 " directory on this computer; see cloudtop_dotfiles_repository."
             )
+        if self.dry:
+            with tempfile.TemporaryDirectory(prefix="cloudtop-") as scratch:
+                return self._wanted(version, Path(scratch))
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Two cloudtops may be made at once, and their dotfiles lie in one repository
         with (self.directory / f"{self.digest}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return self._bundle(version)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a directory without git."""
+        return not self.url and not (Path(self.repository) / ".git").exists()
+
+    def place(self, commit: str) -> Path:
+        """The commit's bundle."""
+        return self.directory / f"{self.digest}-{commit}.bundle"
+
+    def _wanted(self, version: str, scratch: Path) -> tuple[Any, ...]:
+        """As in check mode: the cache is not touched, and a plain directory's commit is found out
+        beside it."""
+        if self.plain:
+            self.mirror = scratch / "mirror.git"
+            self.git("init", "--quiet", "--bare", str(self.mirror))
+        commit = self._snapshot(version) if self.plain else self._resolve(version)
+        place = self.place(commit)
+        return commit, place, not place.exists()
+
     def _bundle(self, version: str) -> tuple[Any, ...]:
         if not self.mirror.exists():
             self.git("init", "--quiet", "--bare", str(self.mirror))
-        plain = not self.url and not (Path(self.repository) / ".git").exists()
-        commit = self._snapshot(version) if plain else self._resolve(version)
-        place = self.directory / f"{self.digest}-{commit}.bundle"
+        commit = self._snapshot(version) if self.plain else self._resolve(version)
+        place = self.place(commit)
         if place.exists():
             return commit, place, False
-        if not plain:
+        if not self.plain:
             self._fetch(commit, version)
         self.git("--git-dir", str(self.mirror), "update-ref", _BRANCH, commit)
         fresh = place.with_suffix(".new")
@@ -219,7 +249,11 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
     bundler = Bundler(
-        params["repository"], Path(params["directory"]), params["credentials"], params["timeout"]
+        params["repository"],
+        Path(params["directory"]),
+        params["credentials"],
+        params["timeout"],
+        dry=module.check_mode,
     )
     try:
         commit, place, changed = bundler.bundle(params["version"])

@@ -71,7 +71,8 @@ RETURN = r"""
 address:
   description: >-
     Its id (the allocation's, empty if there is none), address and instance (the id of the
-    one that it is associated with, or empty).
+    one that it is associated with, or empty). In check mode the id of one that would be
+    allocated is no real one.
   type: dict
   returned: always
 released:
@@ -81,6 +82,7 @@ released:
 """
 
 POLL_SECONDS = 2
+NOT_MADE = "eipalloc-not-made-yet"
 
 
 class Addresses:
@@ -118,6 +120,9 @@ class Addresses:
                 self._release(surplus)
         if addresses and self.params["associate"]:
             self._associate(addresses[0])
+        if not addresses and self.params["allocate"]:
+            # Check mode: what names the address would change with it
+            return {"id": NOT_MADE, "address": "", "instance": ""}
         return {
             "id": addresses[0]["AllocationId"] if addresses else "",
             "address": addresses[0]["PublicIp"] if addresses else "",

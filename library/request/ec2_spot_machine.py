@@ -7,7 +7,13 @@ from typing import Any
 
 import botocore.exceptions
 from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
-from ansible.module_utils.ec2_ours import Cloudtop, RefusedError, instance_store_disks
+from ansible.module_utils.ec2_ours import (
+    Cloudtop,
+    NothingThereError,
+    RefusedError,
+    instance_store_disks,
+    refuse,
+)
 from ansible.module_utils.ec2_requests import Picture, Request, look, wait
 from ansible.module_utils.request_plan import facts, missing_tags
 from ansible.module_utils.request_refusals import (
@@ -67,9 +73,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: The request's id; the machine's id, address, zone, type and number of disks.
+  description:
+    - The request's id; the machine's id, address, zone, type and number of disks. Empty in check
+      mode if there is no machine.
   type: dict
   returned: always
+steps:
+  description: The steps with the id of their resource; C(step) is one of start, stop and tag.
+  type: list
+  elements: dict
+  returned: always
+refused:
+  description: Why the real run would refuse.
+  type: str
+  returned: in check mode, if there is no machine
 """
 
 # EC2 may show a state from before a call that it has just answered
@@ -84,7 +101,8 @@ class Machine:
         self.cloudtop = cloudtop
         self.deadline = deadline
         self.dry = check_mode
-        self.changed = False
+        # Each is start, stop or tag, with the id of its resource
+        self.steps: list[dict[str, str]] = []
         self.picture: Picture = look(client, cloudtop.identity)
 
     @property
@@ -96,7 +114,7 @@ class Machine:
         """The request of a machine that runs. Raises RefusedError."""
         refuse_strangers(self.cloudtop, self.picture)
         if reason := missing(self.cloudtop, self.picture, inventory):
-            raise RefusedError(reason)
+            raise NothingThereError(reason)
         return self.request
 
     def running(self) -> Request | None:
@@ -104,7 +122,9 @@ class Machine:
         refuse_strangers(self.cloudtop, self.picture)
         request = self.request
         reason = unstartable(self.cloudtop, request)
-        if request is None or reason:
+        if request is None:
+            raise NothingThereError(reason)
+        if reason:
             raise RefusedError(reason)
         verdict = request.verdict
         if verdict == "waiting" and not self.dry:
@@ -126,7 +146,9 @@ class Machine:
         refuse_strangers(self.cloudtop, self.picture)
         request = self.request
         reason = unstoppable(self.cloudtop, request)
-        if request is None or reason:
+        if request is None:
+            raise NothingThereError(reason)
+        if reason:
             raise RefusedError(reason)
         if request.instance.get("state") in ("pending", "running"):
             self._power("stop_instances", request.instance["id"])
@@ -153,7 +175,7 @@ class Machine:
 
     def _power(self, call: str, instance_id: str) -> None:
         """Stop or start it. Raises RefusedError with EC2's reason."""
-        self.changed = True
+        self.steps.append({"step": call.partition("_")[0], "id": instance_id})
         if self.dry:
             return
         try:
@@ -164,7 +186,7 @@ class Machine:
 
     def _tag(self, instance: dict[str, Any]) -> None:
         for resource, tags in missing_tags(self.cloudtop, instance).items():
-            self.changed = True
+            self.steps.append({"step": "tag", "id": resource})
             if not self.dry:
                 self.client.create_tags(
                     aws_retry=True, Resources=[resource], Tags=ansible_dict_to_boto3_tag_list(tags)
@@ -199,12 +221,16 @@ def main() -> None:
         kind = request.instance.get("type", "") if request else ""
         disks = instance_store_disks(client, kind) if kind else -1
     except RefusedError as refused:
-        module.fail_json(msg=str(refused))
+        refuse(module, refused, facts={}, steps=[])
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(error, msg="EC2 refused a call for the machine")
-    module.exit_json(changed=machine.changed, facts=facts(request, disks) if request else {})
+    module.exit_json(
+        changed=bool(machine.steps),
+        facts=facts(request, disks) if request else {},
+        steps=machine.steps,
+    )
 
 
 if __name__ == "__main__":

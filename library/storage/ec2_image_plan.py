@@ -79,6 +79,10 @@ images:
   type: list
   elements: str
   returned: for remains and surplus
+refused:
+  description: Why the real run would refuse; nothing else is returned then.
+  type: str
+  returned: in check mode, if there is no machine for origin
 """
 
 
@@ -95,7 +99,9 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
         return {"image": newest(cloudtop, images)}
     if question == "surplus":
         live = look(client, cloudtop.identity).live
-        return {"images": surplus(cloudtop, images, params["keep"], live)}
+        # In check mode the newest one is not there
+        coming = int(module.check_mode)
+        return {"images": surplus(cloudtop, images, params["keep"], live, coming)}
     filters = filters_of(cloudtop.identity)
     volumes = [Volume.from_ec2(each) for each in describe_volumes(client, Filters=filters)]
     pages = client.get_paginator("describe_snapshots").paginate(Filters=filters)

@@ -82,6 +82,12 @@ options:
         price of now in every zone that the machine can be in. 0 is compared with nothing.
     type: float
     default: 0
+  moved_to:
+    description:
+      - In check mode alone, the zone that an earlier step would have taken the volume to; empty
+        for none.
+    type: str
+    default: ""
   wait:
     description: Whether a new volume is made all the same.
     type: bool
@@ -161,6 +167,7 @@ def decide(module: AnsibleAWSModule) -> Plan:
         params["zone"],
         bid=params["bid"],
         waits=params["wait"],
+        moved_to=params["moved_to"] if module.check_mode else "",
     )
     return plan(cloudtop, wanted, world)
 
@@ -181,6 +188,7 @@ def main() -> None:
             "type": {"type": "str", "default": "gp3"},
             "delete": {"type": "str", "default": ""},
             "bid": {"type": "float", "default": 0},
+            "moved_to": {"type": "str", "default": ""},
             "wait": {"type": "bool", "default": False},
         },
         lambda module: asdict(decide(module)),

@@ -83,6 +83,10 @@ early:
   type: list
   elements: str
   returned: always
+refused:
+  description: Why the real run would refuse; nothing else is returned then.
+  type: str
+  returned: in check mode, if what an earlier step makes is not there
 """
 
 

@@ -136,6 +136,10 @@ mark:
   description: Tags that the volume gets before that snapshot.
   type: dict
   returned: for a move
+refused:
+  description: Why the real run would refuse; nothing else is returned then.
+  type: str
+  returned: in check mode, if what an earlier step makes is not there
 """
 
 POLL_SECONDS = 3

@@ -51,6 +51,19 @@ def test_bundles_the_default_branch_once(bundler: Any, repository: Path, tmp_pat
     assert bundler(repository).bundle("") == (commit, place, False)
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_check_mode_names_the_commit_and_writes_nothing(
+    bundler: Any, repository: Path, tmp_path: Path, plain: bool
+) -> None:
+    place = tmp_path / "plain" if plain else repository
+    place.mkdir(exist_ok=True)
+    (place / ".vimrc").write_text("set number\n")
+    foreseen = bundler(place, dry=True).bundle("")
+    assert not (tmp_path / "bundles").exists()
+    assert bundler(place).bundle("") == foreseen
+    assert bundler(place, dry=True).bundle("") == (*foreseen[:2], False)
+
+
 def test_takes_an_url_too(bundler: Any, repository: Path) -> None:
     commit, _, is_new = bundler(f"file://{repository}").bundle("")
     assert is_new and commit == git(repository, "rev-parse", "HEAD")

@@ -81,6 +81,13 @@ def test_next_step(volumes: list[Any], size: int, zone: str, outcome: tuple[Any,
     assert plan.kind == ("" if plan.step == "create" else "gp2")
 
 
+def test_a_volume_that_would_be_moved_counts_as_there() -> None:
+    """In check mode, after a switch of the zone that was not made."""
+    moved = plans.Wanted([FIRST], 60, zone=B, moved_to=B)
+    step = plans.plan(BOX, moved, world(volume()))
+    assert (step.step, step.volume["id"], step.volume["zone"]) == ("grow", "vol-1", B)
+
+
 def test_requests_matter_only_without_a_volume() -> None:
     assert plans.plan(BOX, WANTED, world(volume(), requests=("sir-1",))).step == "keep"
 
