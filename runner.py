@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = settings.load(options.given, name=options.name, cloud=options.cloud,
                                region=options.region, instance_profile=options.no_iam)  # fmt: skip
         row: Command = options.row
-        row.run(enter(options, wanted, row.playbooks, row.on_failure))
+        row.act(enter(options, wanted, row.playbooks, row.on_failure))
         sys.stdout.flush()
     except CloudtopError as error:
         print(f"\n{error.message}\n{error.hint}".rstrip(), file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cloudtop import paths
 from cloudtop.aws import client as aws
-from cloudtop.aws import endpoint
+from cloudtop.aws import endpoint, holdings
 from cloudtop.aws import find as ec2
 from cloudtop.aws.find import Machine, Resources, Volume
 from cloudtop.aws.place import place
@@ -20,10 +20,16 @@ from cloudtop.errors import CloudtopError
 from cloudtop.foreign import plain
 from cloudtop.login.pinned_machine import PinnedMachine, machine_of, need_machine
 from cloudtop.playbooks import run, unreachable
+from cloudtop.playbooks.forecast import Forecast
 from cloudtop.playbooks.progress import Progress
 from cloudtop.settings import clouds, rules
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
+
+# The playbook of the roles on the machine, and the one that makes sure that there is a machine
+ON_MACHINE, MACHINE_MAKER = "machine.yml", "cloud.yml"
+ROLES_LATER = "The roles on the machine run once the new one is there: that is not looked at yet."
+NO_MACHINE = "No machine runs that could be looked at: the roles on it run once it is there."
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,13 @@ class Context:
     playbooks: Sequence[str]
     # Those that run if one of the playbooks failed
     on_failure: Sequence[str] = ()
+    # In a dry run, what its playbooks say that they would do
+    forecast: Forecast | None = None
+
+    @property
+    def dry(self) -> bool:
+        """Whether nothing may be changed, and nobody is asked."""
+        return self.forecast is not None
 
     @property
     def state(self) -> Path:
@@ -59,12 +72,22 @@ def run_playbooks(
 ) -> dict[str, int]:
     """Run playbooks in order; returns for each of their hosts how many tasks changed something.
 
-    Raises CloudtopError if one fails, with what EC2 says of a machine that went silent.
+    Raises CloudtopError if one fails, with what EC2 says of a machine that went silent. In a dry
+    run they say what they would do, to the context's forecast; it is an error, too, if nothing is
+    there that they could be about.
     """
     changed: dict[str, int] = {}
+    forecast = context.forecast
     with run.one_at_a_time(context.state):
         for playbook in names:
-            progress = Progress(sys.stdout, verbose=context.options.verbose > 0)
+            if forecast and forecast.other_machine and playbook == ON_MACHINE:
+                forecast.later.append(ROLES_LATER)
+                continue
+            progress = Progress(
+                sys.stdout,
+                verbose=context.options.verbose > 0,
+                forecast=forecast.event if forecast else None,
+            )
             wanted = run.Run(
                 playbook=paths.PLAYBOOKS / playbook,
                 facts=context.cloud.facts,
@@ -75,6 +98,7 @@ def run_playbooks(
                     "cloudtop_state_dir": str(context.state),
                 },
                 verbosity=context.options.verbose,
+                dry=context.dry,
             )
             try:
                 run.run(wanted, context.state, progress)
@@ -84,6 +108,10 @@ def run_playbooks(
                 raise unreachable.lost(silent, context.find, go_on) from silent
             for host, count in progress.changed.items():
                 changed[host] = changed.get(host, 0) + count
+    if forecast and forecast.refused:
+        if MACHINE_MAKER not in context.playbooks:
+            raise CloudtopError(forecast.refused[0])
+        forecast.later.append(NO_MACHINE)
     return changed
 
 
@@ -104,10 +132,17 @@ def enter(
 ) -> Context:
     """Start the cloud if it is one that we start, and enter its environment.
 
-    With ``--history`` all prices are in a file: no cloud is started, and none is asked.
+    ``--check`` has a forecast made. With ``--history`` all prices are in a file: no cloud is
+    started, and none is asked.
     """
     if getattr(options, "history", None) is not None:
         return Context(options, settings, clouds.load(settings.cloud), names, on_failure)
+    forecast = Forecast() if getattr(options, "check", False) else None
+    if forecast and getattr(options, "json", False):
+        raise CloudtopError(
+            "--check says in words what would be done, and --json is for programs.",
+            "Try one of them alone",
+        )
     aws.check_region(settings.region)
     cloud = clouds.load(settings.cloud)
     clouds.start(cloud)
@@ -115,7 +150,7 @@ def enter(
     if cloud.costs_money:
         with aws.plain_errors():
             endpoint.refuse_rehearsal()
-    return Context(options, settings, cloud, names, on_failure)
+    return Context(options, settings, cloud, names, on_failure, forecast)
 
 
 @dataclass(frozen=True)
@@ -132,6 +167,14 @@ class Command:
     playbooks: tuple[str, ...] = ()
     options: Callable[[argparse.ArgumentParser], None] | None = None
     on_failure: tuple[str, ...] = ()
+
+    def act(self, context: Context) -> None:
+        """Do it; in a dry run, say what it would have done."""
+        self.run(context)
+        if context.forecast:
+            settings = context.settings
+            known = holdings.look(aws.client(), settings.owner)
+            print("\n" + context.forecast.render(settings.name, known))
 
 
 def parser(groups: Mapping[str, Sequence[Command]], description: str) -> argparse.ArgumentParser:
@@ -161,6 +204,8 @@ def parser(groups: Mapping[str, Sequence[Command]], description: str) -> argpars
     for row in (row for rows in groups.values() for row in rows):
         added = commands.add_parser(row.name, description=row.help, parents=[common])
         added.set_defaults(row=row)
+        if row.playbooks:
+            check_option(added)
         if row.options:
             row.options(added)
     return top
@@ -190,6 +235,13 @@ def common_options() -> argparse.ArgumentParser:
     common.add_argument("-v", dest="verbose", action="count", default=0, help="Ansible's output")
     common.add_argument("--yes", action="store_true", help="answer yes to the one question")
     return common
+
+
+def check_option(parser: argparse.ArgumentParser) -> None:
+    """Whether all is only said and not done."""
+    parser.add_argument(
+        "--check", action="store_true", help="say what would be done and cost, and change nothing"
+    )
 
 
 def lose_work_option(parser: argparse.ArgumentParser) -> None:

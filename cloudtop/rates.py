@@ -95,6 +95,11 @@ def experiments(minutes: float, region: str) -> float:
     return minutes * (FIS_PER_MINUTE_GOV if gov else FIS_PER_MINUTE)
 
 
+def disk_month(gib: int) -> float:
+    """Dollars a month for a gp3 disk of so many GiB."""
+    return gib * GP3_PER_GIB_MONTH
+
+
 def address_month() -> float:
     """Dollars a month for one public IPv4 address."""
     return PUBLIC_IPV4_PER_HOUR * HOURS_PER_MONTH

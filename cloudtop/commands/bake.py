@@ -17,6 +17,8 @@ from cloudtop.prices import bid_check
 from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import Image
 
+RENEWAL = "The live request boots another image until: python runner.py provision --yes"
+
 
 def run(context: Context) -> None:
     """Converge the machine and make an AMI of it that heals alone.
@@ -24,6 +26,11 @@ def run(context: Context) -> None:
     Raises CloudtopError if that fails; half-made parts are removed by then, or the message
     names them.
     """
+    if context.forecast:
+        run_playbooks(context, context.playbooks)
+        if not context.settings.image:
+            context.forecast.later.append(RENEWAL)
+        return
     try:
         run_playbooks(context, context.playbooks)
     except CloudtopError as failed:
@@ -35,7 +42,7 @@ def run(context: Context) -> None:
         )
     print(f"\nBaked {own[0].name} ({own[0].image_id}).")
     if rules.renewal(context.find().request, wanted_image(context, own)):
-        print("The live request boots another image until: python runner.py provision --yes")
+        print(RENEWAL)
 
 
 def images_of(context: Context) -> list[Image]:
@@ -85,7 +92,8 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
         f" Everything on {settings.ephemeral_mount} and the root disk is lost; git work trees with"
         " work found nowhere else are saved to the volume first."
     )
-    if not (settings.renew or context.options.yes or (sys.stdin.isatty() and _agreed())):
+    asks = not context.dry and sys.stdin.isatty()
+    if not (settings.renew or context.options.yes or (asks and _agreed())):
         yield {}
         return
     # An answer may take long: another machine may run by now

@@ -14,9 +14,14 @@ from cloudtop.machine import summary
 
 
 def run(context: Context, more: Mapping[str, object] | None = None) -> set[str]:
-    """Run the playbooks of this command, then say what is there; returns their hosts."""
+    """Run the playbooks of this command, then say what is there; returns their hosts.
+
+    In a dry run the forecast says it instead.
+    """
     began = time.monotonic()
     changed = run_playbooks(context, context.playbooks, more)
+    if context.dry:
+        return set(changed)
     counts = ", ".join(f"{host}: changed={count}" for host, count in sorted(changed.items()))
     print(f"\nDone in {_minutes(time.monotonic() - began)}; {counts}.\n")
     print(summary.render(gathered(context)))

@@ -32,6 +32,9 @@ def run(context: Context) -> None:
             " A volume is deleted only for its own cloudtop's name.",
             f"To delete the data of {name!r} for good: --delete-volume {name}",
         )
+    if context.dry:
+        run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
+        return
     resources = context.find()
     taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
     timer = snapshot_schedule.find(aws.client("dlm"), name, context.settings.owner)

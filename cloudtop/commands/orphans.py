@@ -34,7 +34,11 @@ def run(context: Context) -> None:
                 "Try: python runner.py orphans --json",
             )
         print(render(owner, left))
-        doomed = agreed(left.orphans, options.yes, options.delete_volume or (), answer)
+        named = options.delete_volume or ()
+        if context.dry:
+            delete(context, agreed(left.orphans, True, named, lambda question: ""))
+            return
+        doomed = agreed(left.orphans, options.yes, named, answer)
         if not doomed:
             print(
                 "Nothing was deleted. Without a terminal, confirm with --yes; to delete data, add"
@@ -64,6 +68,8 @@ def replaced_volumes(context: Context, name: str) -> None:
         print(f"The cloudtop {name!r} has no replaced volume that is free.")
         return
     delete(context, old)
+    if context.dry:
+        return
     ids = ", ".join(each.id for each in old)
     print(f"\nDeleted {ids}.")
 

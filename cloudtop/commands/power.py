@@ -20,6 +20,9 @@ def stop(context: Context) -> None:
     on then.
     """
     resources = context.find()
+    if context.dry:
+        run_playbooks(context, context.playbooks)
+        return
     request = resources.request
     machine = resources.instance.state if resources.instance else ""
     if rules.verdict(request, machine) == "stopped-by-user":
@@ -45,6 +48,8 @@ def start(context: Context) -> None:
     resources = context.find()
     runs = resources.instance is not None and resources.instance.state == "running"
     run_playbooks(context, context.playbooks)
+    if context.dry:
+        return
     print(f"\n{_machine(resources)} {'runs already' if runs else 'runs again'}.\n")
     report = status.gathered(context)
     print(summary.render(report))

@@ -10,6 +10,7 @@ from cloudtop.command import Context, confirm, lose_work_option, wait_option
 from cloudtop.commands import bake, converge
 from cloudtop.commands.status import gathered
 from cloudtop.errors import CloudtopError
+from cloudtop.playbooks.deeds import MAKE, ROLE, Item
 from cloudtop.preflight import plan as preflight
 from cloudtop.preflight import spot_role
 from cloudtop.preflight.plan import Plan
@@ -21,18 +22,22 @@ def run(context: Context) -> None:
     plan = preflight.check(context.settings, wait=context.options.wait, say=print)
     print()
     print(describe(context, plan))
-    if context.settings.monthly_budget:
+    if context.forecast and plan.look and plan.look.lacks_spot_role:
+        context.forecast.more.append(Item(MAKE, ROLE, spot_role.NAME, "EC2's own for spot"))
+    if context.settings.monthly_budget and not context.dry:
         money = gathered(context).money
         if money and money.budget and money.budget.warning:
             print(f"WARNING: {money.budget.warning}.\n")
-    if context.cloud.costs_money and plan.makes_request:
+    if context.cloud.costs_money and plan.makes_request and not context.dry:
         confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
-    if plan.look:
+    if plan.look and not context.dry:
         spot_role.make(plan.look)
     try:
         with bake.renewing(context, plan.resources) as more:
             converge.run(context, more | waiting(context))
     except CloudtopError as failed:
+        if context.dry:
+            raise
         raise CloudtopError(
             "\n".join([failed.message, *left(context, plan)]), failed.hint
         ) from failed

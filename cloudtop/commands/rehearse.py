@@ -13,12 +13,16 @@ from pathlib import Path
 from cloudtop import rates
 from cloudtop.aws import client as aws
 from cloudtop.aws import interruption
+from cloudtop.aws.find import Resources
+from cloudtop.aws.holdings import MACHINE
 from cloudtop.aws.interruption import Interrupter
-from cloudtop.command import Context, confirm, run_playbooks
+from cloudtop.command import Context, check_option, confirm, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import trace
 from cloudtop.machine.drill import Drill
 from cloudtop.machine.drill_report import Report, render
+from cloudtop.playbooks.deeds import CHANGE, END, Item
+from cloudtop.playbooks.forecast import Forecast
 from cloudtop.preflight import account, checklist, rehearsal
 from cloudtop.preflight.checklist import Look
 from cloudtop.settings import clouds
@@ -47,9 +51,15 @@ def run(context: Context) -> None:
             "Try without it, or: python runner.py rehearse --cloud rehearsal",
         )
     resources = context.find()
-    context.machine(resources)
+    # To have it at hand pins the machine's key on this computer
+    instance = resources.instance
+    if not (context.dry and instance and instance.state == "running"):
+        context.machine(resources)
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
+    if context.forecast:
+        foretell(context.forecast, resources)
+        return
     reap = by_control(context) if own else by_order(context)
     drill = drill_of(context, reap)
     # EC2 does not start what an experiment has stopped
@@ -79,10 +89,15 @@ def play_trace(context: Context) -> None:
         )
     before = json.loads(clouds.move_market(cloud, ["prices", "--json"]))["notice_seconds"]
     resources = context.find()
-    context.machine(resources)
-    machine, request = resources.instance, resources.request
-    assert machine is not None and request is not None
-    need_behavior(context, request.instance_interruption_behavior)
+    machine = resources.instance
+    if not context.dry or machine is None:
+        context.machine(resources)
+    assert machine is not None
+    if resources.request:
+        need_behavior(context, resources.request.instance_interruption_behavior)
+    if context.forecast:
+        foretell(context.forecast, resources)
+        return
     place = machine.instance_type, machine.availability_zone
     path = Path(options.trace if isinstance(options.trace, str) else availability.DAY)
     day = trace.load(path, options.trace_name, place[1])
@@ -216,6 +231,22 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
+def foretell(forecast: Forecast, resources: Resources) -> None:
+    """The machine that the drill takes away, and what EC2 does then."""
+    instance, request = resources.instance, resources.request
+    if instance is None or request is None:
+        return
+    ident = instance.instance_id
+    if request.instance_interruption_behavior == "terminate":
+        forecast.more.append(Item(END, MACHINE, ident, "with its disks; its volume is kept"))
+        forecast.later.append(
+            f"EC2 launches another machine of {request.spot_instance_request_id} then, at the same"
+            " bid: a month costs the same."
+        )
+    else:
+        forecast.more.append(Item(CHANGE, MACHINE, ident, "is stopped and started again by EC2"))
+
+
 def need_behavior(context: Context, behavior: str) -> None:
     """Refuse a drill of another kind than what the request would do in earnest."""
     wanted = "stop" if context.options.stop else "terminate"
@@ -231,6 +262,7 @@ def need_behavior(context: Context, behavior: str) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """How the machine is taken away, and how often."""
+    check_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--notice",

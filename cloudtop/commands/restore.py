@@ -45,7 +45,7 @@ def run(context: Context) -> None:
         return
     doomed = save_work.machines(context)
     print(announcement(settings.name, resources, chosen, doomed))
-    confirm(options.yes, "Go on?")
+    confirm(options.yes or context.dry, "Go on?")
     given = {"cloudtop_restore_from": chosen.snapshot_id, "cloudtop_restore_again": options.again}
     *first, last = context.playbooks
     save_work.check(context, doomed, resources.volume)
@@ -55,6 +55,8 @@ def run(context: Context) -> None:
     doomed = save_work.machines(context)
     with save_work.ending(context, doomed, resources.volume):
         run_playbooks(context, [last], given)
+    if context.dry:
+        return
     print("\n" + outcome(context.find(), chosen))
 
 

@@ -24,6 +24,9 @@ SYNC_SECONDS = 30
 def run(context: Context) -> None:
     """Take a snapshot of the volume and let old ones go, or list what is there."""
     options, settings = context.options, context.settings
+    if context.dry and not options.list:
+        run_playbooks(context, context.playbooks, {"cloudtop_snapshot_label": options.label})
+        return
     if not options.list:
         # Words for people are not for a program
         with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):

@@ -66,7 +66,7 @@ def run(context: Context) -> None:
     print(announcement(context, resources, changes, doomed))
     zone = rules.zone_to_move_to(zone_of(resources), settings.zone)
     print(switch_cost.describe(settings, resources, plan, zone, bool(wanted_image)))
-    confirm(options.yes, "Go on?")
+    confirm(options.yes or context.dry, "Go on?")
     # The long step first: while the zone can't be had, the machine stays as it is
     if zone:
         save_work.check(context, doomed, resources.volume)
@@ -76,8 +76,12 @@ def run(context: Context) -> None:
     with save_work.ending(context, doomed, resources.volume):
         if zone:
             run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
-        more = {"cloudtop_switch": True, "cloudtop_wait": options.wait}
+        # A dry run has taken nothing to the zone, and the next playbook goes on as if it had
+        moved = {"cloudtop_switch_zone": zone} if context.dry else {}
+        more = {"cloudtop_switch": True, "cloudtop_wait": options.wait, **moved}
         converge.run(replace(context, playbooks=provision), more)
+    if context.dry:
+        return
     if advice := lasting(settings, load(), changes):
         print(advice)
 

@@ -28,6 +28,9 @@ def run(context: Context) -> None:
             "Try: --every 15",
         )
     tell = watch.teller(context.options.notify, context.settings.name)
+    if context.dry:
+        make_whole(context, print)
+        return
     watch.Watch(
         look=context.find,
         make_whole=lambda: make_whole(context, tell),

@@ -222,6 +222,8 @@ def check(context: Context, doomed: Sequence[Machine | None], volume: Volume | N
 def _farewells(
     context: Context, doomed: Sequence[Machine | None], volume: Volume | None, action: str
 ) -> list[_Farewell]:
+    if context.dry:
+        return []
     running = [each for each in doomed if each and each.state == "running"]
     return [_Farewell(context, each, volume, action) for each in running]
 

@@ -46,7 +46,8 @@ class Progress:
     """Turns events into one line a role, with its seconds and what it changed.
 
     On a terminal the task that runs now is shown on a line that is overwritten.
-    ``verbose`` shows Ansible's own output instead.
+    ``verbose`` shows Ansible's own output instead. In a dry run ``forecast`` takes what would
+    change, and a role's notes alone are shown.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Progress:
         stream: TextIO,
         verbose: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        forecast: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.failure: Failure | None = None
         self.changed: dict[str, int] = {}
         self._stream = drawn(stream)
         self._verbose = verbose
         self._clock = clock
+        self._forecast = forecast
         self._live = stream.isatty() and not verbose and not wants_plain_lines()
         self._step: Step | None = None
 
@@ -67,6 +70,8 @@ class Progress:
         """Take one event of ansible-runner; True keeps the event in its artifacts."""
         kind = event.get("event", "")
         data = event.get("event_data", {})
+        if self._forecast:
+            self._forecast(event)
         if self._verbose and event.get("stdout"):
             self._stream.write(plain(uncoloured(event["stdout"]), ALL, lines=True) + "\n")
         if kind == "playbook_on_task_start":
@@ -130,12 +135,15 @@ class Progress:
         step, self._step = self._step, None
         if step is None or self._verbose:
             return
-        took = self._clock() - step.began
-        mark = "✗" if self.failure else "✓"
-        what = f"{len(step.changed)} changed" if step.changed else "no change"
-        self._print(f"  {mark} {step.name:<20} {took:6.1f} s   {what}")
-        for name in step.changed:
-            self._print(f"      · {name}")
+        if not self._forecast:
+            took = self._clock() - step.began
+            mark = "✗" if self.failure else "✓"
+            what = f"{len(step.changed)} changed" if step.changed else "no change"
+            self._print(f"  {mark} {step.name:<20} {took:6.1f} s   {what}")
+            for name in step.changed:
+                self._print(f"      · {name}")
+        elif self._live:
+            self._stream.write(CLEAR_LINE)
         for note in step.notes:
             self._print(f"      ! {note}")
 

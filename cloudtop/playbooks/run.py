@@ -44,12 +44,13 @@ PASSED_ON_PREFIXES = ("LC_", "XDG_", "AWS_", "ANSIBLE_", "PYTHON", "LOCALCLOUD_"
 
 @dataclass(frozen=True)
 class Run:
-    """A playbook to run: its file, extra variables and files of them."""
+    """A playbook to run: its file, extra variables and files of them; ``dry`` in check mode."""
 
     playbook: Path
     facts: Path
     variables: Mapping[str, Any]
     verbosity: int = 0
+    dry: bool = False
 
 
 class Unreachable(CloudtopError):
@@ -184,13 +185,16 @@ def _prepare(wanted: Run, scratch: Path, access: Mapping[str, str], progress: Pr
 
     variables = scratch / "variables.json"
     variables.write_text(json.dumps(dict(wanted.variables)))
+    arguments = ["-e", f"@{wanted.facts}", "-e", f"@{variables}"]
+    if wanted.dry:
+        arguments += ["--check", *(["--diff"] if wanted.verbosity else [])]
     config = RunnerConfig(
         private_data_dir=str(scratch),
         project_dir=str(paths.ROOT),
         playbook=str(wanted.playbook),
         inventory=str(paths.INVENTORY),
         # ansible-runner splits it as a shell would
-        cmdline=shlex.join(["-e", f"@{wanted.facts}", "-e", f"@{variables}"]),
+        cmdline=shlex.join(arguments),
         quiet=True,
         verbosity=wanted.verbosity or None,
     )
