@@ -16,7 +16,7 @@ from cloudtop.aws import interruption
 from cloudtop.aws.find import Resources
 from cloudtop.aws.holdings import MACHINE
 from cloudtop.aws.interruption import Interrupter
-from cloudtop.command import Context, check_option, confirm, run_playbooks
+from cloudtop.command import Context, confirm, run_playbooks
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import trace
 from cloudtop.machine.drill import Drill
@@ -262,7 +262,6 @@ def need_behavior(context: Context, behavior: str) -> None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """How the machine is taken away, and how often."""
-    check_option(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--notice",
