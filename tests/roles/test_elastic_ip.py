@@ -91,7 +91,7 @@ def test_converge_looks_for_the_machine_at_its_new_address(place: Place, first: 
     (address,) = addresses(place)
     place.ec2.disassociate_address(AssociationId=address["AssociationId"])
     assert machine(place)["PublicIpAddress"] != address["PublicIp"]
-    outcome = place.run("tests/roles/playbooks/held.yml", cloudtop_name=NAME)
+    outcome = place.run("tests/playbooks/held.yml", cloudtop_name=NAME)
     assert outcome.code == 0, outcome.text
     assert f"ansible_host is {address['PublicIp']}" in outcome.text
     assert machine(place)["PublicIpAddress"] == address["PublicIp"]

@@ -160,7 +160,7 @@ def test_power_is_said_with_what_it_saves(shell: Shell) -> None:
     shell.do(plan, "playbooks/stop.yml", **WHOLE)
     plan = shell.check("start", **WHOLE)
     assert "+$0.6500 an hour, +$474.50 a month" in plan.text
-    shell.do(plan, "tests/roles/playbooks/start.yml", **WHOLE)
+    shell.do(plan, "tests/playbooks/start.yml", **WHOLE)
 
 
 def test_a_snapshot_and_a_bake_are_said(shell: Shell) -> None:
@@ -175,7 +175,7 @@ def test_a_snapshot_and_a_bake_are_said(shell: Shell) -> None:
         plan = shell.check("bake", **WHOLE)
     assert "Would make, and end again in the same run:" in plan.text
     assert "The live request boots another image until" in plan.text
-    shell.do(plan, "tests/roles/playbooks/bake.yml", steps=["copy", "seal"], **WHOLE)
+    shell.do(plan, "tests/playbooks/bake.yml", steps=["copy", "seal"], **WHOLE)
 
 
 def test_a_switch_is_said_with_all_that_depends_on_it(shell: Shell) -> None:

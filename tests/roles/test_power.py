@@ -11,7 +11,7 @@ from tests.localcloud.lab import until
 from tests.roles.plays import Outcome, Place, tags, tags_for
 
 NAME = "box"
-STOP, START = "playbooks/stop.yml", "tests/roles/playbooks/start.yml"
+STOP, START = "playbooks/stop.yml", "tests/playbooks/start.yml"
 
 
 def only(place: Place, name: str = NAME) -> dict[str, Any]:

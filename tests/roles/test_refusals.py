@@ -68,7 +68,7 @@ class World:
     def run(self, cases: dict[str, Case]) -> dict[str, str]:
         answers = self.place.home / "answers.json"
         outcome = self.place.run(
-            "tests/roles/playbooks/refusals.yml",
+            "tests/playbooks/refusals.yml",
             refusals_cases=[
                 {
                     "name": name,

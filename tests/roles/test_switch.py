@@ -174,7 +174,7 @@ def test_a_request_that_was_made_meanwhile_keeps_its_volume(place: Place) -> Non
         LaunchSpecification=spec, TagSpecifications=tags_for("spot-instances-request", NAME)
     )
     refused = place.run(
-        "tests/roles/playbooks/move.yml", cloudtop_name=NAME, cloudtop_switch_zone=ZONE
+        "tests/playbooks/move.yml", cloudtop_name=NAME, cloudtop_switch_zone=ZONE
     )
     assert f"the request {request} was made while it was being copied" in refused.sentence
     assert [each["VolumeId"] for each in place.volumes(NAME)] == [volume]

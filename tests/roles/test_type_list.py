@@ -189,7 +189,7 @@ def test_a_first_volume_prefers_a_zone_that_offers_further_types(lab: Lab, place
     # In all zones but us-east-1e
     for name, further, zone in (("alone", [], "e"), ("more", ["r5d.4xlarge"], "c")):
         outcome = place.run(
-            "tests/roles/playbooks/volume.yml",
+            "tests/playbooks/volume.yml",
             cloudtop_name=name,
             cloudtop_instance_type=kind,
             cloudtop_instance_types=further,

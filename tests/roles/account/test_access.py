@@ -12,7 +12,7 @@ from cloudtop.settings import settings
 from tests.roles.plays import Outcome, Place, of, tags
 
 NAME = "box"
-PLAY = "tests/roles/playbooks/access.yml"
+PLAY = "tests/playbooks/access.yml"
 # The machine may look at its volume, and at the reason of a reap for its journal
 SEE = [
     "ec2:DescribeVolumes",

@@ -11,7 +11,7 @@ from tests.roles.plays import Outcome, Place
 from tests.roles.provisioned import make_profile
 
 NONE = {"cloudtop_instance_profile": "none"}
-ATTACH = "tests/roles/playbooks/attach.yml"
+ATTACH = "tests/playbooks/attach.yml"
 
 
 def good(place: Place, playbook: str, **settings: Any) -> Outcome:
@@ -80,7 +80,7 @@ def test_a_volume_is_not_taken_from_another_machine(place: Place) -> None:
 def test_without_a_role_no_machine_is_to_end_itself(place: Place) -> None:
     before = place.mutating_calls()
     outcome = place.run(
-        "tests/roles/playbooks/access.yml", cloudtop_idle_stop_minutes=30, cloudtop_name="idle",
+        "tests/playbooks/access.yml", cloudtop_idle_stop_minutes=30, cloudtop_name="idle",
         **NONE,
     )  # fmt: skip
     assert "can't stop itself" in outcome.sentence

@@ -13,7 +13,7 @@ WHOLE = ["copy", "seal"]
 
 
 def bake(place: Place, steps: list[str], **settings: Any) -> Outcome:
-    return place.run("tests/roles/playbooks/bake.yml", cloudtop_name=NAME, steps=steps, **settings)
+    return place.run("tests/playbooks/bake.yml", cloudtop_name=NAME, steps=steps, **settings)
 
 
 def provision(place: Place, **settings: Any) -> Outcome:

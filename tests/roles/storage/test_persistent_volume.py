@@ -22,7 +22,7 @@ def cheapest_zone(place: Place) -> str:
 def test_one_encrypted_volume_that_grows_and_never_shrinks(place: Place) -> None:
     zone = cheapest_zone(place)
     before = place.mutating_calls()
-    outcome = place.run("tests/roles/playbooks/volume.yml", cloudtop_name=NAME, sizes=[20, 30, 10])
+    outcome = place.run("tests/playbooks/volume.yml", cloudtop_name=NAME, sizes=[20, 30, 10])
     assert (outcome.code, outcome.changed) == (0, 2), outcome.text
     assert place.mutating_calls() == before + 2
     (volume,) = place.volumes(NAME)
@@ -42,7 +42,7 @@ def test_b5_a_volume_that_vanishes_is_made_once_and_its_key_named(place: Place) 
     place.control("account", {"customer_key": True, "denied": ["kms:CreateGrant"]})
     try:
         before = place.mutating_calls()
-        outcome = place.run("tests/roles/playbooks/volume.yml", cloudtop_name="phantom", sizes=[20])
+        outcome = place.run("tests/playbooks/volume.yml", cloudtop_name="phantom", sizes=[20])
     finally:
         place.control("account", {"default": True})
     assert "and gave it up" in outcome.sentence
@@ -53,7 +53,7 @@ def test_b5_a_volume_that_vanishes_is_made_once_and_its_key_named(place: Place) 
 
 def test_a_volume_that_may_not_grow_yet_keeps_its_size_with_a_note(place: Place) -> None:
     sizes = [10, 20, 30, 40, 50, 60]
-    outcome = place.run("tests/roles/playbooks/volume.yml", cloudtop_name="often", sizes=sizes)
+    outcome = place.run("tests/playbooks/volume.yml", cloudtop_name="often", sizes=sizes)
     assert outcome.code == 0, outcome.text
     assert "can't grow to 60 GiB yet" in outcome.text
     assert place.volumes("often")[0]["Size"] == 50
