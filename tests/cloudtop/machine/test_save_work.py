@@ -345,7 +345,7 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
     assert "the machine keeps its image: " in sentences[0]
     (machine.hooks / "dump").unlink()
     watch.make_whole(wanted, sentences.append)
-    assert runs[1:] == [{"cloudtop_renew": True}]
+    assert runs[1:] == [{"cloudtop_renew": True, "cloudtop_wait": True}]
     take_back(machine)
 
 
