@@ -173,9 +173,7 @@ def test_a_request_that_was_made_meanwhile_keeps_its_volume(place: Place) -> Non
     request = place.make_request(
         LaunchSpecification=spec, TagSpecifications=tags_for("spot-instances-request", NAME)
     )
-    refused = place.run(
-        "tests/playbooks/move.yml", cloudtop_name=NAME, cloudtop_switch_zone=ZONE
-    )
+    refused = place.run("tests/playbooks/move.yml", cloudtop_name=NAME, cloudtop_switch_zone=ZONE)
     assert f"the request {request} was made while it was being copied" in refused.sentence
     assert [each["VolumeId"] for each in place.volumes(NAME)] == [volume]
     assert volumes(place, "replaced") == []
