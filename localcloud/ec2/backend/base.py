@@ -18,6 +18,7 @@ from localcloud.ec2.cloud import Cloud
 from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.filters import unknown_ids
 from localcloud.ec2.records.elastic_ip import ElasticIp
+from localcloud.ec2.records.fleet import Fleet
 from localcloud.ec2.records.image import Image
 from localcloud.ec2.records.instance import Instance
 from localcloud.ec2.records.snapshot import Snapshot
@@ -45,6 +46,8 @@ class Base(EC2Backend):
         self.tokens: dict[tuple[str, str], tuple[str, list[str]]] = {}
         # Ids of volumes, snapshots and instances whose files the host has yet to remove
         self.trash: list[str] = []
+        # Those of CreateFleet
+        self.fleets_by_id: dict[str, Fleet] = {}
         super().__init__(region_name, account_id)
 
     @property

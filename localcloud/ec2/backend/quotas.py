@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from localcloud.ec2.backend.account import Accounts
 from localcloud.ec2.errors import refusal
-from localcloud.ec2.instance_types import facts
+from localcloud.ec2.instance_types import INSTANCE_TYPES, facts
 from localcloud.ec2.quotas import ADDRESSES, LARGE, Quota, quota_of
 
 
@@ -35,7 +35,8 @@ class Quotas(Accounts):
             for request in self.spot_instance_requests.values()
             if quota.spot and request.state == "open"
         ]
-        kinds = [*running, *waiting]
+        # A record of a type that is none holds up no launch of another
+        kinds = [one for one in (*running, *waiting) if one in INSTANCE_TYPES]
         return sum(vcpus(one) for one in kinds if quota_of(one, spot=quota.spot) is quota)
 
     def within_quota(

@@ -28,6 +28,10 @@ NEEDS = {"restore": ["good"]}
 MACHINE = Machine("i-1", state="running", public_ip_address="127.77.0.5")
 
 
+# The drill's other options, as the parser leaves them
+CALL = {"trace": None, "no_notice": False, "notice": 120.0, "keep_down": 0.0}
+
+
 class Call(Context):
     """A call of the command line in which EC2 shows what the test says."""
 
@@ -74,7 +78,7 @@ def test_a_drill_says_which_machine_it_takes_away(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(clouds, "take_away", lambda *_: pytest.fail("it was taken away"))
-    here = context(behavior, times=1, stop=behavior == "stop", json=False)
+    here = context(behavior, times=1, stop=behavior == "stop", json=False, **CALL)
     rehearse.run(here)
     assert here.forecast is not None
     (item,) = here.forecast.more

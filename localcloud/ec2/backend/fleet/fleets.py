@@ -80,10 +80,6 @@ class Outcome:
 
 
 class Fleets(RunInstances):
-    def __init__(self, region_name: str, account_id: str) -> None:
-        self.fleets_by_id: dict[str, Fleet] = {}
-        super().__init__(region_name, account_id)
-
     def make_fleet(self, params: Given) -> Fleet:
         """CreateFleet."""
         token = params.get("ClientToken")

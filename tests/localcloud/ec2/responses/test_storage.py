@@ -132,7 +132,7 @@ def test_fault_12_throughput_and_iops_go_by_type_and_size(lab: Lab) -> None:
     change = lab.ec2.modify_volume(VolumeId=volume, Size=2000)["VolumeModification"]
     assert change["TargetIops"] == 6000
     assert "TargetThroughput" not in change
-    volume = lab.volume(VolumeType="gp3", Throughput=200, Iops=4000)
+    volume = lab.volume(VolumeType="gp3", Throughput=200, Iops=4000, Size=10)
     change = lab.ec2.modify_volume(VolumeId=volume, Size=20)["VolumeModification"]
     assert (change["TargetThroughput"], change["TargetIops"]) == (200, 4000)
 
