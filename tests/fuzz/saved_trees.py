@@ -294,8 +294,10 @@ def state(place: Path) -> dict[str, Any]:
     tree = object.__new__(Tree)
     tree.place = place
     tree.options = ["-c", "safe.directory=*"]
-    words = ("ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory")
-    ignored = [each.rstrip("/") for each in tree.git(*words).split("\0")[:-1]]
+    words = ("ls-files", "-z", "-o", "-i", "--exclude-standard")
+    # As folders, and file by file: a folder in place of a file of the index is in the second alone
+    listed = [*tree.git(*words, "--directory").split("\0"), *tree.git(*words).split("\0")]
+    ignored = [each.rstrip("/") for each in listed if each]
     return {
         "files": _files(place, set(ignored)),
         "status": tree.git("status", "--porcelain", "-z", "-uall").split("\0"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
 from localcloud.ec2.backend.account import Accounts
 from localcloud.ec2.errors import refusal
-from localcloud.ec2.instance_types import INSTANCE_TYPES, facts
+from localcloud.ec2.instance_types import facts
 from localcloud.ec2.quotas import ADDRESSES, LARGE, Quota, quota_of
 
 
