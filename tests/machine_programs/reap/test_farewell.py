@@ -60,6 +60,20 @@ def test_says_what_was_saved_and_holds_the_end(machine: Departing, tree: Tree) -
     is_back(machine)
 
 
+def test_two_saves_within_one_second_lie_beside_each_other(machine: Departing, tree: Tree) -> None:
+    saved = machine.volume / ".cloudtop/saved"
+    for second in range(60):
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + second))
+        (saved / f"{stamp}-i-0abc").mkdir(parents=True)
+    call = machine.call("end", "60", "terminate")
+    report = call.hears("report")["report"]["saved"]
+    assert report["directory"].endswith("-i-0abc.2")
+    assert [each["complete"] for each in report["trees"]] == [True]
+    call.says("go 60")
+    assert call.hears("held")["seconds"] == 60
+    assert call.process.wait(30) == 0
+
+
 def test_a_held_end_that_does_not_come_is_taken_back(machine: Departing) -> None:
     call = machine.call("end", "60", "stop")
     call.hears("report")

@@ -126,11 +126,11 @@ class End(Reap):
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self.began))
         name = f"{stamp}-{self.notice.instance}"
         job = run(Job(partial(_make_directory, self.persistent, name)), LOOK_SECONDS)
-        if not job.ended or job.answers:
-            why = str(job.answers[0]) if job.answers else job.trouble or "the volume hangs"
-            say(f"Nothing can be saved: {why}")
+        answer = job.answers[0] if job.answers else None
+        if not job.ended or not isinstance(answer, list):
+            say(f"Nothing can be saved: {answer or job.trouble or 'the volume hangs'}")
             return
-        self.directory = f"{self.persistent}/.cloudtop/saved/{name}"
+        self.directory = f"{self.persistent}/.cloudtop/saved/{answer[0]}"
         seconds = self.ends - self.began
         words = ["/usr/bin/python3", "-IS", f"{self.settings['lib']}/save-work", "all", self.path]
         words += [self.directory, f"{self.began + seconds * SAVE_SHARE:.0f}"]
@@ -255,11 +255,21 @@ class End(Reap):
 
 
 def _make_directory(persistent: str, name: str, tell: Tell) -> None:
-    """Tells why there is none. Its owners write into it by its path, as themselves."""
+    """Tells a list of its name, or why there is none.
+
+    Its owners write into it by its path, as themselves. Two saves may begin within one second: the
+    later one has a number, by which it comes later in a list of names, too.
+    """
     os.umask(0o022)
+    names = [name, *(f"{name}.{number}" for number in range(2, 10))]
     try:
         saved = VolumeDirectory.top(persistent, os.geteuid()).inside("saved")
-        os.mkdir(name, dir_fd=saved.handle)
+        for each in names:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(each, dir_fd=saved.handle)
+                tell([each])
+                return
+        tell(f"{persistent}/.cloudtop/saved/{name}: all its names are taken.")
     except NotRoots as refusal:
         tell(str(refusal))
     except OSError as error:
