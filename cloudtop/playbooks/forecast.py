@@ -90,17 +90,18 @@ class Forecast:
     def render(self, name: str, known: Sequence[Holding]) -> str:
         """The lists with their costs, for people; those that stay are the cloudtop's."""
         items = self.items(name, known)
+        touched = {each.name for each in items if each.kind != deeds.TAGS}
+        mine = [each for each in known if each.name == name]
+        same = [_unchanged(each) for each in mine if each.id not in touched]
+        width = max((len(_what(each)) for each in [*items, *same]), default=0)
         lines: list[str] = []
         for (verb, passing), heading in HEADINGS.items():
             fits = [each for each in items if (each.verb, each.passing) == (verb, passing)]
-            lines += [heading, *map(_line, fits)] if fits else []
+            lines += [heading, *(_line(each, width) for each in fits)] if fits else []
         if not items:
             lines.append("Nothing would be made, changed or ended.")
-        touched = {each.name for each in items if each.kind != deeds.TAGS}
-        mine = [each for each in known if each.name == name]
-        same = [each for each in mine if each.id not in touched]
         if same:
-            lines += ["Unchanged:", *(_line(_unchanged(each)) for each in same)]
+            lines += ["Unchanged:", *(_line(each, width) for each in same)]
         lines += dict.fromkeys(self.later)
         return "\n".join([*map(plain, [*lines, _sum(items, mine)]), LAST])
 
@@ -109,12 +110,15 @@ def _unchanged(each: Holding) -> Item:
     return Item("", each.kind, each.id, each.text, each.month)
 
 
-def _line(item: Item) -> str:
-    what = ", ".join(filter(None, [item.name, item.text]))
+def _what(item: Item) -> str:
+    return ", ".join(filter(None, [item.name, item.text]))
+
+
+def _line(item: Item, width: int) -> str:
     sign = ("+" if item.month > 0 else "-") if item.verb == CHANGE else ""
     hour, month = abs(item.month) / rates.HOURS_PER_MONTH, abs(item.month)
     cost = f"{sign}${hour:.4f} an hour, {sign}${month:.2f} a month" if month else ""
-    return f"  {item.kind:<17} {what:<52} {cost}".rstrip()
+    return f"  {item.kind:<16}  {_what(item):<{width}}  {cost}".rstrip()
 
 
 def _sum(items: Sequence[Item], mine: Sequence[Holding]) -> str:

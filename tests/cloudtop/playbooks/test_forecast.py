@@ -13,7 +13,8 @@ from cloudtop.playbooks.deeds import CHANGE, END, MAKE, Item
 from cloudtop.playbooks.forecast import Forecast
 
 VOLUME = Holding(holdings.VOLUME, "vol-1", "box", "50 GiB in us-east-1a", 4.0)
-MACHINE = Holding(holdings.MACHINE, "i-1", "box", "m5d.4xlarge", 474.5, 474.5)
+LONG = "m5d.4xlarge in us-east-1a, running, and more words than any column of old would hold"
+MACHINE = Holding(holdings.MACHINE, "i-1", "box", LONG, 474.5, 474.5)
 ROOT = Holding(holdings.ROOT, "vol-2", "box", "16 GiB", 1.28, parent="i-1")
 OWN = Holding(holdings.PUBLIC, "192.0.2.1", "box", "", 3.65, parent="i-1")
 KNOWN = [VOLUME, MACHINE, ROOT, OWN]
@@ -125,6 +126,8 @@ def test_the_list_has_costs_a_sum_and_an_end() -> None:
     # 10 GiB * $0.08, in an hour of 730
     assert lines[1].endswith("+$0.0011 an hour, +$0.80 a month")
     assert lines[2] == "Unchanged:"
+    # The costs stand in one column, however long the words before it are
+    assert len({lines[number].index("$0.") for number in (3, 4, 5)}) == 1
     assert [line.split()[-6] for line in lines[3:6]] == ["$0.6500", "$0.0018", "$0.0050"]
     assert lines[-2:] == [
         "Together at most $0.6633 an hour, $484.23 a month on AWS; now it is $483.43.",
