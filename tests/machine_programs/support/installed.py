@@ -37,6 +37,7 @@ def program(name: str) -> Path:
 def lib(tree: Path) -> Path:
     """A directory with what a machine has in /usr/local/lib/cloudtop."""
     place = tree / "lib"
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(_shared_lib().name)
     return place
 

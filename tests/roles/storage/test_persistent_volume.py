@@ -49,11 +49,3 @@ def test_b5_a_volume_that_vanishes_is_made_once_and_its_key_named(place: Place) 
     assert "kms:CreateGrant" in outcome.sentence
     assert place.mutating_calls() == before + 1
     assert place.volumes("phantom") == []
-
-
-def test_a_volume_that_may_not_grow_yet_keeps_its_size_with_a_note(place: Place) -> None:
-    sizes = [10, 20, 30, 40, 50, 60]
-    outcome = place.run("tests/playbooks/volume.yml", cloudtop_name="often", sizes=sizes)
-    assert outcome.code == 0, outcome.text
-    assert "can't grow to 60 GiB yet" in outcome.text
-    assert place.volumes("often")[0]["Size"] == 50
