@@ -118,8 +118,9 @@ def system_uuid(instance_id: str) -> uuid.UUID:
 def accelerator(kind: str) -> list[str]:
     if kind == KVM:
         return ["-accel", "kvm", "-cpu", "host"]
-    # la57: a fifth level of page tables, which an emulator walks in software
-    return ["-accel", f"tcg,thread=multi,tb-size={TCG_CODE_MIB}", "-cpu", "max,la57=off"]
+    # la57: a fifth level of page tables, which an emulator walks in software. erms: copying by
+    # "rep movsb", which it does byte by byte; libc takes another way where it is off
+    return ["-accel", f"tcg,thread=multi,tb-size={TCG_CODE_MIB}", "-cpu", "max,la57=off,erms=off"]
 
 
 def with_seconds(image: MachineImage, cloud_config_seconds: int) -> MachineImage:
