@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ DEFAULT_NETWORK = ipaddress.IPv4Network("127.77.0.0/16")
 DEFAULT_MEMORY_MIB = 1024
 DEFAULT_VCPUS = 2
 IMAGE_FILE = "base-image"
+# Debian Policy 5.6.1
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 # As long as it takes on EC2 from ssh's first answer until cloud-init is through
 DEFAULT_CLOUD_CONFIG_SECONDS = 10
 
@@ -32,7 +35,7 @@ class Config:
     that PublicIpAddress values are taken from, ``ssh_port`` the port on each of
     those addresses that reaches port 22 of the machine. ``base_image`` is empty
     (make the fast one from the host's archive), the name of another that is made here, or
-    a path or URL of a cloud image.
+    a path or URL of a cloud image. ``packages`` are in an image that is made here besides its own.
     ``cloud_config_seconds`` pass in a new machine until cloud-init writes apt's sources.
     """
 
@@ -42,6 +45,7 @@ class Config:
     ssh_port: int = SSH_PORT
     network: ipaddress.IPv4Network = DEFAULT_NETWORK
     base_image: str = ""
+    packages: tuple[str, ...] = ()
     vcpus: int = DEFAULT_VCPUS
     memory_mib: int = DEFAULT_MEMORY_MIB
     cloud_config_seconds: int = DEFAULT_CLOUD_CONFIG_SECONDS
@@ -126,6 +130,25 @@ def _network(environ: Mapping[str, str]) -> ipaddress.IPv4Network:
     return network
 
 
+def _packages(environ: Mapping[str, str]) -> tuple[str, ...]:
+    text = environ.get("LOCALCLOUD_PACKAGES", "")
+    names = sorted({name.strip() for name in text.split(",") if name.strip()})
+    for name in names:
+        if not PACKAGE.fullmatch(name):
+            raise LocalCloudError(
+                f"LOCALCLOUD_PACKAGES is {text!r}, and {name!r} is no name of a Debian package:"
+                " lower-case letters, digits and +.- only, separated by commas.",
+                "Try: export LOCALCLOUD_PACKAGES=docker.io,tmux",
+            )
+    if names and ("/" in environ.get("LOCALCLOUD_BASE_IMAGE", "")):
+        raise LocalCloudError(
+            "LOCALCLOUD_PACKAGES adds packages to an image that is made here, and"
+            f" LOCALCLOUD_BASE_IMAGE names a finished one: {environ['LOCALCLOUD_BASE_IMAGE']!r}.",
+            "Unset one of them: unset LOCALCLOUD_PACKAGES",
+        )
+    return tuple(names)
+
+
 def _home(environ: Mapping[str, str]) -> Path:
     try:
         return Path(environ.get("HOME") or Path.home())
@@ -156,6 +179,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Config:
         port=_number(env, "LOCALCLOUD_PORT", DEFAULT_PORT, 1, 65535),
         network=_network(env),
         base_image=env.get("LOCALCLOUD_BASE_IMAGE") or _chosen_image(place / IMAGE_FILE),
+        packages=_packages(env),
         vcpus=_number(env, "LOCALCLOUD_VCPUS", DEFAULT_VCPUS, 1, 64),
         memory_mib=_number(env, "LOCALCLOUD_MEMORY_MIB", DEFAULT_MEMORY_MIB, 512, 65536),
         cloud_config_seconds=_number(

@@ -100,17 +100,19 @@ def workspace(target: Path) -> Iterator[Path]:
 
 def mmdebstrap_argv(recipe: Recipe, work: Path) -> list[str]:
     """The command that makes ``root.tar`` in ``work`` from the two tars there."""
+    packages = (*recipe.packages, *recipe.added)
+    names = f"PACKAGES={quote(' '.join(recipe.packages))} ADDED={quote(' '.join(recipe.added))}"
     return [
         "mmdebstrap",
         "--variant=apt",
         "--format=tar",
         # customize.sh does it, and leaves what apt in the guest can use
         "--skip=cleanup/apt",
-        f"--include={','.join(recipe.packages)}",
+        f"--include={','.join(packages)}",
         f"--keyring={recipe.archive.keyring}",
         f"--setup-hook=tar-in {quote(str(work / 'early.tar'))} /",
         f"--customize-hook=tar-in {quote(str(work / 'late.tar'))} /",
-        f'--customize-hook=chroot "$1" sh /{CUSTOMIZE}',
+        f'--customize-hook={names} chroot "$1" sh /{CUSTOMIZE}',
         recipe.archive.suite,
         str(work / "root.tar"),
         *recipe.archive.sources,
@@ -134,7 +136,8 @@ def make(recipe: Recipe, target: Path) -> MachineImage:
         (work / "assemble.sh").write_text(recipe.assemble)
         log.info(
             "base image: installing %s %s and %d packages (about a minute)",
-            recipe.archive.distribution, recipe.archive.suite, len(recipe.packages),
+            recipe.archive.distribution, recipe.archive.suite,
+            len(recipe.packages) + len(recipe.added),
         )  # fmt: skip
         run(mmdebstrap_argv(recipe, work), log=build_log)
         log.info("base image: making its disk")

@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from localcloud.config import Config
@@ -41,10 +42,12 @@ def base_image_of(config: Config) -> MachineImage:
     """The base image, made now if it is not cached (minutes). Touches no machine."""
     if config.base_image == ubuntu_like.NAME:
         require(ubuntu_like.TOOLS)
-        return base_image.from_archive(ubuntu_like.recipe(host_archive()), config.base_images)
-    if config.base_image:
+        recipe = ubuntu_like.recipe(host_archive())
+    elif config.base_image:
         return cloud_image.from_name(config.base_image, config.base_images)
-    return base_image.from_archive(host_recipe(host_archive()), config.base_images)
+    else:
+        recipe = host_recipe(host_archive())
+    return base_image.from_archive(replace(recipe, added=config.packages), config.base_images)
 
 
 class QemuHost:

@@ -69,6 +69,8 @@ class Recipe:
     assemble: str
     cmdline: str = CMDLINE
     size: int = IMAGE_SIZE
+    # Packages besides, none of whose units is enabled
+    added: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -81,6 +81,39 @@ def test_a_base_image_named_twice_is_refused(
     assert not config.image_file.exists()
 
 
+@pytest.mark.parametrize(
+    ("packages", "image", "sentence", "remedy"),
+    [
+        ("tmux;reboot", "", "'tmux;reboot' is no name of a Debian package", "=docker.io,tmux"),
+        ("tmux, -o=x", "", "'-o=x' is no name of a Debian package", "=docker.io,tmux"),
+        ("tmux", "/images/own.qcow2", "names a finished one", "unset LOCALCLOUD_PACKAGES"),
+    ],
+)
+def test_packages_that_cannot_be_added_are_refused(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    packages: str,
+    image: str,
+    sentence: str,
+    remedy: str,
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_PACKAGES", packages)
+    monkeypatch.setenv("LOCALCLOUD_BASE_IMAGE", image)
+    assert main.main(["start"]) == 1
+    text = output(capsys)
+    assert sentence in text
+    assert remedy in text
+    assert not process.holder(config)
+
+
+def test_packages_of_the_environment_are_those_of_the_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_PACKAGES", " tmux,docker.io,,tmux ")
+    assert from_environment().packages == ("docker.io", "tmux")
+
+
 def test_killed_server_is_started_again(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["start"]) == 0
     first = process.holder(config)

@@ -80,6 +80,7 @@ def test_recipes_hash_is_of_all_that_goes_in() -> None:
         replace(recipe, cmdline="quiet"),
         replace(recipe, guest={**recipe.guest, "etc/motd": (0o644, "hello")}),
         replace(recipe, assemble="true"),
+        replace(recipe, added=("git",)),
     ]
     assert len({recipe.digest, *(other.digest for other in others)}) == len(others) + 1
 
@@ -130,6 +131,16 @@ def test_build_command_names_only_the_hosts_sites() -> None:
     argv = base_image.mmdebstrap_argv(recipe, Path("/w"))
     assert argv[-3:] == list(recipe.archive.sources)
     assert argv[-5:-3] == ["bookworm", "/w/root.tar"]
+
+
+def test_added_packages_are_installed_and_the_programs_that_disable_them_are_given_both() -> None:
+    recipe = replace(host_recipe(ARCHIVE), added=("docker.io", "tmux"))
+    argv = base_image.mmdebstrap_argv(recipe, Path("/w"))
+    (included,) = (word for word in argv if word.startswith("--include="))
+    assert included.endswith(",docker.io,tmux")
+    hook = argv[argv.index("bookworm") - 1]
+    assert "ADDED='docker.io tmux' chroot" in hook
+    assert f"PACKAGES='{' '.join(recipe.packages)}'" in hook
 
 
 def test_finished_image_is_found_and_an_unfinished_one_vanishes(tmp_path: Path) -> None:
