@@ -125,10 +125,7 @@ def test_program_dies_with_its_parent(python: Path, tmp_path: Path) -> None:
     os.close(program)
 
 
-def test_program_of_a_launcher_is_noted(
-    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(warm.VARIABLE, str(python))
+def test_program_of_a_launcher_is_noted(python: Path, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
     script.write_text("import os; print(os.getpid(), flush=True); input()")
     argv = [python, script]
@@ -186,3 +183,63 @@ def test_playbooks_share_one_start_of_ansible(tmp_path: Path) -> None:
         assert ended(interpreter, script, ANSIBLE_NOCOWS="1")[1] == b"False\n"
         elsewhere = subprocess.run([interpreter, script], cwd=tmp_path, capture_output=True)
         assert elsewhere.stdout == b"False\n"
+
+
+# Whether it was warm, and what a run of its own sees
+SURROUNDED = """
+import os, sys
+print('ansible.cli.playbook' in sys.modules, os.environ["AWS_ENDPOINT_URL"], os.environ["HOME"])
+"""
+
+
+def test_other_clouds_and_homes_share_one_start_of_ansible(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(SURROUNDED)
+    own = {"ANSIBLE_HOME": str(tmp_path), "HOME": "/first", "AWS_ENDPOINT_URL": "a"}
+    other = {"HOME": "/other", "AWS_ENDPOINT_URL": "b", "AWS_PROFILE": "nobody"}
+    with warm.python("playbooks") as interpreter:
+        assert ended(interpreter, script, **own)[1] == b"True a /first\n"
+        assert ended(interpreter, script, **{**own, **other})[1] == b"True b /other\n"
+        assert ended(interpreter, script, **own)[1] == b"True a /first\n"
+
+
+def test_ansible_in_another_home_is_another_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plugins and its temporary directory are there."""
+    monkeypatch.delenv("ANSIBLE_HOME", raising=False)
+    script = tmp_path / "program.py"
+    script.write_text(SURROUNDED)
+    with warm.python("playbooks") as interpreter:
+        for home, shared in (("/first", b"True"), ("/other", b"False"), ("/first", b"True")):
+            own = {"HOME": home, "AWS_ENDPOINT_URL": "a"}
+            assert ended(interpreter, script, **own)[1] == shared + f" a {home}\n".encode()
+
+
+def test_playbook_has_a_temporary_directory_of_its_own(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text("from ansible import constants; print(constants.DEFAULT_LOCAL_TMP, end='')")
+    places = []
+    with warm.python("playbooks") as interpreter:
+        for _ in range(2):
+            _, output, _ = ended(interpreter, script, ANSIBLE_HOME=str(tmp_path))
+            places.append(Path(os.fsdecode(output)))
+            assert places[-1].parent == tmp_path / "tmp"
+            assert not places[-1].exists()
+    assert len(set(places)) == 2
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_playbook_starts_anew_where_a_terminal_was_or_is(tmp_path: Path, terminal: bool) -> None:
+    """Ansible looks for one when it is imported: for its colours and the width of its lines."""
+    script = tmp_path / "program.py"
+    script.write_text("import sys; sys.exit('ansible.cli.playbook' in sys.modules)")
+    own, output = os.openpty()
+    with warm.python("playbooks", terminal=terminal) as interpreter:
+        for place, warmed in ((subprocess.DEVNULL, not terminal), (output, terminal)):
+            done = subprocess.run(
+                [interpreter, script], stdout=place, timeout=DEADLINE, check=False
+            )
+            assert done.returncode == warmed
+    os.close(output)
+    os.close(own)

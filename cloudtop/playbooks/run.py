@@ -23,6 +23,8 @@ from cloudtop.playbooks import control_sockets
 from cloudtop.playbooks.progress import Progress
 
 KEPT_LOGS = 20
+# ansible-playbook and its companions lie beside this Python
+PROGRAMS = [str(Path(sys.executable).parent)]
 HANG_UP = Path(__file__).with_name("hang_up.py")
 PROC = Path("/proc/self/fd")
 CREDENTIALS = {
@@ -203,8 +205,7 @@ def _prepare(wanted: Run, scratch: Path, access: Mapping[str, str], progress: Pr
         **safe_environment(config.env),
         **access,
         **control_sockets.environment(os.environ, paths.home()),
-        # ansible-playbook and its companions lie beside this Python
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.pathsep.join([*PROGRAMS, os.environ.get("PATH", os.defpath)]),
         "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"),
         # ansible-runner switches the check off if the environment is silent
         "ANSIBLE_HOST_KEY_CHECKING": "True",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from typing import Any
 import boto3
 import pytest
 
+from tests import packing
 from tests.cloud import KEY, SECRET, fake_cloud
 from tests.faults.killing import DEADLINE, kill_after
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 # Mutating calls at which the run is killed; a whole run makes as many
 KILL_AFTER = range(1, 14)
 
@@ -59,11 +58,11 @@ def provision(endpoint: str, name: str, home: Path) -> subprocess.Popen[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
-        "PATH": f"{PLAYBOOK.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": packing.path(),
     }
     return subprocess.Popen(
         [
-            str(PLAYBOOK),
+            packing.ansible_playbook(),
             *("-i", "inventory/cloudtop.aws_ec2.yml", "-e", "@inventory/clouds/rehearsal.yml"),
             *("-e", f"cloudtop_name={name}", "-e", f"cloudtop_ssh_key={home}/.ssh/id"),
             *("-e", "cloudtop_elastic_ip=true"),

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests import packing
 from tests.cloud import fake_cloud
 from tests.faults.killing import DEADLINE, kill_after
-from tests.roles.plays import BIN, ROOT, Place, of, tags, tags_for
+from tests.roles.plays import ROOT, Place, of, tags, tags_for
 
 NAME = "box"
 # A volume, the cancelling, the end, the old one's tags and the new one's
@@ -30,7 +31,7 @@ def start(place: Place, *playbooks: str, **settings: Any) -> subprocess.Popen[st
     given = {"cloudtop_name": NAME, "cloudtop_owner": "alice", **settings}
     return subprocess.Popen(
         [
-            str(BIN / "ansible-playbook"),
+            packing.ansible_playbook(),
             *("-e", "@inventory/clouds/rehearsal.yml", "-e", json.dumps(given)),
             *playbooks,
         ],

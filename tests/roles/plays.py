@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tests import packing
 from tests.cloud import client, environment, own
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ class Place:
         self.home = home
         self.environ = {
             **environment(endpoint),
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PATH": packing.path(),
             "HOME": str(home),
             "XDG_STATE_HOME": str(home / "state"),
         }
@@ -75,7 +75,7 @@ class Place:
         }
         given = {key: value for key, value in own.items() if value is not None}
         argv = [
-            str(BIN / "ansible-playbook"),
+            packing.ansible_playbook(),
             *("-e", "@inventory/clouds/rehearsal.yml", "-e", json.dumps(given)),
             *options,
             playbook,

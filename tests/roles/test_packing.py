@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests import packing
 from tests.roles.plays import BIN, Place
 from tools import warm
 
@@ -51,3 +52,13 @@ def test_playbooks_of_tests_run_modules_with_the_warm_python(place: Place, tmp_p
     outcome = other.command(argv)
     assert outcome.code == 0, outcome.text
     assert log.read_text() == f"{python}\n"
+
+
+def test_playbooks_of_all_homes_share_one_start_of_ansible(place: Place, tmp_path: Path) -> None:
+    program = Path(packing.ansible_playbook())
+    interpreter = program.read_text().partition("\n")[0].removeprefix("#!")
+    script = tmp_path / "program.py"
+    script.write_text("import sys; print('ansible.cli.playbook' in sys.modules)")
+    for home in (place.home, tmp_path):
+        outcome = Place(place.endpoint, home).command([interpreter, str(script)])
+        assert (outcome.code, outcome.text) == (0, "True\n")

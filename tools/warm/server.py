@@ -5,8 +5,8 @@ kinds. For Ansible's modules for AWS, all that Ansible packs into one (``ansible
 ``ansible_collections``) is imported from the package, as in a new Python; only what the package
 takes from the virtual environment is here already: the standard library, boto3 and botocore with
 the descriptions of services that it reads. For ``ansible-playbook``, everything is imported at
-the first run, as Ansible reads its configuration with its modules; so the environment and the
-directory of that run have to be those of all that follow.
+the first run, as Ansible reads its configuration with its modules; so the directory of that run and
+all of its environment that decides about the configuration have to be those of all that follow.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ from typing import Any, NoReturn
 SERVICES = ("ec2", "iam", "sts", "ssm", "dlm")
 # These decide how an interpreter starts: a program that wants others gets a new interpreter
 START = ("PYTHON", "LC_", "LANG")
+# What Ansible is when it has started has nothing of these, as they are read while it runs: each
+# run of the tests has another cloud and, if Ansible has a home of its own, another home
+FREE = (
+    *("AWS_", "XDG_STATE_HOME", "PYTEST_CURRENT_TEST"),
+    *("ANSIBLE_CACHE_PLUGIN_CONNECTION", "AWX_ISOLATED_DATA_DIR"),
+)
+# Settings with which nothing has been made at the start, so each run has its own
+OWN = ("DEFAULT_LOCAL_TMP", "CACHE_PLUGIN_CONNECTION")
 # Bytes that say how long the rest of a request is
 LENGTH = 4
 
@@ -97,7 +105,9 @@ def warm_for_modules() -> None:
 
 
 def warm_for_playbooks() -> None:
+    """Import what every run imports, and what an inventory that asks AWS does."""
     __import__("ansible.cli.playbook")
+    warm_for_modules()
 
 
 def settle() -> None:
@@ -255,17 +265,19 @@ def run(launcher: socket.socket, request: Request | None, folder: str) -> NoRetu
     launcher.close()
     if request is None:
         os._exit(70)
+    # Ansible looks for one when it is imported, and has colours and lines as wide as it is
+    terminal = os.isatty(1)
     for number, file in enumerate(request.files):
         os.dup2(file, number)
         os.close(file)
     os.umask(request.umask)
-    if not (alike(request, folder) if folder else starts_alike(request)):
+    alike = configured_alike(request, folder) and os.isatty(1) == terminal
+    if not (alike if folder else starts_alike(request)):
         os.chdir(request.folder)
         os.execve(sys.executable, [sys.executable, *request.arguments], request.environ)
     request.surround()
     if folder:
-        # Ansible's own temporary directory is one for all of them, and goes with this process
-        atexit.unregister(sys.modules["ansible.config.manager"].cleanup_tmp_file)
+        own_settings()
     time.tzset()
     tempfile.tempdir = None
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
@@ -281,9 +293,25 @@ def starts_alike(request: Request) -> bool:
     return decisive(request.environ) == decisive(dict(os.environb))
 
 
-def alike(request: Request, folder: str) -> bool:
-    """Whether it has all the surroundings in which this process has warmed up."""
-    return request.environ == dict(os.environb) and request.folder == folder
+def configured_alike(request: Request, folder: str) -> bool:
+    """Whether Ansible would have the configuration with which this process has warmed up."""
+    own = configuring(dict(os.environb))
+    return (configuring(request.environ), request.folder) == (own, folder)
+
+
+def configuring(environ: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The part of an environment that decides how Ansible starts."""
+    free = (*FREE, *(["HOME"] if b"ANSIBLE_HOME" in environ else []))
+    return {key: environ[key] for key in environ if not os.fsdecode(key).startswith(free)}
+
+
+def own_settings() -> None:
+    """Give this process what is its own, as a temporary directory that goes with it."""
+    atexit.unregister(sys.modules["ansible.config.manager"].cleanup_tmp_file)
+    constants: Any = sys.modules["ansible.constants"]
+    for name in OWN:
+        value = constants.config.get_config_value(name, variables=vars(constants))
+        setattr(constants, name, value)
 
 
 def decisive(environ: dict[bytes, bytes]) -> dict[bytes, bytes]:
