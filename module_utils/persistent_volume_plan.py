@@ -68,13 +68,12 @@ class World:
 class Plan:
     """The next step: ``create``, ``grow``, ``delete`` or ``keep``.
 
-    ``volume`` is as the role persistent_volume shows it, after the step if it grows. ``kind`` is
-    its EBS volume type. ``create`` has the options of ec2_volume_once.
+    ``volume`` is as the role persistent_volume shows it, after the step if it grows. ``create``
+    has the options of ec2_volume_once.
     """
 
     step: str
     volume: dict[str, Any]
-    kind: str = ""
     create: dict[str, Any] = field(default_factory=dict)
 
 
@@ -115,7 +114,7 @@ def plan(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Plan:
     if volume is None:
         refuse_lost(cloudtop, world)
         return Plan("create", dict(NOBODY), create=_create(cloudtop, wanted, world.offers))
-    now, kind = shown(volume), volume.volume_type
+    now = shown(volume)
     if wanted.moved_to:
         now = {**now, "zone": wanted.moved_to}
     if rules.is_zone_refused(now["zone"], wanted.zone):
@@ -125,8 +124,8 @@ def plan(cloudtop: Cloudtop, wanted: Wanted, world: World) -> Plan:
             f" cloudtop_zone={now['zone']}"
         )
     if now["size"] < wanted.size:
-        return Plan("grow", {**now, "size": wanted.size}, kind)
-    return Plan("keep", now, kind)
+        return Plan("grow", {**now, "size": wanted.size})
+    return Plan("keep", now)
 
 
 def end(cloudtop: Cloudtop, volumes: Sequence[Volume], delete: str) -> Plan:

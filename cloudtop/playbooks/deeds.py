@@ -109,15 +109,17 @@ def _volume(deed: Deed, known: Sequence[Holding]) -> Iterable[Item]:
     given = deed.arguments
     if deed.absent:
         yield from ends([given["id"]], known)
-    elif given.get("modify_volume"):
-        size, now = int(given["volume_size"]), _one(given["id"], known)
-        more = rates.disk_month(size) - now.month
-        yield Item(CHANGE, holdings.VOLUME, now.id, f"grows to {size} GiB", more)
     elif not given.get("id"):
         size = int(given.get("volume_size") or 0)
         passing = _passes(given.get("tags") or {})
         month = rates.disk_month(size)
         yield Item(MAKE, holdings.COPY, "", f"{size} GiB in {given['zone']}", month, passing)
+
+
+def _volume_grown(deed: Deed, known: Sequence[Holding]) -> Iterable[Item]:
+    size, now = int(deed.arguments["size"]), _one(deed.arguments["volume"], known)
+    more = rates.disk_month(size) - now.month
+    yield Item(CHANGE, holdings.VOLUME, now.id, f"grows to {size} GiB", more)
 
 
 def _snapshot(deed: Deed, known: Sequence[Holding]) -> Iterable[Item]:
@@ -257,6 +259,7 @@ READERS: Mapping[str, Reader] = {
     "ec2_spot_request_end": _request_end,
     "ec2_tag": _tags,
     "ec2_vol": _volume,
+    "ec2_volume_grown": _volume_grown,
     "ec2_volume_once": _volume_once,
     "iam_instance_profile": _profile,
     "iam_policy": _policy,

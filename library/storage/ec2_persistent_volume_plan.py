@@ -117,10 +117,6 @@ volume:
   description: Its id (empty for none), zone, size (after it has grown), tags and instance.
   type: dict
   returned: always
-kind:
-  description: Its EBS volume type.
-  type: str
-  returned: if there is one, for the question C(present)
 create:
   description: Options of M(ec2_volume_once) for a new volume.
   type: dict

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from module_utils.cloudtop_resources import Volume
 from tests.machine_programs.support import load
 
 zones = load.module("ansible.module_utils.ec2_offers")
 once = load.module("ec2_volume_once")
+grown = load.module("ec2_volume_grown")
 
 TAGS = {"cloudtop:name": "box", "cloudtop:owner": "alice"}
 
@@ -127,3 +129,37 @@ def test_says_which_volume_never_became_available(volumes: Volumes) -> None:
     volumes.shown[first["id"]]["State"] = "creating"
     with pytest.raises(TimeoutError, match=r"vol-0 was still creating"):
         make(volumes)
+
+
+class Refusing:
+    """ModifyVolume as EC2 refuses it."""
+
+    def __init__(self, code: str) -> None:
+        self.answer = {"Error": {"Code": code, "Message": "EC2's own words."}}
+
+    def modify_volume(self, **_wanted: Any) -> None:
+        raise ClientError(self.answer, "ModifyVolume")
+
+
+@pytest.mark.parametrize(
+    ("code", "when"),
+    [
+        ("VolumeModificationRateExceeded", "a day old"),
+        ("IncorrectModificationState", "its last change is completed"),
+    ],
+)
+def test_a_volume_that_may_not_grow_yet_stays_with_a_note(code: str, when: str) -> None:
+    note = grown.grow(Refusing(code), Volume("vol-1", state="in-use", size=50), 100)
+    assert note.startswith("The volume vol-1 keeps its 50 GiB for now, because EC2 does not let it")
+    assert f"({code}: EC2's own words); once" in note
+    assert when in note
+    assert note.endswith("run: python runner.py provision")
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [("IncorrectModificationState", "error"), ("UnauthorizedOperation", "in-use")],
+)
+def test_any_other_refusal_of_growth_is_a_failure(code: str, state: str) -> None:
+    with pytest.raises(ClientError, match=code):
+        grown.grow(Refusing(code), Volume("vol-1", state=state, size=50), 100)

@@ -119,7 +119,7 @@ def test_a_task_that_nobody_knows_is_said_in_its_own_words() -> None:
 
 
 def test_the_list_has_costs_a_sum_and_an_end() -> None:
-    grown = event("amazon.aws.ec2_vol", {"id": "vol-1", "modify_volume": True, "volume_size": 60})
+    grown = event("ec2_volume_grown", {"volume": "vol-1", "size": 60})
     lines = forecast(grown).render("box", KNOWN).splitlines()
     assert lines[0] == "Would change:"
     assert lines[1].split()[:2] == ["volume", "vol-1,"]

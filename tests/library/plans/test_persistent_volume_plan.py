@@ -78,7 +78,6 @@ def test_next_step(volumes: list[Any], size: int, zone: str, outcome: tuple[Any,
     plan = plans.plan(BOX, wanted(size, zone), world(*volumes))
     assert (plan.step, plan.volume["id"], plan.volume["size"]) == outcome
     assert bool(plan.create) == (plan.step == "create")
-    assert plan.kind == ("" if plan.step == "create" else "gp2")
 
 
 def test_a_volume_that_would_be_moved_counts_as_there() -> None:

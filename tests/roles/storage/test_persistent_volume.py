@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.roles.plays import Place, tags
 
 NAME = "box"
@@ -17,6 +19,19 @@ def cheapest_zone(place: Place) -> str:
         for entry in sorted(history, key=lambda entry: entry["Timestamp"])
     }
     return min(newest, key=lambda zone: (newest[zone], zone))
+
+
+def wait_for_growth(place: Place, volume: str) -> None:
+    """Until a change of the volume is completed."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        (change,) = place.ec2.describe_volumes_modifications(VolumeIds=[volume])[
+            "VolumesModifications"
+        ]
+        if change["ModificationState"] == "completed":
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{volume} was not completed within 10 s: {change}")
 
 
 def test_one_encrypted_volume_that_grows_and_never_shrinks(place: Place) -> None:
@@ -36,6 +51,19 @@ def test_one_encrypted_volume_that_grows_and_never_shrinks(place: Place) -> None
         "cloudtop:owner": "alice",
         "cloudtop:generation": "1",
     }
+
+
+def test_a_volume_that_has_grown_too_often_stays_as_it_is_with_a_note(place: Place) -> None:
+    volume = place.make_volume("grown")
+    for size in (11, 12, 13, 14):
+        place.ec2.modify_volume(VolumeId=volume, Size=size)
+        wait_for_growth(place, volume)
+    outcome = place.run("tests/playbooks/volume.yml", cloudtop_name="grown", sizes=[20])
+    assert (outcome.code, outcome.changed) == (0, 0), outcome.text
+    assert f"The volume {volume} keeps its 14 GiB for now" in outcome.text
+    assert "VolumeModificationRateExceeded" in outcome.text
+    (seen,) = place.volumes("grown")
+    assert seen["Size"] == 14
 
 
 def test_b5_a_volume_that_vanishes_is_made_once_and_its_key_named(place: Place) -> None:
