@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import DryRunClientError, EC2ClientError
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.wrappers import Request, Response
 
@@ -121,7 +121,7 @@ class Api:
         except Refused as refused:
             return error(service, refused.status, refused.code, refused.message)
         except EC2ClientError as refused:
-            return error(service, HTTPStatus.BAD_REQUEST, refused.code, refused.message)
+            return error(service, _status(refused), refused.code, refused.message)
         except NotImplementedError as lacking:
             log.warning("%s: %s", environ[WHAT], lacking)
             return error(
@@ -250,6 +250,12 @@ def action_of(request: Request) -> tuple[str, bool]:
     form = parse_qs(request.get_data(as_text=True)) or parse_qs(request.query_string.decode())
     action = form.get("Action", [""])[0]
     return action, form.get("DryRun", ["false"])[0].lower() == "true"
+
+
+def _status(refused: EC2ClientError) -> int:
+    """HTTP's status of a refusal; EC2 has another for a dry run that would have succeeded."""
+    passed = isinstance(refused, DryRunClientError)
+    return HTTPStatus.PRECONDITION_FAILED if passed else HTTPStatus.BAD_REQUEST
 
 
 def _first_sentence(reason: Exception) -> str:

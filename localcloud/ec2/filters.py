@@ -131,6 +131,16 @@ def bad_token(token: str) -> Exception:
     return refusal("InvalidNextToken", f"The token '{token}' is invalid")
 
 
+def require_one_of(params: Mapping[str, Any], ids: str) -> None:
+    """Raise EC2's error, which it has before any about the ids, if there are both."""
+    if params.get("MaxResults") is not None and ids and params.get(ids):
+        name = "instancesSet" if ids == "InstanceIds" else ids
+        raise refusal(
+            "InvalidParameterCombination",
+            f"The parameter {name} cannot be used with the parameter maxResults",
+        )
+
+
 def page(
     items: Sequence[Item], params: Mapping[str, Any], *, low: int = 5, high: int = 1000,
     ids: str = "",
@@ -140,11 +150,7 @@ def page(
     ``ids`` names the parameter of ids that excludes MaxResults; without MaxResults all
     is one page, as EC2 has it, up to ``high``.
     """
-    if params.get("MaxResults") is not None and ids and params.get(ids):
-        raise refusal(
-            "InvalidParameterCombination",
-            f"The parameter {ids} cannot be used with the parameter maxResults",
-        )
+    require_one_of(params, ids)
     size, token = page_size(params, low=low, high=high), params.get("NextToken")
     start = of_token(token) if token else "0"
     if not (start.isascii() and start.isdigit()):

@@ -12,8 +12,8 @@ from localcloud.ec2.backend.instances import Change
 from localcloud.ec2.describe import instance_attributes
 from localcloud.ec2.describe.instance_filters import FILTERS, STATUS_FILTERS
 from localcloud.ec2.describe.instance_type_filters import TYPE_FILTERS
-from localcloud.ec2.errors import missing
-from localcloud.ec2.filters import page, select
+from localcloud.ec2.errors import missing, refusal
+from localcloud.ec2.filters import page, require_one_of, select
 from localcloud.ec2.launch.options import require_metadata_options
 from localcloud.ec2.parameters import refuse_unknown
 from localcloud.ec2.responses.base import BaseResponses
@@ -43,6 +43,7 @@ def _changes(changes: list[Change]) -> list[dict[str, Any]]:
 class InstanceResponses(BaseResponses):
     def describe_instances(self) -> ActionResult:
         given = self.given
+        require_one_of(given, "InstanceIds")
         chosen = self.backend.every_instance()
         if given.get("InstanceIds"):
             chosen = self.backend.instances_of(given["InstanceIds"])
@@ -59,6 +60,7 @@ class InstanceResponses(BaseResponses):
 
     def describe_instance_status(self) -> ActionResult:
         given = self.given
+        require_one_of(given, "InstanceIds")
         chosen = self.backend.every_instance()
         if given.get("InstanceIds"):
             chosen = self.backend.instances_of(given["InstanceIds"])
@@ -82,7 +84,7 @@ class InstanceResponses(BaseResponses):
         )
 
     def terminate_instances(self) -> ActionResult:
-        ids = self.one("InstanceIds") or []
+        ids = self.one("InstanceIds") or _none_to_terminate()
         return ActionResult({"TerminatingInstances": _changes(self.backend.terminate(ids))})
 
     def reboot_instances(self) -> ActionResult:
@@ -136,3 +138,7 @@ class InstanceResponses(BaseResponses):
 
 def _no_instance() -> str:
     raise missing("InstanceId")
+
+
+def _none_to_terminate() -> list[str]:
+    raise refusal("InvalidParameterCombination", "No instances specified")

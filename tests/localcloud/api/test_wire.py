@@ -116,7 +116,8 @@ def test_fault_8_what_has_nothing_else_to_say_says_true(lab: Lab) -> None:
     "action", ["DescribeInstanceTypes", "DescribeInstanceStatus", "DescribeSecurityGroups"]
 )
 def test_fault_19_a_dry_run_gets_no_answer(lab: Lab, action: str) -> None:
-    assert send(lab, f"Action={action}&DryRun=true").values("Code") == ["DryRunOperation"]
+    answer = send(lab, f"Action={action}&DryRun=true")
+    assert (answer.status, answer.values("Code")) == (412, ["DryRunOperation"])
     assert send(lab, f"Action={action}&DryRun=false").status == 200
 
 

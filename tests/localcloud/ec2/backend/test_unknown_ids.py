@@ -32,6 +32,17 @@ GONE = ["i-0123456789abcdef0", "i-0123456789abcdef1"]
             "create_tags",
             {"Resources": ["vol-x"], "Tags": [{"Key": "a", "Value": "b"}]},
         ),
+        ("InvalidParameterCombination", "terminate_instances", {"InstanceIds": []}),
+        (
+            "InvalidParameterCombination",
+            "describe_instances",
+            {"InstanceIds": [GONE[0]], "MaxResults": 5},
+        ),
+        (
+            "InvalidParameterCombination",
+            "describe_instance_status",
+            {"InstanceIds": [GONE[0]], "MaxResults": 5},
+        ),
         ("MissingParameter", "delete_volume", {}),
         ("MissingParameter", "delete_snapshot", {}),
     ],
