@@ -67,6 +67,11 @@ KNOWN: Mapping[str, frozenset[str]] = {
         "Description", "DestinationRegion", "Encrypted", "KmsKeyId", "PresignedUrl",
         "SourceRegion", "SourceSnapshotId", "TagSpecifications",
     }),
+    "CreateNetworkInterface": frozenset({
+        "ClientToken", "Description", "Groups", "Ipv6AddressCount", "Ipv6Addresses",
+        "PrivateIpAddress", "PrivateIpAddresses", "SecondaryPrivateIpAddressCount", "SubnetId",
+        "TagSpecifications",
+    }),
     "CreateFleet": frozenset({
         "ClientToken", "TagSpecifications", "Type",
         *(f"LaunchTemplateConfigs.LaunchTemplateSpecification.{name}" for name in _TEMPLATE),

@@ -12,7 +12,7 @@ from moto.ec2.utils import random_eip_association_id
 
 from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.quotas import Quotas
-from localcloud.ec2.errors import invalid, invalid_value, missing, refusal
+from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
 from localcloud.ec2.filters import by_ids, select
 from localcloud.ec2.launch.addresses import public_address
 from localcloud.ec2.parameters import refuse_unknown
@@ -155,6 +155,8 @@ class ElasticIps(Quotas):
         if ident:
             return self.instance(ident)
         known = {i.nics[0].id: i for i in self.every_instance() if i.network_interfaces}
+        if nic in self.enis and nic not in known:
+            raise not_rehearsed("an Elastic IP of a network interface that no machine has")
         return by_ids(
             known, [nic or _without("either an instance ID or a network interface ID")],
             "InvalidNetworkInterfaceID.NotFound", "network interface ID",

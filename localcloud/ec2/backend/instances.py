@@ -15,6 +15,7 @@ from moto.ec2.utils import random_reservation_id
 from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.images import Images
+from localcloud.ec2.backend.network.interfaces import NetworkInterfaces
 from localcloud.ec2.errors import missing, refusal
 from localcloud.ec2.filters import by_ids
 from localcloud.ec2.launch.addresses import private_address, public_address
@@ -27,7 +28,7 @@ Change = tuple[Instance, InstanceState]
 SHOWN_SECONDS = 3600
 
 
-class Instances(ElasticIps, Attachments, Images):
+class Instances(ElasticIps, NetworkInterfaces, Attachments, Images):
     def instances_of(self, ids: Sequence[str]) -> list[Instance]:
         if not ids:
             raise missing("InstanceId")
@@ -181,16 +182,12 @@ class Instances(ElasticIps, Attachments, Images):
                     "DependencyViolation",
                     f"resource {group_id or name} has a dependent object: {instance.id}",
                 )
+        self.refuse_if_interface(group_id=group_id)
         super().delete_security_group(name, group_id)
 
     def delete_subnet(self, subnet_id: str) -> Any:
-        """Refused while an instance is in it; moto lets it go."""
-        inside = [one for one in self.every_instance() if one.live]
-        if any(one.nics[0].subnet_id == subnet_id for one in inside):
-            raise refusal(
-                "DependencyViolation",
-                f"The subnet '{subnet_id}' has dependencies and cannot be deleted.",
-            )
+        """Refused while an interface, of a machine too, is in it; moto lets it go."""
+        self.refuse_if_interface(subnet_id)
         return super().delete_subnet(subnet_id)
 
     # --- the reconciler's verbs ----------------------------------------------

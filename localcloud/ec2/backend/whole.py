@@ -21,6 +21,7 @@ from localcloud.ec2.backend.fulfillment import Fulfillment
 from localcloud.ec2.backend.images import ARCHITECTURES, Images, image_id
 from localcloud.ec2.backend.instance_attributes import InstanceAttributes
 from localcloud.ec2.backend.instances import Instances
+from localcloud.ec2.backend.network.interfaces import NetworkInterfaces
 from localcloud.ec2.backend.outbid import Outbid
 from localcloud.ec2.backend.quotas import Quotas
 from localcloud.ec2.backend.reaps import Reaps
@@ -49,6 +50,7 @@ class Backend(
     Instances,
     ElasticIps,
     Quotas,
+    NetworkInterfaces,
     Attachments,
     Snapshots,
     Volumes,

@@ -1,4 +1,4 @@
-"""SSM's public parameters that name Canonical's images; here they name the base image."""
+"""SSM's public parameters of Canonical's and Amazon's images; here they name the base image."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 PUBLIC = "/aws/"
 RELEASES = ("22.04", "24.04", "26.04")
 PATH = "/aws/service/canonical/ubuntu/server/{}/stable/current/{}/hvm/ebs-gp3/ami-id"
+
+AMAZON_LINUX = "/aws/service/ami-amazon-linux-latest"
 
 
 class Parameters(SimpleSystemManagerBackend):
@@ -47,19 +49,29 @@ class Parameters(SimpleSystemManagerBackend):
     def publish(self, architecture: str, image_id: str) -> None:
         """Name the image of an architecture, which is amd64 or arm64 here."""
         for release in RELEASES:
-            name = PATH.format(release, architecture)
-            self._parameters.pop(name, None)
-            self._parameters[name].append(
-                Parameter(  # type: ignore[abstract]
-                    account_id=self.account_id,
-                    name=name,
-                    value=image_id,
-                    parameter_type="String",
-                    description=None,
-                    allowed_pattern=None,
-                    keyid=None,
-                    last_modified_date=utcnow().timestamp(),  # type: ignore[arg-type]
-                    version=1,
-                    data_type="aws:ec2:image",
-                )
+            self._name(PATH.format(release, architecture), image_id)
+        for name in self._of_amazon_linux():
+            if ("arm64" in name) == (architecture == "arm64"):
+                self._name(name, image_id)
+
+    def _of_amazon_linux(self) -> list[str]:
+        """Names in moto's file, which has ids of images that are not here; asked for one such
+        name, moto reads it."""
+        return list(self._parameters.get_keys_beginning_with(AMAZON_LINUX, True))
+
+    def _name(self, name: str, image_id: str) -> None:
+        self._parameters.pop(name, None)
+        self._parameters[name].append(
+            Parameter(  # type: ignore[abstract]
+                account_id=self.account_id,
+                name=name,
+                value=image_id,
+                parameter_type="String",
+                description=None,
+                allowed_pattern=None,
+                keyid=None,
+                last_modified_date=utcnow().timestamp(),  # type: ignore[arg-type]
+                version=1,
+                data_type="aws:ec2:image",
             )
+        )

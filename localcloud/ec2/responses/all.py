@@ -17,6 +17,7 @@ from localcloud.ec2.responses.fleets import FleetResponses
 from localcloud.ec2.responses.images import ImageResponses
 from localcloud.ec2.responses.instances import InstanceResponses
 from localcloud.ec2.responses.launch_templates import LaunchTemplateResponses
+from localcloud.ec2.responses.network import NetworkResponses
 from localcloud.ec2.responses.serializer import REQUEST_ID, Serializer
 from localcloud.ec2.responses.spot import SpotResponses
 from localcloud.ec2.responses.storage import StorageResponses
@@ -24,7 +25,7 @@ from localcloud.ec2.responses.storage import StorageResponses
 # Moto has these, but would make instances, images or volumes that no machine knows of
 NOT_REHEARSED = frozenset(
     {
-        "AllocateHosts", "CreateNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
+        "AllocateHosts", "AttachNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
         "ModifySnapshotTier", "RequestSpotFleet", "ResetImageAttribute", "RestoreSnapshotTier",
     }
 )  # fmt: skip
@@ -36,6 +37,7 @@ class Responses(
     ImageResponses,
     InstanceResponses,
     LaunchTemplateResponses,
+    NetworkResponses,
     SpotResponses,
     StorageResponses,
     EC2Response,

@@ -77,7 +77,7 @@ class LaunchTemplates(Instances):
             raise missing("LaunchTemplateName")
         if not NAME.fullmatch(name):
             raise refusal(
-                "InvalidLaunchTemplateName.Malformed",
+                "InvalidLaunchTemplateName.MalformedException",
                 "A launch template name must be between 3 and 128 characters, and may contain"
                 " letters, numbers, and the following characters: - ( ) . / _.",
             )

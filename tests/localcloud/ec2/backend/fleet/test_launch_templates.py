@@ -124,7 +124,7 @@ def test_the_default_version_is_not_deleted_and_numbers_are_not_used_again(lab: 
 @pytest.mark.parametrize(
     ("code", "params"),
     [
-        ("InvalidLaunchTemplateName.Malformed", {"LaunchTemplateName": "a b"}),
+        ("InvalidLaunchTemplateName.MalformedException", {"LaunchTemplateName": "a b"}),
         ("MissingParameter", {"LaunchTemplateData": {}}),
         ("InvalidUserData.Malformed", {"LaunchTemplateData": {"UserData": "#!/bin/sh"}}),
         (

@@ -1,0 +1,1 @@
+"""What a VPC has beside its machines."""
