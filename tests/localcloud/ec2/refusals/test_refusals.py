@@ -30,6 +30,10 @@ def answer(lab: Lab, world: World, row: Row) -> str:
 def test_the_list_agrees_with_ec2(lab: Lab) -> None:
     world = made(lab)
     answers = [answer(lab, world, row) for row in EVERY]
+    # So that it can be ended
+    lab.ec2.modify_instance_attribute(
+        InstanceId=world.protected, DisableApiTermination={"Value": False}
+    )
     wrong = {
         number: f"{row[1]}: {given_code}, not {row[0]}"
         for number, (row, given_code) in enumerate(zip(EVERY, answers, strict=True))
