@@ -83,7 +83,10 @@ def test_only_our_images_exist(lab: Lab, architecture: str, debian: str) -> None
     ("verb", "params"),
     [
         ("disable_image", {"ImageId": "ami-0123456789abcdef0"}),
-        ("create_network_interface", {"SubnetId": "subnet-0123456789abcdef0"}),
+        (
+            "attach_network_interface",
+            {"DeviceIndex": 1, "InstanceId": "i-0123456789abcdef0", "NetworkInterfaceId": "eni-1"},
+        ),
         ("create_fleet", {}),
         ("get_spot_placement_scores", {"TargetCapacity": 1}),
         ("describe_volume_status", {}),
