@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.clients.moto_tests import read
+import pytest
+
+from tools.clients.moto_tests import Reason, read, reasons
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_ec2.test_tags" name="test_passes"/>
@@ -22,6 +24,33 @@ def test_a_failure_needs_a_reason_and_a_reason_a_failure(tmp_path: Path) -> None
     assert outcome.passed == {names["passes"]}
     assert outcome.failed == {names["fails"]: "no", names["breaks"]: "x"}
     assert len(outcome.skipped) == 1
-    reasons = {names["fails"]: "stricter", names["passes"]: "once so"}
+    reasons = [Reason("test_ec2.test_tags::test_fai*", "stricter")]
     assert outcome.unexplained(reasons) == [names["breaks"]]
-    assert outcome.stale(reasons) == [names["passes"]]
+    assert outcome.stale(reasons) == []
+    assert outcome.by_reason(reasons) == {"stricter": 1}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stale"),
+    [
+        ("test_ec2.test_tags::test_passes", True),
+        # It would hide the day on which the one that passes fails
+        ("test_ec2.test_tags::*", True),
+        ("test_ec2.test_tags::test_renamed", True),
+        # Its file did not run
+        ("test_ec2.test_amis::test_baked", False),
+        ("test_ec2.test_tags::test_fails", False),
+    ],
+)
+def test_a_reason_is_stale_unless_its_failures_need_it(
+    tmp_path: Path, pattern: str, stale: bool
+) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    assert bool(read(report).stale([Reason(pattern, "once so")])) == stale
+
+
+def test_every_reason_of_the_list_is_a_sentence_and_no_pattern_stands_twice() -> None:
+    listed = reasons()
+    assert len(listed) == len({one.pattern for one in listed})
+    assert all(len(one.text.split()) >= 4 for one in listed)

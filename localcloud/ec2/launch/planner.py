@@ -162,6 +162,8 @@ class Planner:
                 )
         if len(nics) > 1 or nics[0].get("DeviceIndex", 0) != 0 or "NetworkInterfaceId" in nics[0]:
             raise not_rehearsed("more than one new network interface at device index 0")
+        if nics[0].get("DeleteOnTermination") is False:
+            raise not_rehearsed("a network interface that stays after its machine")
         return nics[0]
 
     def _subnet(self, kind: str, preferred: tuple[str, ...]) -> Any:

@@ -1,1 +1,1 @@
-"""What a VPC has beside its machines."""
+"""Network interfaces, as far as they are no machine's."""

@@ -5,7 +5,7 @@ A machine's one interface is made with it and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
@@ -30,7 +30,7 @@ class NetworkInterfaces(Base):
         ident = params.get("SubnetId") or _no_subnet()
         subnet = by_ids(known, [ident], "InvalidSubnetID.NotFound", "subnet ID")[0]
         groups = params.get("Groups") or []
-        by_ids(self.groups.get(subnet.vpc_id, {}), groups, "InvalidGroup.NotFound", "group")
+        self._require_groups(groups, subnet.vpc_id)
         several = [dict(one) for one in params.get("PrivateIpAddresses") or []]
         chosen = [one["PrivateIpAddress"] for one in several if one.get("Primary")]
         address = private_address(subnet, params.get("PrivateIpAddress") or next(iter(chosen), ""))
@@ -45,6 +45,16 @@ class NetworkInterfaces(Base):
         self.remember("CreateNetworkInterface", token, params, [interface.id])
         self.touch()
         return interface
+
+    def _require_groups(self, groups: Sequence[str], vpc_id: str) -> None:
+        for ident in groups:
+            group = self.get_security_group_from_id(ident)
+            if group and group.vpc_id != vpc_id:
+                raise refusal(
+                    "InvalidParameter",
+                    f"Security group {ident} belongs to {group.vpc_id}, not {vpc_id}",
+                )
+        by_ids(self.groups.get(vpc_id, {}), groups, "InvalidGroup.NotFound", "security group")
 
     def delete_network_interface(self, eni_id: str) -> None:
         """Refused while a machine has it; moto lets it go."""

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from tests.localcloud.ec2.refusals import machines, network, storage
 from tests.localcloud.ec2.refusals.machines import Row
-from tests.localcloud.ec2.refusals.world import World, made
+from tests.localcloud.ec2.refusals.world import World, furnished
 from tests.localcloud.lab import Lab
 
 EVERY: list[Row] = [
@@ -28,7 +28,7 @@ def answer(lab: Lab, world: World, row: Row) -> str:
 
 
 def test_the_list_agrees_with_ec2(lab: Lab) -> None:
-    world = made(lab)
+    world = furnished(lab)
     answers = [answer(lab, world, row) for row in EVERY]
     # So that it can be ended
     lab.ec2.modify_instance_attribute(

@@ -1,4 +1,4 @@
-"""What the refused calls are about: one of each thing, made once for the whole list."""
+"""The things that the refused calls name: one of each kind, made once for the whole list."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class World:
         return self.launch(TagSpecifications=[{"ResourceType": kind, "Tags": tags}])
 
 
-def made(lab: Lab) -> World:
+def furnished(lab: Lab) -> World:
     ec2 = lab.ec2
     images = {one["Architecture"]: one["ImageId"] for one in ec2.describe_images()["Images"]}
     running, stopped = lab.run(), lab.run()

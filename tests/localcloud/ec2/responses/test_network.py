@@ -20,11 +20,11 @@ def network(lab: Lab) -> dict[str, Any]:
 def test_an_interface_keeps_its_subnet_its_group_and_its_address(lab: Lab) -> None:
     wanted = network(lab)
     tags = [{"ResourceType": "network-interface", "Tags": [{"Key": "a", "Value": "b"}]}]
-    made = lab.ec2.create_network_interface(
+    interface = lab.ec2.create_network_interface(
         **wanted, PrivateIpAddress="10.7.1.9", TagSpecifications=tags
     )["NetworkInterface"]
-    assert (made["PrivateIpAddress"], made["Status"]) == ("10.7.1.9", "available")
-    assert made["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert (interface["PrivateIpAddress"], interface["Status"]) == ("10.7.1.9", "available")
+    assert interface["TagSet"] == [{"Key": "a", "Value": "b"}]
     lab.refused(
         "InvalidIPAddress.InUse", lab.ec2.create_network_interface,
         **wanted, PrivateIpAddress="10.7.1.9",
@@ -32,7 +32,7 @@ def test_an_interface_keeps_its_subnet_its_group_and_its_address(lab: Lab) -> No
     subnet, (group,) = wanted["SubnetId"], wanted["Groups"]
     lab.refused("DependencyViolation", lab.ec2.delete_subnet, SubnetId=subnet)
     lab.refused("DependencyViolation", lab.ec2.delete_security_group, GroupId=group)
-    lab.ec2.delete_network_interface(NetworkInterfaceId=made["NetworkInterfaceId"])
+    lab.ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
     again = lab.ec2.create_network_interface(**wanted, PrivateIpAddress="10.7.1.9")
     ident = again["NetworkInterface"]["NetworkInterfaceId"]
     lab.ec2.delete_network_interface(NetworkInterfaceId=ident)
@@ -43,6 +43,7 @@ def test_an_interface_keeps_its_subnet_its_group_and_its_address(lab: Lab) -> No
 @pytest.mark.parametrize(
     ("code", "given"),
     [
+        ("InvalidParameter", {"Groups": ["another VPC's"]}),
         ("InvalidSubnetID.NotFound", {"SubnetId": "subnet-0123456789abcdef0"}),
         ("InvalidGroup.NotFound", {"Groups": ["sg-0123456789abcdef0"]}),
         ("InvalidParameterValue", {"PrivateIpAddress": "10.8.0.1"}),
@@ -51,6 +52,9 @@ def test_an_interface_keeps_its_subnet_its_group_and_its_address(lab: Lab) -> No
 )
 def test_a_refused_interface_is_not_made(lab: Lab, code: str, given: dict[str, Any]) -> None:
     wanted = network(lab)
+    if code == "InvalidParameter":
+        other = lab.ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"]
+        given = {"Groups": [other[0]["GroupId"]]}
     before = len(lab.ec2.describe_network_interfaces()["NetworkInterfaces"])
     lab.refused(code, lab.ec2.create_network_interface, **{**wanted, **given})
     assert len(lab.ec2.describe_network_interfaces()["NetworkInterfaces"]) == before
@@ -77,3 +81,12 @@ def test_an_interface_of_a_machine_stays_and_another_cannot_be_attached(lab: Lab
     )  # fmt: skip
     lab.ec2.terminate_instances(InstanceIds=[instance])
     lab.becomes(instance, "terminated")
+
+
+def test_an_interface_goes_with_its_machine(lab: Lab) -> None:
+    message = lab.refused(
+        "UnsupportedOperation", lab.ec2.run_instances,
+        **{**lab.spec(), "MinCount": 1, "MaxCount": 1},
+        NetworkInterfaces=[{"DeviceIndex": 0, "DeleteOnTermination": False}],
+    )  # fmt: skip
+    assert "a network interface that stays after its machine" in message
