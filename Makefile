@@ -7,7 +7,7 @@
 # make test-images the journey and three reaps on each base image, Ubuntu's kind too (1 h)
 # make acceptance  the whole way in a rehearsal cloud of its own; CLOUD=aws: on AWS, for $2 at most
 # make lint        format, lint and types alone
-# make clients     moto's own tests of EC2 against the rehearsal cloud (pip fetches them)
+# make clients     other clients and moto's own tests against the rehearsal cloud (pip, npm fetch them)
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
 

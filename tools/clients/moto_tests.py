@@ -1,15 +1,18 @@
 """Moto's own tests of EC2, IAM, SSM and STS, unchanged, and which of them may fail, and why.
 
-The list of reasons is ``moto_differences.yml`` beside this file: tests by reason. A failure that
-is not in it is a fault, of the rehearsal cloud or of the list.
+The list of reasons is ``moto_differences.yml`` beside this file: patterns of tests by reason. A
+failure that is not in it is a fault, of the rehearsal cloud or of the list, and so is a reason that
+no failure needs.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -33,18 +36,47 @@ class Outcome:
     failed: Mapping[str, str]
     skipped: frozenset[str]
 
-    def unexplained(self, reasons: Mapping[str, str]) -> list[str]:
-        return sorted(self.failed.keys() - reasons.keys())
+    def unexplained(self, reasons: Sequence[Reason]) -> list[str]:
+        return sorted(name for name in self.failed if not any(r.fits(name) for r in reasons))
 
-    def stale(self, reasons: Mapping[str, str]) -> list[str]:
-        """Tests that have a reason to fail, and pass."""
-        return sorted(self.passed & reasons.keys())
+    def stale(self, reasons: Sequence[Reason]) -> list[str]:
+        """Patterns that fit a test which passes, or none that fails: either hides a fault."""
+        ran = self.failed.keys() | self.passed
+        return [
+            reason.pattern
+            for reason in reasons
+            if any(map(reason.fits, self.passed))
+            or (any(map(reason.of_file, ran)) and not any(map(reason.fits, self.failed)))
+        ]
+
+    def by_reason(self, reasons: Sequence[Reason]) -> dict[str, int]:
+        """How many failures each reason explains, the most first."""
+        counts: Counter[str] = Counter()
+        for name in self.failed:
+            counts.update([reason.text for reason in reasons if reason.fits(name)][:1])
+        return dict(counts.most_common())
 
 
-def reasons() -> dict[str, str]:
-    """The reason of each test that may fail."""
-    by_reason = yaml.safe_load(REASONS.read_text()) if REASONS.exists() else {}
-    return {name: reason for reason, names in by_reason.items() for name in names}
+@dataclass(frozen=True)
+class Reason:
+    """Why the tests of a pattern fail, in which * is anything."""
+
+    pattern: str
+    text: str
+
+    def fits(self, name: str) -> bool:
+        words = map(re.escape, self.pattern.split("*"))
+        return re.fullmatch(".*".join(words), name) is not None
+
+    def of_file(self, name: str) -> bool:
+        """Whether a test is of the same file, so that the pattern's own tests ran, too."""
+        return name.partition("::")[0] == self.pattern.partition("::")[0]
+
+
+def reasons() -> list[Reason]:
+    """Those of the list."""
+    listed = yaml.safe_load(REASONS.read_text())
+    return [Reason(pattern, one["why"]) for one in listed for pattern in one["tests"]]
 
 
 def fetched(place: Path) -> Path:
