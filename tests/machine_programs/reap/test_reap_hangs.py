@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cloudtop_machine.reap import programs
 
 from tests.machine_programs.support import hostile_tmux
 from tests.machine_programs.support.hostile_corpus import corpus
@@ -120,6 +121,20 @@ def test_a_hook_may_leave_a_service_behind(machine: Reaped, tree: Tree) -> None:
     machine.hook("service", f"tail -f /dev/null & echo $! >>'{pids}'; echo started")
     assert "started" in machine.reap()
     os.kill(int(pids.read_text()), 0)
+
+
+def test_f11_however_much_a_hook_prints_the_first_of_it_is_kept(tmp_path: Path) -> None:
+    place = tmp_path / "loud"
+    place.write_text("yes | head -c 30000000")
+    place.chmod(0o755)
+    program = programs.hook(str(place), 60, dict(os.environ))
+    assert program.wait() == 0
+    sizes = [0]
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            sizes += [handle.stat().st_size] * ("memfd:" in str(handle.readlink()))
+    assert sum(sizes) <= programs.MOST_BYTES
+    assert len(program.text()) == programs.MOST_BYTES
 
 
 def test_nothing_is_left_of_a_hook_whose_time_is_over(machine: Reaped) -> None:

@@ -13,6 +13,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 
@@ -21,6 +22,8 @@ MOST_BYTES = 65536
 TIME_OVER, NOT_STARTED = 124, 127
 # Between the request to end and the kill, in seconds
 GRACE = 2.0
+# For what a program printed just before its end, in seconds
+LAST_WORD = 0.5
 
 
 class Program:
@@ -104,15 +107,36 @@ class Program:
         return data.decode(errors="replace")
 
 
-def hook(place: str, seconds: float, environment: dict[str, str]) -> Program:
-    """A program of anybody's: a script without a first line is the shell's, as in execvp(3)."""
+class Hook(Program):
+    """A program of anybody's: however much it prints, the first of it is kept."""
+
+    def __init__(self, words: Sequence[str], seconds: float, environment: dict[str, str]) -> None:
+        ours, theirs = os.pipe()
+        super().__init__(words, seconds, environment, output=theirs)
+        os.close(theirs)
+        self.first = bytearray()
+        # What it leaves behind may hold its output for ever, and is read as long as this one lives
+        self.reader = threading.Thread(target=self._read, args=(ours,), daemon=True)
+        self.reader.start()
+
+    def _read(self, handle: int) -> None:
+        while data := os.read(handle, MOST_BYTES):
+            self.first.extend(data[: MOST_BYTES - len(self.first)])
+
+    def text(self) -> str:
+        self.reader.join(LAST_WORD)
+        return bytes(self.first).decode(errors="replace")
+
+
+def hook(place: str, seconds: float, environment: dict[str, str]) -> Hook:
+    """Starts it; a script without a first line is the shell's, as in execvp(3)."""
     try:
         with open(place, "rb") as file:
             start = file.read(512)
     except OSError:
         start = b"#!"
     is_shells = not start.startswith(b"#!") and b"\0" not in start
-    return Program(["/bin/sh", place] if is_shells else [place], seconds, environment)
+    return Hook(["/bin/sh", place] if is_shells else [place], seconds, environment)
 
 
 class Steps:
