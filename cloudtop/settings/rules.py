@@ -19,6 +19,7 @@ PLACE = re.compile(r"(?!.*/\.\.(/|$))(/[\w.+-]+)+")
 # Data Lifecycle Manager's intervals (its API reference, CreateRule)
 SNAPSHOT_HOURS = (0, 1, 2, 3, 4, 6, 8, 12, 24)
 # The name of an instance profile (IAM API Reference, CreateInstanceProfile)
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?")
 PROFILE = re.compile(r"[\w+=,.@-]{1,128}")
 NO_PROFILE = "none"
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
@@ -133,6 +134,13 @@ def _types(value: Any, known: Mapping[str, Any]) -> tuple[str, ...]:
     if broken:
         raise Broken(broken)
     return types
+
+
+def _packages(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else text(value).strip("[]").split(",")
+    words = tuple(filter(None, map(text, names)))
+    _need(all(PACKAGE.fullmatch(word) for word in words))
+    return words
 
 
 def _hours(value: Any, _: Mapping[str, Any]) -> int:
@@ -314,4 +322,10 @@ TABLE = (
         "/path/to/id_ed25519",
     ),
     _free("dotfiles_repository"),
+    Rule(
+        "packages",
+        _packages,
+        "the names of Debian packages have small letters, digits, +, - and . only",
+        "[ripgrep,fd-find]",
+    ),
 )

@@ -143,6 +143,13 @@ def test_f20_the_name_007_is_the_name_007(own_file: Path) -> None:
     assert (settings.load().name, settings.load().zone) == ("007", "")
 
 
+@pytest.mark.parametrize("packages", ["[Foo_Bar]", "ripgrep;id", "[-y]", "[a b]", "{a: b}"])
+def test_a_package_that_no_archive_can_have_is_refused_at_once(packages: str) -> None:
+    with pytest.raises(CloudtopError, match="names of Debian packages") as refused:
+        settings.load([f"cloudtop_packages={packages}"])
+    assert "cloudtop_packages" in refused.value.hint
+
+
 def test_f20_words_of_a_list_stay_words(own_file: Path) -> None:
     given = ["cloudtop_packages=[1.10, no]"]
     assert settings.load(given).overrides["cloudtop_packages"] == ["1.10", "no"]
