@@ -116,8 +116,16 @@ class Progress:
         is_note = data.get("task_action") in DEBUG_ACTIONS and "results" not in result
         if self._step and is_note and result.get("msg"):
             self._step.notes.append(str(result["msg"]))
+        self._warn(result)
+
+    def _warn(self, result: Mapping[str, Any]) -> None:
+        """Note what a module says beside its result, once a step."""
+        for warning in result.get("warnings") or []:
+            if self._step and str(warning) not in self._step.notes:
+                self._step.notes.append(str(warning))
 
     def _fail(self, data: Mapping[str, Any], unreachable: bool) -> None:
+        self._warn(data.get("res", {}))
         if self.failure is None:
             self.failure = Failure(
                 task=data.get("task", ""),

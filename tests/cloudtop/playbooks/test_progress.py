@@ -51,6 +51,17 @@ def task(role: str, name: str) -> dict[str, object]:
     return {"event": "playbook_on_task_start", "event_data": {"role": role, "task": name}}
 
 
+def test_what_a_module_warns_of_is_a_note_once() -> None:
+    shown, stream = progress()
+    shown.event(task("dotfiles", "Ensure the commit is at hand"))
+    for _ in range(2):
+        result = {"warnings": ["The submodule a stays empty.\x1b[2J"]}
+        shown.event({"event": "runner_on_ok", "event_data": {"task": "x", "res": result}})
+    shown.finish()
+    assert stream.getvalue().count("! The submodule a stays empty.") == 1
+    assert "\x1b" not in stream.getvalue()
+
+
 def test_one_line_a_role_with_seconds_and_changes() -> None:
     shown, stream = progress()
     shown.event(task("access", "Ensure the key"))
