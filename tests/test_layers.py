@@ -72,7 +72,7 @@ LAYERS: dict[str, Rows] = {
         ("ec2_ours",),
         ("cloudtop_rules",),
         ("cloudtop_resources",),
-        ("machine_packages", "machine_units"),
+        ("dotfiles", "machine_packages", "machine_units"),
         ("cloudtop_options", "machine_files"),
     ),
     "tools": (

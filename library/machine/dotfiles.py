@@ -2,7 +2,8 @@
 """Ansible module for the machine: the owner's dotfiles, checked out and installed.
 
 Installed by GitHub Codespaces' convention, as the user, once for each commit. Local edits
-and files that are already there are kept, and said.
+and files that are already there are kept, and said. The installer may leave a service behind, and
+is over when it ends itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,11 @@ options:
   user: {description: Whose home directory, type: str, required: true}
   commit: {description: The commit to have, type: str, required: true}
   bundle: {description: A git bundle with it; empty asks what is needed, type: str, default: ""}
+  submodules:
+    description: The submodules that the bundle has, each with its path, commit, url and ref
+    type: list
+    elements: dict
+    default: []
   origin: {description: URL that the checkout remembers, type: str, default: ""}
   command: {description: Run in the checkout in place of the convention, type: str, default: ""}
   timeout: {description: Seconds for the installer, type: int, default: 900}
@@ -36,6 +45,7 @@ ARGUMENTS = {
     "user": {"type": "str", "required": True},
     "commit": {"type": "str", "required": True},
     "bundle": {"type": "str", "default": ""},
+    "submodules": {"type": "list", "elements": "dict", "default": []},
     "origin": {"type": "str", "default": ""},
     "command": {"type": "str", "default": ""},
     "timeout": {"type": "int", "default": 900},
@@ -47,8 +57,25 @@ INSTALLERS = (
     *("setup.sh", "setup", "script/setup"),
 )
 NEVER_LINKED = (".git", ".gitattributes", ".github", ".gitignore", ".gitmodules")
+# git would fetch submodules from where the machine can't
+FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
+# git would fetch submodules from where the machine can't
+FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
 _LAST_LINES = 20
+# What is kept of an output, in bytes, and how long an end of it is awaited, in seconds
+_LAST_BYTES, _LAST_WORD = 65536, 0.5
+# After the request to end
+_GRACE = 10
+# Exit code of timeout(1), which dies of SIGKILL itself if that was needed
+_TIME_OVER = 124
 Run = Callable[..., "tuple[int, str]"]
+
+
+# In a submodule: prints something if there is work that a checkout would put aside
+_EDITS = """git --no-optional-locks status --porcelain --ignore-submodules=all
+git rev-parse --quiet --verify HEAD >/dev/null || exit 0
+git for-each-ref --count=1 --contains HEAD | grep -q . || echo commits
+"""
 
 
 class DotfilesError(Exception):
@@ -83,6 +110,11 @@ def links(checkout: Path, home: Path, skeleton: Path) -> tuple[list[Any], list[A
     return make, keep
 
 
+def _here(ref: str) -> str:
+    """What git fetch wants, to keep a ref of the checkout in a submodule as the installed one."""
+    return f"+{ref}:refs/cloudtop/installed"
+
+
 class Dotfiles:
     """The checkout ``~/.dotfiles`` of one user and what was installed from it.
 
@@ -98,10 +130,11 @@ class Dotfiles:
         self.warnings: list[str] = []
 
     def installed(self) -> dict[str, Any]:
-        """``commit`` and ``command`` of the last complete installation, or nothing."""
+        """``commit``, ``command`` and ``submodules`` of the last complete installation, or
+        nothing."""
         if not self.state.exists() or not self.checkout.is_dir():
             return {}
-        return dict(json.loads(self.state.read_text()))
+        return {"submodules": {}, **json.loads(self.state.read_text())}
 
     def _git(self, *arguments: str) -> str:
         # With optional locks a status writes the index, in check mode, too
@@ -120,7 +153,7 @@ class Dotfiles:
         code, head = self.run(["git", "-C", str(self.checkout), "rev-parse", "--verify", "HEAD"])
         if code:
             return ""  # a run that was killed before its first checkout
-        if self._git("status", "--porcelain"):
+        if self._git("status", "--porcelain", "--ignore-submodules=all") or self._edits_below():
             return f"{self.checkout} has local edits (git -C {self.checkout} status)"
         head = head.strip()
         ours = self.run(["git", "-C", str(self.checkout), "rev-parse", "refs/cloudtop/installed"])
@@ -128,20 +161,51 @@ class Dotfiles:
             return ""
         return f"{self.checkout} is at {head[:12]}, a commit made or chosen on the machine"
 
+    def _edits_below(self) -> bool:
+        """Whether a submodule has edits, or a commit that nothing else holds."""
+        foreach = ["git", "-C", str(self.checkout), "submodule", "--quiet", "foreach"]
+        code, output = self.run([*foreach, "--recursive", _EDITS])
+        # git stops at one that no .gitmodules has
+        return not code and bool(output.strip())
+
     def check_out(self, bundle: str, commit: str, origin: str) -> None:
         """Bring the checkout, which may be changed, to ``commit``."""
         if not (self.checkout / ".git").exists():
             code, output = self.run(["git", "init", "--quiet", str(self.checkout)])
             if code:
                 raise DotfilesError(f"{self.checkout} cannot be made: {output.strip()}")
-        self._git("fetch", "--quiet", bundle, "+refs/heads/cloudtop:refs/cloudtop/wanted")
+        self._git(*FETCH, bundle, "+refs/heads/cloudtop:refs/cloudtop/wanted")
         self._git("checkout", "--quiet", "--force", "-B", "cloudtop", commit)
         self._git("update-ref", "refs/cloudtop/installed", commit)
         if origin:
             self._git("config", "remote.origin.url", origin)
             self._git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
-        if (self.checkout / ".gitmodules").exists():
-            self._git("submodule", "--quiet", "update", "--init", "--recursive")
+
+    def check_out_submodules(self, bundle: str, submodules: list[dict[str, str]]) -> None:
+        """Bring those that came along, outer ones first, to their commits; others stay as they
+        are."""
+        refs = [f"+{each['ref']}:{each['ref']}" for each in submodules]
+        if refs:
+            self._git(*FETCH, bundle, *refs)
+        for each in submodules:
+            place = self.checkout / each["path"]
+            inside = ["git", "--no-optional-locks", "-C", str(place)]
+            steps = [
+                ["git", "init", "--quiet", str(place)],
+                [*inside, *FETCH, "--no-tags", str(self.checkout), _here(each["ref"])],
+                [*inside, "config", "remote.origin.url", each["url"]],
+                [*inside, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
+                [*inside, "checkout", "--quiet", "--detach", each["commit"]],
+            ]
+            for step in steps:
+                code, output = self.run(step)
+                if code:
+                    lines = " ".join(output.split())
+                    self.warnings.append(
+                        f"The submodule {each['path']} of the dotfiles is not at"
+                        f" {each['commit'][:12]}: git says: {lines}"
+                    )
+                    break
 
     def install(self, command: str, timeout: int) -> str:
         """Run the command or the installer, or link. Returns what was done, in words."""
@@ -177,10 +241,10 @@ class Dotfiles:
             )
         return f"linked {', '.join(make) or 'nothing new'}"
 
-    def remember(self, commit: str, command: str) -> None:
+    def remember(self, installed: dict[str, Any]) -> None:
         self.state.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.state.with_suffix(".new")
-        fresh.write_text(json.dumps({"commit": commit, "command": command}) + "\n")
+        fresh.write_text(json.dumps(installed) + "\n")
         fresh.replace(self.state)
 
 
@@ -195,25 +259,51 @@ def runner_as(user: str, home: str, checkout: Path) -> Run:
 
     def run(argv: list[str], timeout: int = 300) -> tuple[int, str]:
         # timeout(1), as it ends the installer's children too
-        done = subprocess.run(
-            ["timeout", str(timeout), *surroundings, *argv],
-            cwd=checkout if checkout.is_dir() else "/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        output = done.stdout.decode(errors="replace")
-        if done.returncode == 124:
+        words = ["timeout", f"--kill-after={_GRACE}", str(timeout), *surroundings, *argv]
+        began = time.monotonic()
+        code, output = bounded(words, checkout if checkout.is_dir() else Path("/"), timeout)
+        if code in (_TIME_OVER, -signal.SIGKILL) and time.monotonic() - began >= timeout:
             output += f"\nNo end within {timeout} s."
-        return done.returncode, output
+        return code, output
 
     return run
+
+
+def bounded(argv: list[str], place: Path, timeout: int) -> tuple[int, str]:
+    """Exit code and the last of the output of a program, as soon as it has ended.
+
+    What it leaves behind may hold its output for ever: that is not waited for.
+    """
+    last = bytearray()
+    ours, theirs = os.pipe()
+    process = subprocess.Popen(
+        argv, cwd=place, stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.STDOUT
+    )
+    os.close(theirs)
+
+    def read() -> None:
+        while data := os.read(ours, _LAST_BYTES):
+            last.extend(data)
+            del last[:-_LAST_BYTES]
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout + 2 * _GRACE)
+    except subprocess.TimeoutExpired:
+        # In a disk wait, or with other rights than ours
+        process.kill()
+        code = _TIME_OVER
+    reader.join(_LAST_WORD)
+    return code, bytes(last).decode(errors="replace")
 
 
 def converge(dotfiles: Dotfiles, params: dict[str, Any], check: bool) -> dict[str, Any]:
     """The module's result. Raises DotfilesError."""
     commit, command = params["commit"], params["command"]
-    if dotfiles.installed() == {"commit": commit, "command": command}:
+    submodules = {each["path"]: each["commit"] for each in params["submodules"]}
+    wanted = {"commit": commit, "command": command, "submodules": submodules}
+    if dotfiles.installed() == wanted:
         return {"changed": False, "needs_bundle": False}
     kept = dotfiles.why_kept(commit)
     if kept:
@@ -222,8 +312,9 @@ def converge(dotfiles: Dotfiles, params: dict[str, Any], check: bool) -> dict[st
     if check or not params["bundle"]:
         return {"changed": check, "needs_bundle": not check}
     dotfiles.check_out(params["bundle"], commit, params["origin"])
+    dotfiles.check_out_submodules(params["bundle"], params["submodules"])
     done = dotfiles.install(command, params["timeout"])
-    dotfiles.remember(commit, command)
+    dotfiles.remember(wanted)
     return {"changed": True, "needs_bundle": False, "done": done}
 
 

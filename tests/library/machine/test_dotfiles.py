@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
+import signal
 import subprocess
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +49,9 @@ class Home:
         """Both runs of the role: without the bundle, and with it if it is needed."""
         bundler = dotfiles_bundle.Bundler(str(self.source), self.tmp_path / "bundles")
         commit, bundle, _ = bundler.bundle("")
-        params = {"commit": commit, "bundle": "", "origin": "", "command": command, "timeout": 60}
+        submodules = [asdict(each) for each in bundler.submodules]
+        params = {"commit": commit, "submodules": submodules, "origin": "", "timeout": 60}
+        params["command"] = command
         result: dict[str, Any] = {}
         for params["bundle"] in ("", str(bundle)):
             state = self.tmp_path / "state.json"
@@ -169,6 +176,105 @@ def test_a_checkout_that_was_killed_half_way_is_finished(home: Home) -> None:
     home.write(".vimrc", "one")
     home.run(["git", "init", "--quiet", str(home.checkout)])
     assert home.converge()["changed"]
+
+
+def git(place: Path, *arguments: str) -> str:
+    settings = ("user.name=me", "user.email=me@here", "protocol.file.allow=always")
+    argv = [
+        "git",
+        *(word for each in settings for word in ("-c", each)),
+        "-C",
+        str(place),
+        *arguments,
+    ]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def plugin(home: Home) -> Path:
+    """A repository that is a submodule of the dotfiles, and has one itself."""
+    inner, outer = (home.tmp_path / name for name in ("inner", "outer"))
+    for place in (inner, outer, home.source):
+        place.mkdir(exist_ok=True)
+        git(place, "init", "--quiet")
+        (place / ".file").write_text(place.name)
+        if place == outer:
+            git(place, "submodule", "--quiet", "add", "../inner", "in side")
+        if place == home.source:
+            git(place, "submodule", "--quiet", "add", "../outer", "plugin")
+        git(place, "add", "--all")
+        git(place, "commit", "--quiet", "-m", "first")
+    # Where the machine could not fetch them from
+    for place in (inner, outer):
+        place.rename(place.with_name(f"{place.name} away"))
+    shutil.copytree(home.tmp_path / "inner away", home.tmp_path / "inner")
+    return home.source / "plugin"
+
+
+def test_f9_submodules_come_from_the_bundle(home: Home, plugin: Path) -> None:
+    assert home.converge()["changed"]
+    shutil.rmtree(home.tmp_path / "inner")
+    assert (home.checkout / "plugin/.file").read_text() == "outer"
+    assert (home.checkout / "plugin/in side/.file").read_text() == "inner"
+    assert git(home.checkout, "status", "--porcelain") == ""
+    assert not home.converge()["changed"]
+
+
+def test_f9_a_submodule_moves_with_its_repository(home: Home, plugin: Path) -> None:
+    home.converge()
+    (plugin / ".file").write_text("new")
+    git(plugin, "commit", "--quiet", "--all", "-m", "second")
+    git(home.source, "commit", "--quiet", "--all", "-m", "second")
+    assert home.converge()["changed"]
+    assert (home.checkout / "plugin/.file").read_text() == "new"
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_edits_in_a_submodule_are_never_overwritten(
+    home: Home, plugin: Path, committed: bool
+) -> None:
+    home.converge()
+    (home.checkout / "plugin/.file").write_text("mine")
+    if committed:
+        git(home.checkout / "plugin", "commit", "--quiet", "--all", "-m", "mine")
+    (home.source / "more").write_text("more")
+    git(home.source, "add", "--all")
+    git(home.source, "commit", "--quiet", "-m", "second")
+    assert not home.converge()["changed"]
+    assert "has local edits" in home.warnings[0]
+    assert (home.checkout / "plugin/.file").read_text() == "mine"
+
+
+def test_f11_an_installer_is_done_when_it_ends(tmp_path: Path) -> None:
+    began = time.monotonic()
+    leaves = (
+        "setsid sh -c 'echo $$ >pid; exec sleep 45' & while [ ! -s pid ]; do :; done; echo done"
+    )
+    code, output = dotfiles.bounded(["sh", "-c", leaves], tmp_path, 60)
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert (code, output) == (0, "done\n")
+    assert time.monotonic() - began < 20
+
+
+def test_f11_what_ignores_its_end_is_killed_at_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dotfiles, "_GRACE", 1)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    # runuser is root's
+    (tmp_path / "runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
+    (tmp_path / "runuser").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    run = dotfiles.runner_as(user, str(tmp_path), tmp_path)
+    began = time.monotonic()
+    code, output = run(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], timeout=1)
+    assert code == -signal.SIGKILL and "No end within 1 s." in output
+    assert time.monotonic() - began < 10
+
+
+def test_f11_only_the_end_of_an_output_is_kept(tmp_path: Path) -> None:
+    code, output = dotfiles.bounded(["sh", "-c", "yes | head -c 30000000; echo end"], tmp_path, 60)
+    assert code == 0 and output.endswith("end\n") and len(output) == 65536
 
 
 def test_our_own_set_installs_twice_the_same(home: Home) -> None:

@@ -1,0 +1,1 @@
+"""The owner's dotfiles, as they are fetched on the controller."""
