@@ -138,10 +138,15 @@ def test_a_playbook_is_a_contents_page(playbook: Path) -> None:
         assert play.keys() <= {"name", "hosts", "roles", "tasks", "vars"}
         for role in play.get("roles", []):
             assert role in ROLES
-        for task in play.get("tasks", []):
+        tasks = play.get("tasks", [])
+        blocks = [each for each in tasks if "block" in each]
+        for block in blocks:
+            assert block.keys() == {"name", "block", "always"}
+        inner = [each for block in blocks for each in (*block["block"], *block["always"])]
+        for task in [*(each for each in tasks if "block" not in each), *inner]:
             assert task.keys() == {"name", "ansible.builtin.import_role"}
             entry = task["ansible.builtin.import_role"]
-            assert entry["tasks_from"] in spec_of(entry["name"])
+            assert entry.get("tasks_from", "main") in spec_of(entry["name"])
 
 
 def test_a_role_declares_the_roles_whose_programs_it_uses() -> None:

@@ -62,7 +62,7 @@ FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
 # git would fetch submodules from where the machine can't
 FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
 _LAST_LINES = 20
-# What is kept of an output, in bytes, and how long an end of it is awaited, in seconds
+# Bytes of an output that are kept, and how long an end of it is awaited, in seconds
 _LAST_BYTES, _LAST_WORD = 65536, 0.5
 # After the request to end
 _GRACE = 10
@@ -111,7 +111,7 @@ def links(checkout: Path, home: Path, skeleton: Path) -> tuple[list[Any], list[A
 
 
 def _here(ref: str) -> str:
-    """What git fetch wants, to keep a ref of the checkout in a submodule as the installed one."""
+    """A word for git fetch: keep a ref of the checkout as the installed one of a submodule."""
     return f"+{ref}:refs/cloudtop/installed"
 
 
@@ -272,7 +272,7 @@ def runner_as(user: str, home: str, checkout: Path) -> Run:
 def bounded(argv: list[str], place: Path, timeout: int) -> tuple[int, str]:
     """Exit code and the last of the output of a program, as soon as it has ended.
 
-    What it leaves behind may hold its output for ever: that is not waited for.
+    A service that it leaves behind may hold its output for ever, and is not waited for.
     """
     last = bytearray()
     ours, theirs = os.pipe()

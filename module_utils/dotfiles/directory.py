@@ -10,7 +10,7 @@ from typing import IO
 
 
 class Directory:
-    """What is below ``root``. ``warnings`` name what can't be in a commit."""
+    """All that is below ``root``. ``warnings`` name what can't be in a commit."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

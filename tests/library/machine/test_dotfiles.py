@@ -204,7 +204,7 @@ def plugin(home: Home) -> Path:
             git(place, "submodule", "--quiet", "add", "../outer", "plugin")
         git(place, "add", "--all")
         git(place, "commit", "--quiet", "-m", "first")
-    # Where the machine could not fetch them from
+    # The machine could not fetch them
     for place in (inner, outer):
         place.rename(place.with_name(f"{place.name} away"))
     shutil.copytree(home.tmp_path / "inner away", home.tmp_path / "inner")

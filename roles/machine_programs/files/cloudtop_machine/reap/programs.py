@@ -115,7 +115,7 @@ class Hook(Program):
         super().__init__(words, seconds, environment, output=theirs)
         os.close(theirs)
         self.first = bytearray()
-        # What it leaves behind may hold its output for ever, and is read as long as this one lives
+        # A service that it leaves behind may hold its output for ever
         self.reader = threading.Thread(target=self._read, args=(ours,), daemon=True)
         self.reader.start()
 
