@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -201,6 +202,40 @@ def test_cloud_image_is_converted_once(tmp_path: Path, prefix: str) -> None:
     assert image.root.stat().st_mtime_ns == stamp
 
 
+def test_s7_an_image_over_http_needs_its_digest(tmp_path: Path) -> None:
+    name = "http://127.0.0.1:1/image.qcow2"
+    with pytest.raises(LocalCloudError, match="anybody on the way can change it") as caught:
+        cloud_image.from_name(name, tmp_path / "cache")
+    assert f"{name}#sha256=" in caught.value.hint
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_s7_an_image_with_another_digest_is_refused(tmp_path: Path, prefix: str) -> None:
+    source = raw_image(tmp_path / "image.raw")
+    right = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert cloud_image.from_name(f"{prefix}{source}#sha256={right}", tmp_path / "cache")
+    for wrong in ("0" * 64, "0" * 63):
+        with pytest.raises(LocalCloudError, match="digest"):
+            cloud_image.from_name(f"{prefix}{source}#sha256={wrong}", tmp_path / "cache")
+
+
+@pytest.mark.parametrize("kind", ["backing", "data", "vmdk"])
+def test_s7_an_image_that_leads_to_other_files_is_refused(tmp_path: Path, kind: str) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_bytes(b"private".ljust(1 << 20, b"\0"))
+    image = tmp_path / "image.qcow2"
+    more = {
+        "backing": ["-f", "qcow2", "-b", str(secret), "-F", "raw"],
+        "data": ["-f", "qcow2", "-o", f"data_file={secret},data_file_raw=on"],
+        "vmdk": ["-f", "vmdk", "-o", "subformat=monolithicFlat"],
+    }[kind]
+    tools.run(["qemu-img", "create", "-q", *more, image, "1M"])
+    with pytest.raises(LocalCloudError, match=r"another file|of the format vmdk") as caught:
+        cloud_image.from_name(str(image), tmp_path / "cache")
+    assert str(image) in caught.value.message
+    assert not list((tmp_path / "cache").glob("*/root.qcow2"))
+
+
 def test_changed_cloud_image_is_another_one(tmp_path: Path) -> None:
     source = raw_image(tmp_path / "image.raw")
     first = cloud_image.from_name(str(source), tmp_path / "cache")
@@ -212,7 +247,8 @@ def test_changed_cloud_image_is_another_one(tmp_path: Path) -> None:
     ("name", "says"),
     [
         ("nowhere.qcow2", "neither a file nor a URL"),
-        ("http://127.0.0.1:1/image.qcow2", "cannot be downloaded"),
+        ("https://127.0.0.1:1/image.qcow2", "cannot be downloaded"),
+        (f"http://127.0.0.1:1/image.qcow2#sha256={'0' * 64}", "cannot be downloaded"),
         ("file:///nowhere.qcow2", "cannot be downloaded"),
     ],
 )
@@ -221,6 +257,6 @@ def test_cloud_image_that_is_not_there_is_a_plain_sentence(
 ) -> None:
     with pytest.raises(LocalCloudError, match=says) as caught:
         cloud_image.from_name(name, tmp_path / "cache")
-    assert name in caught.value.message
+    assert name.partition("#")[0] in caught.value.message
     assert "LOCALCLOUD_BASE_IMAGE" in caught.value.hint
     assert [path.name for path in (tmp_path / "cache").glob("*")] in ([], ["lock"])
