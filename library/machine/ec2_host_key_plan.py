@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 import subprocess
 import time
@@ -123,6 +124,12 @@ def whole(kind: str, text: str) -> bool:
     return at == len(blob) and len(parts) > 1 and parts[0] == kind.encode()
 
 
+def is_host_key(text: str) -> bool:
+    """Whether a text is one whole public key and nothing else."""
+    match = KEY.fullmatch(text)
+    return match is not None and whole(match[1], match[2])
+
+
 def host_keys(console: str) -> list[str]:
     """The keys of the last complete block on the console: that of the latest boot."""
     blocks = BLOCK.findall(console)
@@ -233,6 +240,13 @@ def main() -> None:
     )
     params = module.params
     name, pinned, deadline = params["name"], params["pinned"], params["deadline"]
+    if pinned and not is_host_key(pinned):
+        module.fail_json(
+            msg=f"The tag cloudtop:host-key of the volume of {name} is {json.dumps(pinned[:200])},"
+            " which is no ssh host key, and whoever may write tags must not write known_hosts; if"
+            " the volume is yours, remove it with aws ec2 delete-tags --resources VOLUME --tags"
+            " Key=cloudtop:host-key, then run: python runner.py converge"
+        )
     read = mark(params["instance_id"], params["request"])
     file = Path(params["known_hosts"])
     if is_pinned(file.read_text() if file.is_file() else "", name, read, pinned):

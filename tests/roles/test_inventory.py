@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import os
@@ -19,6 +20,8 @@ import pytest
 from tests.roles.plays import BIN, ROOT, Place, tags, tags_for
 
 NAME = "box"
+_BLOB = b"".join(len(each).to_bytes(4, "big") + each for each in (b"ssh-ed25519", b"1" * 32))
+PINNED = f"ssh-ed25519 {base64.b64encode(_BLOB).decode()}"
 
 
 class Banner(socketserver.BaseRequestHandler):
@@ -144,11 +147,31 @@ def test_the_host_key_is_pinned_before_anyone_logs_in(
     assert place.mutating_calls() == before
 
 
+@pytest.mark.parametrize("more", ["\n* ssh-rsa AAAA", "A", " @cert-authority"])
+def test_s12_a_tag_that_is_no_host_key_is_not_pinned(
+    place: Place, instance: dict[str, Any], ssh_port: int, more: str
+) -> None:
+    (volume,) = place.volumes(NAME)
+    before = tags(volume)["cloudtop:host-key"]
+    known_hosts = place.home / "state" / "cloudtop" / "rehearsal" / NAME / "known_hosts"
+    known_hosts.unlink(missing_ok=True)
+
+    def tag(key: str) -> None:
+        wanted = [{"Key": "cloudtop:host-key", "Value": key}]
+        place.ec2.create_tags(Resources=[volume["VolumeId"]], Tags=wanted)
+
+    tag(f"{PINNED}{more}")
+    outcome = place.run("playbooks/machine.yml", cloudtop_name=NAME, cloudtop_ssh_port=ssh_port)
+    tag(before)
+    assert "which is no ssh host key" in outcome.sentence
+    assert not known_hosts.exists()
+
+
 def test_another_computer_gets_the_pinned_key_and_the_new_machines(
     place: Place, instance: dict[str, Any], ssh_port: int
 ) -> None:
     (volume,) = place.volumes(NAME)
-    pinned = "ssh-ed25519 " + "A" * 68
+    pinned = PINNED
     place.ec2.create_tags(
         Resources=[volume["VolumeId"]], Tags=[{"Key": "cloudtop:host-key", "Value": pinned}]
     )
