@@ -131,7 +131,13 @@ def provisioned(home: Path, policy: str = "") -> Iterator[Cloudtop]:
         )
         (machine,) = place.instances(stranger)
         place.ec2.get_waiter("instance_running").wait(InstanceIds=[machine["InstanceId"]])
+        far = place.ec2.run_instances(
+            ImageId=place.image(), InstanceType="t3.micro", MinCount=1, MaxCount=1,
+            Placement={"AvailabilityZone": "us-east-1a" if zone != "us-east-1a" else "us-east-1b"},
+        )["Instances"][0]  # fmt: skip
+        place.ec2.get_waiter("instance_running").wait(InstanceIds=[far["InstanceId"]])
         other = {
+            "far_interface": far["NetworkInterfaces"][0]["NetworkInterfaceId"],
             "volume": place.make_volume("other", zone),
             "request": stranger,
             "instance": machine["InstanceId"],

@@ -58,8 +58,11 @@ def test_the_machine_may_take_this_address_and_no_other(place: Place, first: Out
         if each["Action"] == "ec2:AssociateAddress"
     ]
     this_machine = {"ArnEquals": {"ec2:InstanceProfile": profile["Arn"]}}
+    zone = machine(place)["Placement"]["AvailabilityZone"]
+    in_zone = {"StringLikeIfExists": {"ec2:AvailabilityZone": zone}}
     assert given == [
-        ([f"{here}:elastic-ip/{allocation}", f"{here}:network-interface/*"], None),
+        ([f"{here}:elastic-ip/{allocation}"], None),
+        (f"{here}:network-interface/*", in_zone),
         (f"{here}:instance/*", this_machine),
     ]
     assert "Address" not in str([one["Action"] for one in policy["Statement"][:3]])

@@ -57,6 +57,15 @@ DENIED: list[tuple[str, dict[str, Any]]] = [
     ("disassociate_address", {"AssociationId": "{association}"}),
     ("associate_address", {"AllocationId": "{address}", "InstanceId": "{other_instance}"}),
     ("associate_address", {"AllocationId": "{other_address}", "InstanceId": "{instance}"}),
+    # S5: in the volume's zone EC2 knows no condition that tells an interface from another
+    (
+        "associate_address",
+        {
+            "AllocationId": "{address}",
+            "NetworkInterfaceId": "{other_far_interface}",
+            "AllowReassociation": True,
+        },
+    ),
     ("modify_instance_attribute", {"InstanceId": "{instance}", "UserData": {"Value": b"x"}}),
     ("modify_instance_metadata_options", {"InstanceId": "{instance}", "HttpTokens": "optional"}),
     ("get_console_output", {"InstanceId": "{other_instance}"}),
