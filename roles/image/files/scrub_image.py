@@ -5,9 +5,10 @@ It removes what belongs to this one machine, then looks at the finished copy and
 anything of that is left. The copy is a volume that was attached for it; the disk that the
 machine runs from is only looked at, and every link of the copy is followed within the copy.
 
-usage: scrub_image.py VOLUME DEVICE MOUNT_POINTS ALLOWED [CONFIGURATION]
+usage: scrub_image.py VOLUME DEVICE MOUNT_POINTS ALLOWED RULES [CONFIGURATION]
 VOLUME is the copy's id and DEVICE its name at EC2; MOUNT_POINTS (words) are those that no fstab
-line may name; ALLOWED (words) are paths that may look like credentials.
+line may name; ALLOWED (words) are paths that may look like credentials; RULES (JSON) say which
+contents are credentials.
 The last line that it prints is for people: that all is well, or what is still there.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import fnmatch
+import json
 import mmap
 import os
 import re
@@ -23,6 +25,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,23 +50,103 @@ ANYTHING = re.compile(rb".", re.DOTALL)
 NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MDADM = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
 AUTHORIZED_KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+# What has history in its name, and is a program or a setting
+PROGRAMS = (
+    *(".sh", ".bash", ".zsh", ".fish", ".nu", ".py", ".lua", ".vim", ".el", ".js", ".so"),
+    *(".conf", ".toml", ".yml", ".yaml", ".ini", ".md"),
+)
+# Patterns of names, each in a folder of a home that may have patterns, too
 HISTORIES = (
-    *(".bash_history", ".zsh_history", ".histfile", ".ash_history", ".python_history"),
-    *(".node_repl_history", ".sqlite_history", ".psql_history", ".mysql_history"),
-    *(".lesshst", ".viminfo", ".wget-hsts"),
+    *((".", name) for name in (".*history", ".*_history.*", ".*hist", ".histfile", ".zhistory")),
+    *(
+        (".", name)
+        for name in (".lesshst", ".viminfo", ".wget-hsts", ".dbshell", ".recently-used*")
+    ),
+    *((folder, "*history*") for folder in (".local/share/*", ".local/state/*", ".config/*")),
+    *((folder, "*history*") for folder in (".cache/*", ".ipython/*", ".mongodb/*", ".zsh*")),
+    *((folder, "*.shada") for folder in (".local/state/nvim/shada", ".local/share/nvim/shada")),
 )
 CREDENTIALS = (
-    *(".aws/credentials", ".netrc", ".git-credentials", ".config/gh/hosts.yml"),
-    *(".config/git/credentials", ".kube/config", ".azure", ".config/gcloud", ".pgpass"),
-    ".gnupg/private-keys-v1.d",
+    *(".aws/credentials", ".aws/sso/cache", ".aws/cli/cache", ".aws/login/cache", ".azure"),
+    *(".config/gcloud", ".boto", ".oci", ".aliyun/config.json", ".bluemix", ".ibmcloud"),
+    *(".config/doctl/config.yaml", ".config/hcloud/cli.toml", ".config/linode-cli", ".fly"),
+    *(".s3cfg", ".config/rclone/rclone.conf", ".mc/config.json", ".passwd-s3fs"),
+    *(".netrc", "_netrc", ".authinfo", ".git-credentials", ".config/git/credentials"),
+    *(".config/gh/hosts.yml", ".config/hub", ".config/glab-cli/config.yml", ".config/tea"),
+    *(
+        ".config/github-copilot",
+        ".kube/config",
+        ".kube/cache",
+        ".minikube/profiles",
+        ".vault-token",
+    ),
+    *(".config/sops/age/keys.txt", ".config/op", ".terraform.d/credentials.tfrc.json"),
+    *(".pypirc", ".gem/credentials", ".cargo/credentials", ".cargo/credentials.toml"),
+    *(".m2/settings-security.xml", ".composer/auth.json", ".config/composer/auth.json"),
+    *(".config/containers/auth.json", ".config/helm/registry/config.json"),
+    *(".pgpass", ".mylogin.cnf", ".snowsql/config", ".databrickscfg", ".dbt/profiles.yml"),
+    *(".huggingface/token", ".cache/huggingface/token", ".kaggle/kaggle.json"),
+    *(".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json"),
+    *(".local/share/com.vercel.cli/auth.json", ".config/netlify/config.json", ".wakatime.cfg"),
+    *(".gnupg/private-keys-v1.d", ".gnupg/secring.gpg", ".local/share/keyrings", ".pki"),
+    *(".subversion/auth", ".config/Slack", ".mozilla", ".config/google-chrome", ".config/chromium"),
+    *(".thunderbird", ".electrum", ".bitcoin", ".config/syncthing"),
 )
 # Files that hold a credential only if this is in them
 CREDENTIALS_WITHIN = (
-    (".docker/config.json", re.compile(b'"auth"')),
-    (".npmrc", re.compile(b"_authToken")),
+    (".docker/config.json", re.compile(b'"(auth|identitytoken|registrytoken)"')),
+    (".npmrc", re.compile(b"_authToken|_auth|_password")),
+    (".yarnrc.yml", re.compile(b"npmAuth")),
+    (".aws/config", re.compile(b"(?m)^[ \t]*aws_(secret_access_key|session_token)[ \t]*=")),
+    (".m2/settings.xml", re.compile(b"<(password|passphrase)>")),
+    (".gradle/gradle.properties", re.compile(b"(?im)^[^#]*(password|token|secret)[^=]*=")),
+    (".terraformrc", re.compile(b"token")),
+    (".my.cnf", re.compile(b"(?m)^[ \t]*password")),
+    (".config/pip/pip.conf", re.compile(b"://[^/@\\s]+@")),
+    (".config/NuGet/NuGet.Config", re.compile(b"Password")),
+    (".nuget/NuGet/NuGet.Config", re.compile(b"Password")),
 )
+# Beside those of homes, by what is in them
+OF_MACHINE = (
+    ("/var/lib/tailscale", "tailscaled.state", ANYTHING),
+    ("/etc", "krb5.keytab", ANYTHING),
+    ("/etc/ppp", "*-secrets", re.compile(b"(?m)^[ \t]*[^#\\s]")),
+    ("/etc/NetworkManager/system-connections", "*", re.compile(b"(?m)^(psk|password)=")),
+    ("/etc/wpa_supplicant", "*.conf", re.compile(b"(?m)^[ \t]*(psk|password)=")),
+    ("/etc/apt", "auth.conf", re.compile(b"password")),
+    ("/etc/apt/auth.conf.d", "*", re.compile(b"password")),
+    ("/etc", "pip.conf", re.compile(b"://[^/@\\s]+@")),
+    ("/etc", "*smtprc", re.compile(b"(?m)^[ \t]*password")),
+    ("/etc/exim4", "passwd.client", re.compile(b"(?m)^[^#\\s]")),
+    ("/etc/gitlab-runner", "config.toml", re.compile(b"token")),
+    ("/etc/cloudflared", "*.json", re.compile(b"Secret")),
+    ("/etc/rancher/k3s", "k3s.yaml", ANYTHING),
+    ("/var/lib/rancher/k3s/server", "token", ANYTHING),
+    ("/var/lib/jenkins/secrets", "master.key", ANYTHING),
+)
+# By what is in them all files here are looked at, but for what packages and their tools keep
+BY_CONTENT = ("/etc", "/srv", "/opt", "/usr/local", "/var/lib", "/var/www", "/var/spool/cron")
+NOT_BY_CONTENT = frozenset(
+    {
+        *("/var/lib/dpkg", "/var/lib/apt", "/var/lib/docker", "/var/lib/containerd"),
+        *(
+            "/var/lib/snapd",
+            "/var/lib/flatpak",
+            "/var/lib/ucf",
+            "/etc/ssl/certs",
+            "/etc/alternatives",
+        ),
+        "/usr/local/lib/cloudtop",
+    }
+)
+# A file with credentials is smaller; seconds for all of them
+CONTENT_BYTES, CONTENT_SECONDS = 1 << 20, 240
 # Directories whose files are no keys of anybody's
 NO_KEYS = (".git", "node_modules")
+NO_CONTENT = (
+    *("node_modules", "site-packages", "dist-packages", "__pycache__", ".cache", "objects"),
+    *(".pyenv", ".nvm", ".rustup"),
+)
 # Directories that stay, without what is in them
 EMPTIED = ("/var/lib/cloud", "/var/log/journal", "/tmp", "/var/tmp")
 
@@ -208,7 +291,12 @@ class Copy:
         )
 
     def _files(
-        self, top: str, depth: int, follow: Callable[[str], bool], skipped: tuple[str, ...] = ()
+        self,
+        top: str,
+        depth: int,
+        follow: Callable[[str], bool],
+        skipped: tuple[str, ...] = (),
+        shut: frozenset[str] = frozenset(),
     ) -> Iterator[Place]:
         waiting = deque([(top, 1)])
         known: set[int] = set()
@@ -224,7 +312,7 @@ class Copy:
                         place = Place(descriptor, name, f"{parent.path}/{name}", status)
                         if place.is_file:
                             yield place
-                        elif place.is_directory and level < depth:
+                        elif place.is_directory and level < depth and place.path not in shut:
                             waiting.append((place.path, level + 1))
                         elif stat.S_ISLNK(status.st_mode):
                             with self.at(place.path) as end:
@@ -234,6 +322,10 @@ class Copy:
                                     yield end
                                 elif level < depth:
                                     waiting.append((end.path, level + 1))
+
+    def contents(self, top: str) -> Iterator[Place]:
+        """The files below that may hold credentials; no link is followed."""
+        return self._files(top, DEPTH, lambda path: False, NO_CONTENT, NOT_BY_CONTENT)
 
     def homes(self) -> list[str]:
         """Home directories, root's among them, wherever in the copy links have them."""
@@ -327,8 +419,8 @@ def scrub(copy: Copy, mount_points: list[str]) -> None:
         copy.keep_lines(path, ARRAY_LINE)
     copy.keep_lines("/etc/fstab", own_fstab_line(mount_points))
     for home in copy.homes():
-        for name in (*AUTHORIZED_KEYS, *HISTORIES):
-            copy.remove(f"{home}/{name}", keep_link=True)
+        for path in [*(f"{home}/{name}" for name in AUTHORIZED_KEYS), *histories(copy, home)]:
+            copy.remove(path, keep_link=True)
         with copy.at(f"{home}/.ansible", follow=False) as place:
             ansible = place is not None and place.is_directory
         if ansible:
@@ -345,6 +437,18 @@ def scrub(copy: Copy, mount_points: list[str]) -> None:
     for directory in ("/var/lib/dhcp", "/var/lib/NetworkManager", "/run"):
         for place in copy.files(directory, DEPTH):
             copy.drop(place.path)
+
+
+def histories(copy: Copy, home: str) -> list[str]:
+    """Files of a home that programs remember what was typed in."""
+    paths = []
+    for folder, pattern in HISTORIES:
+        parent, _, last = folder.rpartition("/")
+        folders = [f"{home}/{folder}" if folder != "." else home]
+        if "*" in last:
+            folders = copy.entries(f"{home}/{parent}" if parent else home, last)
+        paths += [path for each in folders for path in copy.entries(each, pattern)]
+    return sorted(path for path in {*paths} if not path.endswith(PROGRAMS))
 
 
 def forget_machine_id(copy: Copy) -> None:
@@ -377,9 +481,11 @@ def own_fstab_line(mount_points: list[str]) -> re.Pattern[bytes]:
 class Look:
     """Traces of one machine, or of its owner's credentials, that the copy still holds."""
 
-    def __init__(self, copy: Copy, allowed: list[str]) -> None:
-        self.copy, self.allowed = copy, allowed
+    def __init__(self, copy: Copy, allowed: list[str], rules: list[Rule]) -> None:
+        self.copy, self.allowed, self.rules = copy, allowed, rules
         self.left: set[str] = set()
+        # The first folder that there was no time for
+        self.cut_at = ""
 
     def report(self, what: str, path: str, within: re.Pattern[bytes] | None = None) -> None:
         """Note that a path leads to a file or directory, or to a file with something in it."""
@@ -417,11 +523,9 @@ class Look:
             self.report(point, "/etc/fstab", re.compile(line, re.MULTILINE))
 
     def at_home(self, home: str) -> None:
-        for what, names in (
-            ("authorized keys", AUTHORIZED_KEYS),
-            ("history", HISTORIES),
-            ("credentials", CREDENTIALS),
-        ):
+        for path in histories(self.copy, home):
+            self.report("history", path)
+        for what, names in (("authorized keys", AUTHORIZED_KEYS), ("credentials", CREDENTIALS)):
             for name in names:
                 self.report(what, f"{home}/{name}")
         for name, word in CREDENTIALS_WITHIN:
@@ -429,6 +533,66 @@ class Look:
         for place in self.copy.keys(home):
             if place.status.st_size <= KEY_BYTES:
                 self.note("private key", place, PRIVATE_KEY)
+
+    def by_name(self) -> None:
+        """Credentials of programs that have no home."""
+        for directory, pattern, word in OF_MACHINE:
+            for path in self.copy.entries(directory, pattern):
+                self.report("credentials", path, word)
+
+    def by_content(self) -> None:
+        """Credentials wherever their owner put them. It ends when its time does, and says where."""
+        end = time.monotonic() + CONTENT_SECONDS
+        for top in [*self.copy.homes(), *BY_CONTENT]:
+            for place in self.copy.contents(top):
+                if time.monotonic() > end:
+                    self.cut_at = place.path
+                    return
+                self._look_into(place)
+
+    def _look_into(self, place: Place) -> None:
+        if not 0 < place.status.st_size <= CONTENT_BYTES or place.path in self.allowed:
+            return
+        try:
+            with place.opened() as descriptor:
+                data = os.pread(descriptor, CONTENT_BYTES, 0)
+        except OSError as error:
+            self.left.add(f"{shown(place.path)} (unreadable: {error.strerror or error})")
+            return
+        # A program or picture is no place for one
+        if b"\0" in data[:8192]:
+            return
+        for rule in self.rules:
+            if rule.files.fullmatch(place.name) and rule.is_in(data):
+                self.left.add(f"{shown(place.path)} ({rule.kind})")
+                return
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A kind of credential: one of the words is in each text that the pattern matches. It is looked
+    for in ``files`` of certain names."""
+
+    kind: str
+    words: tuple[bytes, ...]
+    pattern: re.Pattern[bytes]
+    files: re.Pattern[str]
+
+    def is_in(self, data: bytes) -> bool:
+        return any(word in data for word in self.words) and bool(self.pattern.search(data))
+
+
+def rules_of(text: str) -> list[Rule]:
+    """The rules that bake was given, as JSON has them."""
+    return [
+        Rule(
+            each["kind"],
+            tuple(word.encode() for word in each["words"]),
+            re.compile(each["pattern"].encode()),
+            re.compile(each.get("files", ".*"), re.DOTALL),
+        )
+        for each in json.loads(text)
+    ]
 
 
 def holds(place: Place, pattern: re.Pattern[bytes]) -> bool:
@@ -563,15 +727,18 @@ def settings_of(path: str) -> dict[str, str]:
     return settings
 
 
-def make_clean(disk: Disk, mount_points: list[str], allowed: list[str]) -> None:
+def make_clean(disk: Disk, mount_points: list[str], allowed: list[str], rules: list[Rule]) -> str:
+    """Returns where the time for looking into files was over; empty if it sufficed."""
     copy = Copy(disk.tree)
     try:
         scrub(copy, mount_points)
         disk.seal()
-        look = Look(copy, allowed)
+        look = Look(copy, allowed, rules)
         look.at_machine(mount_points)
         for home in copy.homes():
             look.at_home(home)
+        look.by_name()
+        look.by_content()
     finally:
         copy.close()
     if look.left:
@@ -584,19 +751,20 @@ def make_clean(disk: Disk, mount_points: list[str], allowed: list[str]) -> None:
             f"Not all of the copy could be scrubbed: {', '.join(copy.errors)}. See to these files"
             " on the machine, then run: python runner.py bake"
         )
+    return look.cut_at
 
 
 def main(words: list[str]) -> int:
     os.environ["LC_ALL"] = "C"
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    volume, device, mount_points, allowed, *configuration = words
+    volume, device, mount_points, allowed, rules, *configuration = words
     settings = settings_of(configuration[0]) if configuration else dict(SETTINGS)
     disk = Disk(settings, volume, device)
-    failure = ""
+    failure = cut_at = ""
     try:
         disk.mount()
-        make_clean(disk, mount_points.split(), allowed.split())
+        cut_at = make_clean(disk, mount_points.split(), allowed.split(), rules_of(rules))
     except (Failure, OSError) as error:
         failure = shown(str(error))
     finally:
@@ -604,6 +772,8 @@ def main(words: list[str]) -> int:
     if failure:
         print(failure, file=sys.stderr)
         return 1
+    if cut_at:
+        print(f"There was no time to look into {shown(cut_at)} and what comes after it.")
     print(f"The copy on {volume} holds nothing of this one machine.")
     return 0
 

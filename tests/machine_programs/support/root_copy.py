@@ -6,9 +6,11 @@ import subprocess
 from pathlib import Path
 
 from tests.machine_programs.support.boot import Boot
+from tests.machine_programs.support.load import ROOT
 
 VOLUME = "vol-0a0a0a0a0a0a0a0a0"
 UUID = "2c7e9d5a-0b1d-4b8e-b1b5-6c6f75647470"
+RULES = (ROOT / "roles/image/files/secret_rules.json").read_text()
 MOUNTS = "/mnt/ephemeral /home/ubuntu/persistent"
 # A file by its path, as a machine that was used has it
 USED = {
@@ -65,7 +67,7 @@ class Copy(Boot):
         return (self.copy / name).exists()
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        self.arguments = (VOLUME, "/dev/xvdk", MOUNTS, self.allowed)
+        self.arguments = (VOLUME, "/dev/xvdk", MOUNTS, self.allowed, RULES)
         return super().start(*arguments)
 
     def scrubbed(self) -> str:
