@@ -17,7 +17,16 @@ def use_project_python() -> None:
     """Go on in the project's virtual environment if this Python lacks the packages."""
     if all(map(importlib.util.find_spec, ("ansible_runner", "argcomplete", "boto3", "rich"))):
         return
-    if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+    try:
+        made = VENV_PYTHON.exists()
+    except PermissionError:
+        print(
+            f"{VENV_PYTHON.parent.parent} holds the Python packages, and you may not enter it: it"
+            " was made by another user.\nTry: a clone of your own, and make setup there",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+    if made and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
     print("The Python packages are not installed yet.\nTry: make setup", file=sys.stderr)
     raise SystemExit(1)

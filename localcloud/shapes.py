@@ -34,7 +34,7 @@ def strangers(service: str, action: str, body: str | bytes) -> list[str]:
     shape = get_service_model(service).operation_model(action).input_shape
     try:
         given = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return sorted(_strangers(shape, given, "")) if shape else []
 

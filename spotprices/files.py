@@ -122,6 +122,10 @@ def _column(name: str) -> str:
 def _of_json(path: Path, text: str, tell: Callable[[str], None]) -> Iterator[Row]:
     try:
         document = json.loads(text)
+    except RecursionError as error:
+        raise PriceFileError(
+            f"{path} is no list of prices: it is nested too deeply.", HINT
+        ) from error
     except ValueError as error:
         raise PriceFileError(f"{path} is no JSON: {error}.", HINT) from error
     entries = document.get("SpotPriceHistory") if isinstance(document, dict) else document

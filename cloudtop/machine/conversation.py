@@ -129,7 +129,7 @@ class Conversation:
         for line in output:
             try:
                 answer = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(answer, dict) and ANSWER_KEY in answer:
                 self._lines.put(answer)

@@ -96,7 +96,7 @@ class Drill:
         answer = machine.ask(f"bash -c {shlex.quote(text)} {script} {arguments}", 30)
         try:
             return dict(json.loads(answer)) if answer else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -61,7 +61,7 @@ def _keep(directory: Path, content: dict[str, object]) -> None:
 def _kept(directory: Path) -> dict[str, Any] | None:
     try:
         content = json.loads((directory / FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return (
         content if isinstance(content, dict) and isinstance(content.get("journal"), list) else None

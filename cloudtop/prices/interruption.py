@@ -71,7 +71,7 @@ def look_up(url: str) -> Advisor:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
             published = answer.headers.get("Last-Modified")
             regions = _regions(json.load(answer))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         # The wrapped error says more than urllib's own
         reason = error.reason if type(error) is urllib.error.URLError else error
         return copy(f" (its public address: {reason})")

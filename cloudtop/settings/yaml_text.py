@@ -25,6 +25,10 @@ def read(path: Path, defaults: Mapping[str, Any] | None = None) -> dict[str, Any
         content = path.read_text()
         loaded = yaml.safe_load(content)
         words = yaml.load(content, Loader=yaml.BaseLoader)
+    except RecursionError as error:
+        raise CloudtopError(
+            f"{path} is nested too deeply: settings are 'key: value' lines.", f"Mend {path}"
+        ) from error
     # A date that is none is a ValueError, as is text that is not UTF-8
     except (yaml.YAMLError, ValueError) as error:
         where = " ".join(str(error).split())
@@ -48,6 +52,10 @@ def value(key: str, text: str, defaults: Mapping[str, Any]) -> Any:
     try:
         loaded = yaml.safe_load(text) if text else ""
         words = yaml.load(text, Loader=yaml.BaseLoader) if text else ""
+    except RecursionError as error:
+        raise CloudtopError(
+            f"{key} is {text[:40]!r}…, which is nested too deeply.", f"Try: -e {key}=VALUE"
+        ) from error
     except (yaml.YAMLError, ValueError):
         return text
     if not isinstance(words, str | list) or loaded is None:

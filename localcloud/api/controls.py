@@ -71,7 +71,7 @@ def use(cloud: Cloud, request: Request, name: str) -> Response | None:
             return answer(control(arguments))
     except EC2ClientError as refused:
         return answer({"message": refused.message}, HTTPStatus.BAD_REQUEST)
-    except ValueError as malformed:
+    except (ValueError, RecursionError) as malformed:
         return answer({"message": f"The request is no JSON: {malformed}"}, HTTPStatus.BAD_REQUEST)
 
 

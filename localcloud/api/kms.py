@@ -25,7 +25,7 @@ def answer(action: str, body: bytes, region: str) -> Response:
     assert isinstance(backend, Backend)
     try:
         given: Mapping[str, Any] = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refused("SerializationException", f"{error}") from error
     verbs = {
         "DescribeKey": _describe,

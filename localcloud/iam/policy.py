@@ -91,7 +91,7 @@ def statements(document: str) -> tuple[Statement, ...]:
         version = policy.get("Version", OLD)
         given = policy["Statement"]
         return tuple(_statement(each, version) for each in _listed(given))
-    except (ValueError, KeyError, TypeError, AttributeError) as broken:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as broken:
         log.warning("a policy that cannot be read refuses everything: %r in %s", broken, document)
         return (_statement({"Effect": "Deny", "Action": "*", "Resource": "*"}, OLD),)
 

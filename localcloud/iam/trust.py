@@ -26,7 +26,7 @@ def trusts(document: str, service: str, keys: Mapping[str, tuple[str, ...]]) -> 
         effects = {
             one["Effect"] for one in statements if _names(one, service) and _holds(one, context)
         }
-    except (ValueError, KeyError, TypeError, AttributeError, UntoldError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UntoldError):
         return False
     return effects == {"Allow"}
 

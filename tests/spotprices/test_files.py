@@ -89,6 +89,13 @@ def test_csv_with_products_gives_the_linux_rows_only(tmp_path: Path, header: str
     assert prices.dollars == [0.42, 0.41]
 
 
+def test_s12_json_that_is_nested_too_deeply_is_a_sentence(tmp_path: Path) -> None:
+    place = tmp_path / "deep.json"
+    place.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(PriceFileError, match="nested too deeply"):
+        read(place)
+
+
 def test_columns_may_have_ec2s_own_names(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     head = "AvailabilityZone,AvailabilityZoneId,InstanceType,ProductDescription,SpotPrice,Timestamp"

@@ -150,6 +150,15 @@ def test_a_package_that_no_archive_can_have_is_refused_at_once(packages: str) ->
     assert "cloudtop_packages" in refused.value.hint
 
 
+def test_s12_a_value_that_is_nested_too_deeply_is_a_sentence(own_file: Path) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    with pytest.raises(CloudtopError, match="nested too deeply"):
+        settings.load([f"cloudtop_packages={deep}"])
+    own_file.write_text(f"cloudtop_packages: {deep}\n")
+    with pytest.raises(CloudtopError, match="nested too deeply"):
+        settings.load()
+
+
 def test_f20_words_of_a_list_stay_words(own_file: Path) -> None:
     given = ["cloudtop_packages=[1.10, no]"]
     assert settings.load(given).overrides["cloudtop_packages"] == ["1.10", "no"]
