@@ -154,7 +154,7 @@ class Bundler:
 
     def mirrored(self, *arguments: str, stdin: int | None = None) -> str:
         """The output of git for the mirror."""
-        return self.git("--git-dir", str(self.mirror), *arguments, stdin=stdin)
+        return str(self.git("--git-dir", str(self.mirror), *arguments, stdin=stdin))
 
     def _known_submodules(self, place: Path) -> tuple[list[Submodule], bool]:
         """Those in a bundle, and whether that is all of them."""
@@ -196,7 +196,7 @@ class Bundler:
             answer = self.git("ls-remote", "--", self.repository)
         except BundleError as error:
             return self._held(version, error)
-        listed = {}
+        listed: dict[str, str] = {}
         for line in answer.splitlines():
             commit, _, name = line.partition("\t")
             listed[name] = commit

@@ -56,7 +56,7 @@ class Submodules:
         self._fetch_all(commit, "", self.git.repository, self.here)
 
     def _mirrored(self, *arguments: str, extra: dict[str, str] | None = None) -> str:
-        return self.git("--git-dir", str(self.mirror), *arguments, extra=extra)
+        return str(self.git("--git-dir", str(self.mirror), *arguments, extra=extra))
 
     def _fetch_all(self, commit: str, prefix: str, base: str, here: Path | None) -> None:
         rows = self._mirrored("ls-tree", "-r", "-z", commit).split("\0")
@@ -101,7 +101,7 @@ class Submodules:
     def _origin(self, here: Path) -> str:
         """The URL that a repository on this computer came from, empty if from none."""
         try:
-            return self.git("-C", str(here), "config", "remote.origin.url")
+            return str(self.git("-C", str(here), "config", "remote.origin.url"))
         except BundleError:
             return ""
 
