@@ -119,6 +119,7 @@ def linters() -> Iterator[Check]:
     yield Check("mypy, Python 3.10", ("mypy", "--python-version", "3.10", programs))
     yield Check("yamllint", ("yamllint", "--strict", "."))
     yield Check("shellcheck", ("shellcheck", "--external-sources", *shell_scripts()))
+    yield Check("pip-audit", ("python", "-m", "tools.checks.audit"))
     yield Check("ansible-lint", ("ansible-lint", "--offline", "--strict"), no_inventory=True)
 
 
