@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import secrets
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,13 +82,14 @@ class PinnedMachine:
         words = [each for key, value in options.items() for each in ("-o", f"{key}={value}")]
         return ["ssh", *words, self.alias, *(["--", *command] if command else [])]
 
-    def ask(self, command: str, seconds: int = 60) -> str | None:
-        """The output of a command on the machine; None if it cannot be asked.
+    def ask(self, script: str, seconds: int = 60) -> str | None:
+        """The output of a POSIX shell script on the machine; None if it cannot be asked, or fails.
 
         It may take so many seconds to answer, and twice as many in all.
         """
-        done = self._run(command, seconds) if self.is_pinned else None
-        return done.stdout if done and done.returncode == 0 else None
+        mark = secrets.token_hex(8)
+        done = self._run(for_any_shell(script, mark), seconds) if self.is_pinned else None
+        return output_between(mark, done.stdout) if done else None
 
     def has_other_key(self) -> bool:
         """Whether what answers there has another host key than the pinned ones."""
@@ -167,6 +170,24 @@ def without_volume(resources: Resources) -> str:
         " python runner.py provision, which checks the key with EC2's console and says what is"
         " wrong.\n"
     )
+
+
+def for_any_shell(script: str, mark: str) -> str:
+    """A command line that has a script run by sh, with ``mark`` around its output.
+
+    The login shell of the machine's user reads this line first. It may be fish or csh, to which
+    the script would mean something else, and its start-up files may print.
+    """
+    marked = f"echo; echo {mark}; (\n{script}\n); code=$?; echo; echo {mark} $code"
+    packed = base64.b64encode(marked.encode()).decode()
+    return f"/bin/sh -c 'eval \"$(echo {packed} | base64 -d)\"'"
+
+
+def output_between(mark: str, text: str) -> str | None:
+    """The script's own output in all that a login printed; None if it failed or was cut short."""
+    _, begun, rest = text.partition(f"\n{mark}\n")
+    output, ended, code = rest.rpartition(f"\n{mark} ")
+    return output if begun and ended and code.split() and code.split()[0] == "0" else None
 
 
 def option_word(path: Path) -> str:

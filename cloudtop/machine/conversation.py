@@ -38,8 +38,8 @@ def command(program: Path, words: Sequence[str]) -> str:
 class Conversation:
     """One run of a program on the machine; it hears of this computer every few seconds.
 
-    Lines that it prints are JSON objects with ANSWER_KEY; others, such as a login's greeting, are
-    skipped. A signal of this terminal does not reach ssh, so that the last words are heard.
+    Lines that it prints are JSON objects that begin with ANSWER_KEY; what a login prints before them
+    is skipped, also on the same line. A signal of this terminal does not reach ssh, so that the last words are heard.
     """
 
     def __init__(
@@ -127,8 +127,9 @@ class Conversation:
 
     def _listen(self, output: IO[str]) -> None:
         for line in output:
+            _, begun, rest = line.partition(f'{{"{ANSWER_KEY}"')
             try:
-                answer = json.loads(line)
+                answer = json.loads(begun + rest)
             except (ValueError, RecursionError):
                 continue
             if isinstance(answer, dict) and ANSWER_KEY in answer:

@@ -24,10 +24,14 @@ from module_utils.cloudtop_resources import Image
 
 DEFAULT_NAME = "cloudtop"
 
-# One line a file: its name, then the JSON that a boot program left there
-ASK_MACHINE = (
-    'for f in /run/cloudtop/*.json; do printf "%s " "${f##*/}"; tr -d "\\n" <"$f"; echo; done'
-)
+# One line a file: its name, then the JSON that a boot program left there. After them comes what is
+# now, which these programs cannot know
+ASK_MACHINE = """
+for f in /run/cloudtop/*.json; do
+    if [ -r "$f" ]; then printf '%s ' "${f##*/}"; tr -d '\\n' <"$f"; echo; fi
+done
+if [ -x /usr/local/bin/cloudtop-look ]; then printf '%s ' now.json; /usr/local/bin/cloudtop-look; fi
+"""
 
 
 @dataclass(frozen=True)

@@ -167,12 +167,12 @@ def test_a_machine_may_answer_what_is_no_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its programs print the names of files, which may be any bytes."""
-    (tmp_path / "ssh").write_text("#!/bin/sh\nprintf 'a\\377b'\n")
+    (tmp_path / "ssh").write_text('#!/bin/sh\nfor last; do :; done\neval "$last"\n')
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     machine = PinnedMachine("x", "127.0.0.1", 22, tmp_path / "key", tmp_path)
     machine.known_hosts.touch()
-    assert machine.ask("true") == r"a\xffb"
+    assert machine.ask(r"printf 'a\377b'") == r"a\xffb"
 
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
