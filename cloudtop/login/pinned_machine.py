@@ -148,7 +148,9 @@ def need_machine(settings: Settings, cloud: Cloud, resources: Resources) -> Pinn
 
     Raises CloudtopError if there is no machine, with what EC2 says of it.
     """
-    machine = machine_of(settings, cloud, resources.instance, resources.volume)
+    # One whose request has ended still has work on it
+    instance = resources.instance or (None if resources.request else resources.left)
+    machine = machine_of(settings, cloud, instance, resources.volume)
     if machine is None:
         stopped = rules.is_stopped_by_owner(resources.request)
         hint = START if stopped else "python runner.py provision"

@@ -38,8 +38,9 @@ def command(program: Path, words: Sequence[str]) -> str:
 class Conversation:
     """One run of a program on the machine; it hears of this computer every few seconds.
 
-    Lines that it prints are JSON objects that begin with ANSWER_KEY; what a login prints before them
-    is skipped, also on the same line. A signal of this terminal does not reach ssh, so that the last words are heard.
+    Lines that it prints are JSON objects that begin with ANSWER_KEY; what a login prints before
+    them is skipped, also on the same line. A signal of this terminal does not reach ssh, so that
+    the last words are heard.
     """
 
     def __init__(

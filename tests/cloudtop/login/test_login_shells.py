@@ -13,7 +13,7 @@ from cloudtop.machine import conversation, status
 
 # The last argument of ssh is the command line, which the machine's login shell reads
 SSH = '#!/bin/sh\nfor last; do :; done\nexec "{shell}" -c "$last"\n'
-# What fish, csh, sh and zsh agree upon: plain words, and words in single quotes
+# Fish, csh, sh and zsh agree upon this: plain words, and words in single quotes
 PLAIN = """#!{python}
 import os, re, sys
 line = sys.argv[2]
@@ -91,10 +91,12 @@ def test_the_reports_of_a_machine_come_through_any_login(
     place = tmp_path / "run"
     place.mkdir()
     (place / "idle.json").write_text(json.dumps({"message": "It is in use."}) + "\n")
-    monkeypatch.setattr(
-        status, "ASK_MACHINE", status.ASK_MACHINE.replace("/run/cloudtop", str(place))
-    )
-    login(machine, f"#!/bin/bash\necho 'idle.json {{}}'\n. <(echo) \neval \"$2\"\n")
+    script = status.ASK_MACHINE.replace("/run/cloudtop", str(place))
+    monkeypatch.setattr(status, "ASK_MACHINE", script.replace("/usr/local/bin", str(place)))
+    broken = place / "cloudtop-look"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    login(machine, "#!/bin/bash\necho 'idle.json {}'\n\neval \"$2\"\n")
     assert status.ask_machine(machine) == {"idle": {"message": "It is in use."}}
 
 
