@@ -58,12 +58,12 @@ LAYERS: dict[str, Rows] = {
         ("errors",),
     ),
     "cloudtop_machine": (
-        ("idle",),
-        ("reap",),
+        ("idle", "look"),
+        ("reap", "volume_room"),
         ("attach", "elastic_ip", "reap_journal"),
         ("ec2", "mapped_disks", "metadata", "saved_work"),
         ("imds", "status_file", "tell", "volume_directory"),
-        ("blank", "config", "lock", "proc", "times"),
+        ("blank", "config", "lock", "mounts", "proc", "times"),
     ),
     "module_utils": (
         ("access_plan", "image_plan", "orphans_plan", "request_plan", "volume_plan"),

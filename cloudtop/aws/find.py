@@ -34,7 +34,7 @@ class Resources:
     address: Address | None = None
     # Volumes that have yet to take the volume's place
     half: tuple[Volume, ...] = ()
-    # With no live request: the dead one whose machine still runs, and that machine
+    # A machine beside that of the live request, and the dead request that it is of
     ended: Request | None = None
     left: Machine | None = None
 
@@ -59,14 +59,24 @@ def find(ec2: Client, name: str, owner: str) -> Resources:
     _refuse_two([each.spot_instance_request_id for each in live], "live spot requests", name)
     _refuse_two([each.volume_id for each in by_role.live], "persistent volumes", name)
     request = next(iter(live), None)
-    left = None if request else left_of(ec2, [one.spot_instance_request_id for one in every])
+    ids = [each.spot_instance_request_id for each in every]
+    known = machines(ec2, of_requests(ids)) if ids else []
+    if request is None:
+        # EC2 forgets a dead request sooner than its machine
+        known += machines(ec2, filters)
+    alive = sorted((each for each in known if each.state not in rules.GONE), key=launched)
+    mine = request.spot_instance_request_id if request else ""
+    of_live = [each for each in alive if each.spot_instance_request_id == mine] if mine else []
+    others = [each for each in alive if not mine or each.spot_instance_request_id != mine]
+    left = others[-1] if others else None
+    origin = left.spot_instance_request_id if left else ""
     return Resources(
         request=request,
-        instance=instance_of(ec2, request.spot_instance_request_id) if request else None,
+        instance=of_live[-1] if of_live else None,
         volume=next(iter(by_role.live), None),
         address=address_of(ec2, filters),
         half=tuple(by_role.half),
-        ended=next((one for one in every if left and one.instance_id == left.instance_id), None),
+        ended=next((one for one in every if one.spot_instance_request_id == origin), None),
         left=left,
     )
 
@@ -118,13 +128,6 @@ def of_requests(ids: Sequence[str]) -> Filters:
 def of_ids(ids: Sequence[str]) -> Filters:
     """The filter that these instances pass; unlike a list of ids it refuses none that is gone."""
     return [{"Name": "instance-id", "Values": list(ids)}]
-
-
-def left_of(ec2: Client, ids: Sequence[str]) -> Machine | None:
-    """The machine that the end of its request, by its date or by hand, has left running."""
-    known = machines(ec2, of_requests(ids)) if ids else []
-    alive = [each for each in known if each.state not in rules.GONE]
-    return max(alive, key=launched, default=None)
 
 
 def instance_of(ec2: Client, request_id: str) -> Machine | None:

@@ -15,11 +15,11 @@ from typing import Any
 from cloudtop import rates
 from cloudtop.aws import images
 from cloudtop.aws.find import Resources
+from cloudtop.aws.request_state import why_ended
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.login.pinned_machine import PinnedMachine
 from cloudtop.settings.clouds import Cloud
 from cloudtop.settings.settings import Settings
-from module_utils import cloudtop_rules as rules
 from module_utils.cloudtop_resources import Image
 
 DEFAULT_NAME = "cloudtop"
@@ -30,8 +30,14 @@ ASK_MACHINE = """
 for f in /run/cloudtop/*.json; do
     if [ -r "$f" ]; then printf '%s ' "${f##*/}"; tr -d '\\n' <"$f"; echo; fi
 done
-if [ -x /usr/local/bin/cloudtop-look ]; then printf '%s ' now.json; /usr/local/bin/cloudtop-look; fi
+if [ -x /usr/local/bin/cloudtop-look ]; then
+    printf '%s ' now.json; /usr/local/bin/cloudtop-look || echo
+fi
 """
+
+
+# Parts that a machine looks at anew
+LOOKED_AT = ("persistent-mount", "ephemeral-raid")
 
 
 @dataclass(frozen=True)
@@ -163,7 +169,8 @@ class Status:
     image: ImageStatus | None
     images: tuple[ImageStatus, ...]
     next_relaunch: str
-    # A machine that its request's end has left running, in words; empty for none
+    # A machine that its request's end has left running, in words; empty for none. With no live
+    # request it is ``instance``, too
     left: str
     machine: Mapping[str, Any] | None
     host_key_differs: bool
@@ -209,7 +216,7 @@ def gather(
         image=_image(pinned, images.is_baked(pinned, list(baked))) if pinned else None,
         images=tuple(_image(each, True) for each in baked),
         next_relaunch=images.next_relaunch(pinned, list(baked)),
-        left=_left(resources),
+        left=_left(settings, resources),
         machine=machine,
         host_key_differs=bool(login and machine is None and login.has_other_key()),
         money=None,
@@ -219,17 +226,36 @@ def gather(
 
 
 def ask_machine(machine: PinnedMachine) -> dict[str, Any] | None:
-    """The reports of the boot programs on the machine: file stem to its JSON."""
+    """The reports of the programs on the machine: file stem to its JSON.
+
+    The machine's look at itself now comes before the words of a boot program.
+    """
     answer = machine.ask(ASK_MACHINE)
     if answer is None:
         return None
-    report = {}
+    report: dict[str, Any] = {}
     for line in answer.splitlines():
         name, _, text = line.partition(" ")
         try:
             report[name.removesuffix(".json")] = json.loads(text)
         except (ValueError, RecursionError):
             report[name.removesuffix(".json")] = {"message": "its status file is not readable"}
+    return _as_of_now(report, report.pop("now", None))
+
+
+def _as_of_now(report: dict[str, Any], now: object) -> dict[str, Any]:
+    """The reports with what the machine sees now; a machine of an older converge cannot look."""
+    if isinstance(now, dict):
+        for name, part in now.items():
+            written = report.get(name)
+            if isinstance(part, dict):
+                report[name] = {**(written if isinstance(written, dict) else {}), **part}
+        return report
+    for name in LOOKED_AT:
+        written = report.get(name)
+        if isinstance(written, dict) and written.get("message"):
+            was = f"{written['message']} (as its boot left it; now: python runner.py converge)"
+            report[name] = {**written, "message": was}
     return report
 
 
@@ -256,23 +282,27 @@ def _request(resources: Resources, bid: float) -> RequestStatus | None:
     )
 
 
-def _left(resources: Resources) -> str:
+def _left(settings: Settings, resources: Resources) -> str:
+    """A machine whose request has ended, in words; empty for none."""
     request, machine = resources.ended, resources.left
     if machine is None:
         return ""
     ended = f"{request.spot_instance_request_id} " if request else ""
-    last = request.valid_until if request else None
-    date = f", as its last date, {rules.date_of(last)}, is past" if last else ""
+    bid = (request.spot_price if request else 0) or settings.bid
+    month = rates.worst_month(bid, 0, settings.root_size)
     state = "still runs" if machine.state == "running" else f"is {machine.state}"
+    beside = " beside the live one" if resources.request else ""
     return (
-        f"The request {ended}has ended{date}, and its machine {machine.instance_id}"
-        f" ({machine.instance_type}) {state} and costs money. To end it and keep the volume:"
-        " python runner.py destroy"
+        f"The request {ended}has ended{why_ended(request)}, and its machine {machine.instance_id}"
+        f" ({machine.instance_type}) {state}{beside} and costs up to"
+        f" ${month.machine + month.root + month.address:.2f} a month. No request can take it over:"
+        " to end it and keep the volume: python runner.py destroy"
+        "; for a new one then: python runner.py provision"
     )
 
 
 def _instance(resources: Resources) -> InstanceStatus | None:
-    instance = resources.instance
+    instance = resources.instance or (None if resources.request else resources.left)
     if instance is None:
         return None
     return InstanceStatus(

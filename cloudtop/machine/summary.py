@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cloudtop import rates
+from cloudtop.aws.request_state import end_is_near
 from cloudtop.foreign import plain
 from cloudtop.login.pinned_machine import START
 from cloudtop.machine import reap_journal
@@ -18,6 +21,14 @@ OTHER_KEY = [
 ]
 
 
+# States of a volume, an array and the guard in which work is lost
+TROUBLE = frozenset(
+    {
+        *("unmounted", "covered", "gone", "read-only", "failing", "full", "nearly-full"),
+        *("failed", "waiting", "inactive", "deactivating", "unknown"),
+    }
+)
+
 Rows = list[tuple[str, str]]
 
 
@@ -31,10 +42,12 @@ def render(status: Status) -> str:
         *_part("address", machine.get("elastic-ip")),
         *_part("array", machine.get("ephemeral-raid")),
         *_volume(status.volume),
-        *_part("", machine.get("persistent-mount")),
+        *_mounted(status.machine),
+        *_part("guard", machine.get("guard")),
         *([("snapshots", status.schedule.sentence)] if status.schedule else []),
         *_part("idle", machine.get("idle")),
     ]
+    rows += _part("journal", machine.get("reap-journal"))
     if reap := reap_journal.last(status.journal):
         rows.append(("last away", reap))
     month = f"${status.worst_month:.2f}, an average one ({rates.HOURS_PER_MONTH} h)"
@@ -46,14 +59,16 @@ def render(status: Status) -> str:
 
 
 def _request(request: RequestStatus | None, next_relaunch: str, left: str) -> Rows:
-    if left:
-        return [("request", left)]
     if not request:
-        return [("request", "none: python runner.py provision makes one")]
+        return [("request", left or "none: python runner.py provision makes one")]
     state = f"{request.state} ({request.status})"
     rows = [("request", f"{request.id}, bid ${request.bid:.2f}/h, {state}")]
+    if left:
+        rows.append(("", f"WARNING: {left}"))
     if request.valid_until:
-        rows.append(("valid until", f"{request.valid_until}; EC2 launches no machine after that"))
+        near = end_is_near(datetime.fromisoformat(request.valid_until))
+        words = f"{request.valid_until}; EC2 launches no machine after that"
+        rows.append(("valid until", near or words))
     if next_relaunch:
         rows.append(("next boot", next_relaunch))
     return rows
@@ -87,9 +102,20 @@ def _part(title: str, part: object) -> Rows:
     if not part:
         return []
     about = part if isinstance(part, dict) else {}
-    size = about.get("bytes")
+    size, state = about.get("bytes"), about.get("state")
     shown = f"{size / 2**30:.1f} GiB: " if size and isinstance(size, int | float) else ""
+    if isinstance(state, str) and state in TROUBLE:
+        shown = "WARNING: "
     return [(title, shown + str(about.get("message", "says nothing")))]
+
+
+def _mounted(machine: object) -> Rows:
+    """The volume as the machine has it. One that answers and does not say is no whole one."""
+    if machine is None:
+        return []
+    part = machine.get("persistent-mount") if isinstance(machine, dict) else None
+    silent = "the machine does not say whether it is mounted: python runner.py converge"
+    return _part("", part or {"message": silent})
 
 
 def _not_running(request: RequestStatus | None, machine: str) -> str:

@@ -52,7 +52,10 @@ def gather(
 ) -> tuple[Facts, list[str]]:
     """The facts of a bill, and sentences on those that are missing."""
     client, month = client_factory(), month_of(now)
-    request, instance, volume = resources.request, resources.instance, resources.volume
+    # The machine of a request that has ended costs what it cost before
+    request = resources.request or resources.ended
+    instance = resources.instance or (None if resources.request else resources.left)
+    volume = resources.volume
     created = _seconds(request.create_time) if request else None
     changed = _seconds(request.status_update_time) if request else None
     machine = _machine(instance, now)
@@ -60,7 +63,7 @@ def gather(
     ran = earlier_machines.runs(now, created, journals.earlier)
     prices, snapshots = None, []
     try:
-        prices = _prices(client, resources, month.start, now) if request else None
+        prices = _prices(client, instance or request, month.start, now) if request else None
     except CloudtopError as error:
         notes.append(f"the price is unknown: {error.message}")
     try:
@@ -118,10 +121,9 @@ def _clock_notes(now: int, created: int | None, machine: Machine | None) -> list
     return ["this computer's clock is behind EC2's, so machine hours are counted wrongly"]
 
 
-def _prices(client: Client, resources: Resources, start: int, now: int) -> Prices:
+def _prices(client: Client, source: ec2.Machine | ec2.Request, start: int, now: int) -> Prices:
     """The prices of the machine's type and zone. Raises CloudtopError if there are none."""
-    source = resources.instance or resources.request
-    kind, zone = (source.instance_type, source.availability_zone) if source else ("", "")
+    kind, zone = source.instance_type, source.availability_zone
     series = history.fetch(lambda: client, [kind], [zone], start, now).get((kind, zone))
     if series is None:
         raise CloudtopError(f"EC2 has no price history of {kind} in {zone}.")

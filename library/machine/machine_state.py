@@ -83,6 +83,11 @@ options:
         type: str
         default: ""
   report: {description: Files whose text is returned, type: list, elements: str, default: []}
+  ask:
+    description: Programs whose output is returned beside it
+    type: list
+    elements: str
+    default: []
 author: [cloudtop]
 """
 
@@ -128,6 +133,7 @@ ARGUMENTS = {
         },
     },
     "report": {"type": "list", "elements": "str", "default": []},
+    "ask": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -296,9 +302,15 @@ class MachineState:
         return others | changed if self.check else others
 
     def reports(self) -> dict[str, Any]:
-        """The texts of the files to report, those that are there."""
-        places = {path: machine_files.inside(self.root, path) for path in self.params["report"]}
-        return {path: place.read_text() for path, place in places.items() if place.is_file()}
+        """The texts of the files to report and the output of the programs to ask, as far as they
+        are there."""
+        every = [*self.params["report"], *self.params["ask"]]
+        places = {path: machine_files.inside(self.root, path) for path in every}
+        return {
+            path: self.run([path])[1] if path in self.params["ask"] else place.read_text()
+            for path, place in places.items()
+            if place.is_file()
+        }
 
 
 def main() -> None:

@@ -102,6 +102,7 @@ def converge(root: Path, programs: Programs) -> Callable[..., Any]:
             "groups": {},
             "modules": [],
             "report": [],
+            "ask": [],
         }
         wanted = {**defaults, "lock_timeout": 1, **params}
         wanted |= {"files": files, "directories": directories, "units": units}

@@ -55,7 +55,7 @@ def test_b12_after_its_date_the_machine_that_is_left_is_named(
     resources = find.find(place.ec2, NAME, "alice")
     text = summary.render(status.gather(wanted, clouds.load("rehearsal"), resources))
     assert f"{ident} has ended, as its last date, 2020-01-01T00:00:00Z, is past" in text
-    assert f"{request['InstanceId']} (m5d.4xlarge) still runs and costs money" in text
+    assert f"{request['InstanceId']} (m5d.4xlarge) still runs and costs up to" in text
     outcome = place.run("playbooks/cloud.yml", cloudtop_name=NAME)
     assert "still runs although its request has ended" in outcome.sentence
     outcome = place.run("playbooks/destroy.yml", cloudtop_name=NAME)

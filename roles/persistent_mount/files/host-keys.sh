@@ -108,19 +108,22 @@ stage_host_keys() {
     mv "$new" "$run/host-keys"
 }
 
-# keep_host_keys: sets host_key, and restored if keys were exchanged.
+# keep_host_keys: sets host_key, and restored if keys were exchanged. It fails if the volume does not
+# take them; half of them are never kept.
 # The machine's identity lives with the data, so that a relaunch is the same host to ssh
 keep_host_keys() {
     restored=''
     enter_kept || return 0
+    took=yes
     if [ ! -d "$kept" ]; then
-        mkdir -p "$mount_point/.cloudtop"
+        mkdir -p "$mount_point/.cloudtop" || return 1
         enter "$mount_point/.cloudtop" || refuse_place "$mount_point/.cloudtop" || return 0
         rm -rf ssh.new
-        mkdir -m 0700 ssh.new
-        cp -p --remove-destination "$etc_ssh"/ssh_host_*_key "$etc_ssh"/ssh_host_*_key.pub ssh.new
-        sync -f ssh.new
-        mv -T ssh.new ssh
+        # One command with all its steps: an error of one of them ends no caller's condition
+        mkdir -m 0700 ssh.new \
+            && cp -p --remove-destination "$etc_ssh"/ssh_host_*_key "$etc_ssh"/ssh_host_*_key.pub ssh.new \
+            && sync -f ssh.new && mv -T ssh.new ssh || took=''
+        if [ -z "$took" ]; then rm -rf ssh.new; fi
     elif ! in_place; then
         stage_host_keys
         if staged; then take_host_keys; fi
@@ -132,6 +135,7 @@ keep_host_keys() {
         read -r algorithm key _ <"$etc_ssh/ssh_host_ed25519_key.pub" || true
         host_key="$algorithm $key"
     fi
+    [ -n "$took" ]
 }
 
 # Whether take_host_keys has something to take

@@ -132,3 +132,13 @@ def test_reports_the_files_that_are_there(converge: Callable[..., Any], root: Pa
     (root / "etc/x.json").write_text('{"a": 1}')
     state = converge(report=["/etc/x.json", "/etc/none"])
     assert state.reports() == {"/etc/x.json": '{"a": 1}'}
+
+
+def test_asks_the_programs_that_are_there_beside_the_files(
+    converge: Callable[..., Any], root: Path
+) -> None:
+    (root / "usr/local/bin").mkdir(parents=True)
+    (root / "usr/local/bin/cloudtop-look").touch()
+    state = converge(ask=["/usr/local/bin/cloudtop-look", "/usr/local/bin/none"])
+    assert state.reports() == {"/usr/local/bin/cloudtop-look": ""}
+    assert state.run.ran[-1] == ["/usr/local/bin/cloudtop-look"]

@@ -133,11 +133,16 @@ def test_keys_without_public_halves_are_taken(relaunched: Volume) -> None:
     assert key(relaunched) == "private ed25519 first\n"
 
 
-def test_a_volume_that_takes_no_keys_keeps_none_of_them(machine: Volume, disk: Path) -> None:
+def test_a_full_volume_that_takes_no_keys_is_mounted_and_keeps_no_half_of_them(
+    machine: Volume, disk: Path
+) -> None:
     formatted(disk)
-    machine.stub("cp", 'case $* in *ssh.new) exit 1 ;; esac; exec /usr/bin/cp "$@"')
-    assert machine.run().returncode != 0
-    assert not (machine.mount_point / ".cloudtop/ssh").exists()
+    half = 'for last; do :; done; echo half >"$last/ssh_host_rsa_key"; exit 1'
+    machine.stub("cp", f'case $* in *ssh.new) {half} ;; esac; exec /usr/bin/cp "$@"')
+    status = machine.good()
+    assert status["state"] == "mounted"
+    assert "The ssh host keys could not be kept on it" in status["message"]
+    assert list((machine.mount_point / ".cloudtop").iterdir()) == []
 
 
 def test_what_is_not_called_like_a_key_stays_on_the_volume(relaunched: Volume) -> None:

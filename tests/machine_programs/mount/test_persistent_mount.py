@@ -174,3 +174,18 @@ def test_two_runs_at_once_are_one_after_the_other(machine: Volume, disk: Path) -
 
 def test_a_configuration_without_volume_is_refused(tmp_path: Path) -> None:
     assert "volume_id is not set" in Volume(tmp_path, volume_id="").refusal()
+
+
+def test_a_read_only_volume_is_mounted_with_a_warning_and_the_way_out(
+    machine: Volume, disk: Path
+) -> None:
+    formatted(disk)
+    machine.good()
+    mounts = machine.tree / "proc/self/mountinfo"
+    mounts.write_text(
+        mounts.read_text().replace(f"{machine.mount_point} rw", f"{machine.mount_point} ro")
+    )
+    machine.stub("chown", "exit 1")
+    status = machine.good()
+    assert status["state"] == "mounted"
+    assert "It is read-only. See why, and the way out: cloudtop-look" in status["message"]

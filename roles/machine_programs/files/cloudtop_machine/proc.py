@@ -10,7 +10,10 @@ def uptime(proc: str) -> float:
 
 
 def mount_options(proc: str, place: str) -> str:
-    """The options of the last mount at a place; empty if nothing is mounted there."""
+    """The options of the last mount at a place; empty if nothing is mounted there.
+
+    They begin with "ro" also if only the file system is read-only, as after an error.
+    """
     options = ""
     # Names of mount points are bytes, of which the kernel escapes blanks and newlines alone
     with open(f"{proc}/self/mountinfo", "rb") as file:
@@ -19,6 +22,8 @@ def mount_options(proc: str, place: str) -> str:
         fields = line.split(" ")
         if len(fields) > 5 and fields[4] == place:
             options = fields[5]
+            if "ro" in fields[-1].split(","):
+                options = ",".join(["ro", *options.split(",")[1:]])
     return options
 
 
