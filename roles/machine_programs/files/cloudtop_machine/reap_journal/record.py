@@ -67,16 +67,17 @@ class Recorder:
         entry = self._return(ec2, request)
         if entry:
             self.store.append(entry)
-        self.store.shorten()
         now = times.text_of(time.time())
         self.store.write_last({**self.machine, "time": now, "request": request.get("id", "")})
         entries = self.store.entries()
         status_file.write(f"{self.run}/reaps.json", entries)
+        status_file.remove(trouble_of(self.settings))
         if entry and entry["event"] == "back":
             sentence = words.sentence(words.pairs(entries)[-1])
             say(sentence)
             status_file.write_text(self.motd, sentence)
         self.live()
+        self.store.shorten()
 
     def live(self) -> None:
         """Give the sign of life; a day after a return the login says no more of it."""
@@ -134,8 +135,11 @@ class Recorder:
         # A reboot is no launch
         if previous == machine["instance"] and (not all(launches) or launches[0] == launches[1]):
             return None
-        now = int(time.time())
         entries = self.store.entries()
+        if is_noted(entries, machine["instance"], previous, last.get("launched")):
+            # An earlier run came so far, and the volume had no room for what follows
+            return None
+        now = self._first_try()
         seen = last_seen(entries, previous, self.store.last_sign_of_life())
         notice = notice_of(entries, previous)
         about: Entry = {
@@ -160,6 +164,32 @@ class Recorder:
             "price": prices[0] if prices else None,
             "ran": ran,
         }
+
+    def _first_try(self) -> int:
+        """POSIX seconds at which this launch first tried to note its return: a volume that takes
+        it later makes nobody's absence longer."""
+        place = f"{self.run}/reaps.since"
+        launch = f"{self.machine['instance']} {self.machine['launched']}"
+        now = int(time.time())
+        with contextlib.suppress(OSError, ValueError):
+            with open(place, encoding="utf-8") as file:
+                moment, _, known = file.read().strip().partition(" ")
+            if known == launch.strip():
+                return min(now, int(moment))
+        with contextlib.suppress(OSError):
+            status_file.write_text(place, f"{now} {launch}")
+        return now
+
+
+def is_noted(entries: list[Entry], instance: str, previous: str, launched: str | None) -> bool:
+    """Whether the journal has the return of an instance after that launch of the previous one."""
+    for entry in reversed(entries):
+        if entry.get("event") in ("back", "copy"):
+            ran = entry.get("ran")
+            then = ran.get("launched") if isinstance(ran, dict) else None
+            known = (entry.get("instance"), entry.get("previous"), then)
+            return known == (instance, previous, launched)
+    return False
 
 
 def last_seen(entries: list[Entry], instance: str, sign_of_life: int) -> int:
@@ -249,11 +279,19 @@ def main() -> int:
         return 0
     except OSError as error:
         about = error.strerror or str(error)
-        warn(
+        sentence = (
             f"The journal of reaps on {settings['mount_point']} could not be kept: {about}."
             f" Look with: df {settings['mount_point']}; the next run tries again."
         )
+        warn(sentence)
+        with contextlib.suppress(OSError):
+            status_file.write(trouble_of(settings), {"state": "failed", "message": sentence})
         return 1
+
+
+def trouble_of(settings: dict[str, str]) -> str:
+    """The status file that says why the journal is not kept; there is none while it is."""
+    return f"{settings['run']}/reap-journal.json"
 
 
 def _run(settings: dict[str, str], mode: str) -> int:
