@@ -75,7 +75,9 @@ def not_in_it(types: Sequence[str]) -> list[str]:
 
     Source: Amazon EC2 on-demand pricing, "CPU credits" (T3, Linux), as published in 2024.
     """
-    notes = ["The month is at us-east-1's prices of 2024; data transfer and tax are not in it."]
+    notes = [
+        "Disks and address are at us-east-1's prices of 2024; data transfer and tax are not in it."
+    ]
     if bursting := [each for each in types if re.match(r"t\d", each)]:
         notes.append(
             f"{', '.join(bursting)} also costs surplus credits, about ${SURPLUS_PER_VCPU_HOUR:.2f}"

@@ -10,10 +10,12 @@ from cloudtop.command import Context, confirm, lose_work_option, wait_option
 from cloudtop.commands import bake, converge
 from cloudtop.commands.status import gathered
 from cloudtop.errors import CloudtopError
+from cloudtop.machine.summary import dollars
 from cloudtop.playbooks.deeds import MAKE, ROLE, Item
 from cloudtop.preflight import plan as preflight
 from cloudtop.preflight import spot_role
 from cloudtop.preflight.plan import Plan
+from cloudtop.settings.settings import Settings
 from module_utils import cloudtop_rules as rules
 
 
@@ -68,7 +70,7 @@ def left(context: Context, plan: Plan) -> Iterator[str]:
         )
 
 
-def waiting(context: Context) -> dict[str, bool]:
+def waiting(context: Context) -> dict[str, bool | str]:
     """The extra variable that lets a bid below EC2's price pass, if that is wanted."""
     return {"cloudtop_wait": True} if context.options.wait else {}
 
@@ -80,9 +82,7 @@ def describe(context: Context, plan: Plan) -> str:
     lines = [
         f"The cloudtop {settings.name!r} of {settings.owner}, in {plan.zone or settings.region}"
         f" of the {context.cloud.name} cloud (account {plan.account}):",
-        f"  {settings.instance_type}: {plan.vcpus} vCPUs, {plan.memory_mib / 1024:g} GiB, {disks}",
-        *_others(settings.types[1:]),
-        f"  bid ${settings.bid:.2f}/h; when taken away: {settings.interruption}",
+        *_request(settings, plan, disks),
         f"  at worst ${month.total:.2f} a month: machine ${month.machine:.2f},"
         f" volume ${month.volume:.2f}, root disk ${month.root:.2f}, address ${month.address:.2f}"
         + (f", snapshots ${month.snapshots:.2f}" if month.snapshots else ""),
@@ -91,6 +91,28 @@ def describe(context: Context, plan: Plan) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _request(settings: Settings, plan: Plan, disks: str) -> Iterator[str]:
+    """Type and bid as they will be. A live request keeps its own: EC2 changes nothing of one."""
+    request = plan.resources.request
+    about = f"{plan.vcpus} vCPUs, {plan.memory_mib / 1024:g} GiB, {disks}"
+    if request is None:
+        yield f"  {settings.instance_type}: {about}"
+        yield from _others(settings.types[1:])
+        yield f"  bid ${settings.bid:.2f}/h; when taken away: {settings.interruption}"
+        return
+    kind, bid = request.instance_type, request.spot_price or settings.bid
+    same = kind == settings.instance_type
+    yield (
+        f"  {kind}{f': {about}' if same else ''}, of the request"
+        f" {request.spot_instance_request_id} that is there ({request.state})"
+    )
+    yield f"  bid {dollars(bid)}/h; when taken away: {request.instance_interruption_behavior}"
+    other = rules.differences(request, settings.types, settings.bid, settings.interruption)
+    if other:
+        wanted = ", ".join(f"{each.what} {each.wanted}" for each in other)
+        yield f"  NOT as the settings have it ({wanted}): python runner.py switch changes that"
 
 
 def _others(types: Sequence[str]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from shlex import quote
 
@@ -13,10 +13,20 @@ from cloudtop.aws import find as ec2
 from cloudtop.aws import instance_types, snapshot_schedule
 from cloudtop.aws.client import Client, plain_errors
 from cloudtop.aws.find import Resources, Volume
+from cloudtop.aws.request_state import end_is_near
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
 from cloudtop.money import budget
-from cloudtop.preflight import account, checklist, key, network, permissions, quota, spot_role
+from cloudtop.preflight import (
+    account,
+    checklist,
+    key,
+    network,
+    permissions,
+    quota,
+    request,
+    spot_role,
+)
 from cloudtop.preflight.checklist import Check, Look, Row
 from cloudtop.prices import bid_check
 from cloudtop.rates import WorstMonth
@@ -96,6 +106,7 @@ def _plan(look: Look) -> Plan:
         *look.notes,
         *_on_profile(settings),
         *_on_date(settings),
+        *filter(None, [end_is_near(resources.request and resources.request.valid_until)]),
         *(
             f"{each} is not offered in {look.zone} and is passed over."
             for each in settings.types
@@ -107,6 +118,9 @@ def _plan(look: Look) -> Plan:
             notes.append(
                 f"There is no on-demand price of {each}: the bid was not compared with one."
             )
+    # Nothing of a live request can be changed
+    kept = None if look.moves else resources.request
+    live_bid = (kept.spot_price if kept else 0) or settings.bid
     live = snapshot_schedule.find(aws.client("dlm"), settings.name, settings.owner)
     ended = snapshot_schedule.note_on_end(live, settings.snapshot_hours)
     notes += filter(None, [budget.note_on_request(settings, resources.request), ended])
@@ -120,7 +134,7 @@ def _plan(look: Look) -> Plan:
         disks=info.store_disks,
         disk_gb=info.disks[0].size_gb if info.disks else 0,
         zone=look.zone,
-        month=settings.worst_month(),
+        month=replace(settings, bid=live_bid).worst_month(),
         notes=tuple(notes),
         snapshots=snapshot_schedule.sentence(
             settings.snapshot_hours, settings.snapshot_keep, settings.volume_size
@@ -237,6 +251,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("region", account.region),
     ("zone", _see_zone),
     ("type", _see_type),
+    ("request", request.check),
     ("architecture", _see_architecture),
     ("price", _see_price),
     ("quota", quota.check),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
 
 from cloudtop.aws import client as aws
-from cloudtop.aws.client import plain_errors
+from cloudtop.aws import find as ec2
+from cloudtop.aws import instance_types
+from cloudtop.aws.client import Client, plain_errors
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight.checklist import Look
 
@@ -37,7 +41,8 @@ def of(instance_type: str) -> tuple[str, str]:
 
 
 def check(look: Look) -> str:
-    """The quota beside what the types need. Raises CloudtopError if a type does not fit."""
+    """The quota beside what the types need. Raises CloudtopError if a type does not fit, alone or
+    beside what runs."""
     infos = look.need("infos", "type")
     seen: dict[str, None] = {}
     region = look.settings.region
@@ -62,8 +67,85 @@ def check(look: Look) -> str:
                 f" --quota-code {code} --desired-value {vcpus}",
             )
         else:
+            _refuse_used_up(look, kind, vcpus, quota)
             seen[f"{quota:g} vCPUs of spot, of which {kind} takes {vcpus}"] = None
     return "; ".join(seen)
+
+
+def _refuse_used_up(look: Look, kind: str, vcpus: int, quota: float) -> None:
+    """Raise CloudtopError if other requests and machines of the account hold the quota."""
+    resources = look.need("resources", "type")
+    if resources.request and not look.moves:
+        # It has its place
+        return
+    code, name = of(kind)
+    mine = {resources.request.spot_instance_request_id} if resources.request else set()
+    holders = [each for each in holding(look.client, code) if each.request not in mine]
+    used = sum(each.vcpus for each in holders)
+    if used + vcpus <= quota:
+        return
+    names = sorted({each.name for each in holders if each.owner == look.settings.owner})
+    ways = [f"python runner.py destroy --name {quote(each)}" for each in names if each]
+    raise CloudtopError(
+        f"Your spot quota is {quota:g} vCPUs ({name}), and {kind} has {vcpus}. {used} are held by"
+        f" {', '.join(map(str, holders))}.",
+        f"End one of them{': ' if ways else ''}{', or '.join(ways)}; or ask for more: aws"
+        f" service-quotas request-service-quota-increase --region {look.settings.region}"
+        f" --service-code ec2 --quota-code {code} --desired-value {used + vcpus}",
+    )
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A spot machine, or an open request for one, that a quota counts."""
+
+    id: str
+    type: str
+    vcpus: int
+    state: str
+    request: str
+    # The cloudtop that it is of, and its owner; empty for none
+    name: str
+    owner: str
+
+    def __str__(self) -> str:
+        whose = f", of the cloudtop {self.name!r} of {self.owner}" if self.name else ""
+        return f"{self.id} ({self.state}, {self.type}, {self.vcpus} vCPUs{whose})"
+
+
+def holding(client: Client, code: str) -> list[Holder]:
+    """All that a quota counts: machines that run, and open requests (EC2 User Guide,
+    using-spot-limits)."""
+    spot: ec2.Filters = [
+        {"Name": "instance-lifecycle", "Values": ["spot"]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    asked = {each.spot_instance_request_id: each for each in ec2.requests(client, [])}
+    held: list[tuple[str, str, str, ec2.Machine | ec2.Request, Mapping[str, str]]] = []
+    for each in ec2.machines(client, spot):
+        request = asked.get(each.spot_instance_request_id)
+        # A relaunch has no tags, and its request has
+        tags = each.tags or (request.tags if request else {})
+        held.append((each.instance_id, each.instance_type, each.state, each, tags))
+    held += [
+        (ident, one.instance_type, one.state, one, one.tags)
+        for ident, one in asked.items()
+        if one.state == "open"
+    ]
+    sizes = {kind: _vcpus(client, kind) for _, kind, *_ in held if of(kind)[0] == code}
+    return [
+        Holder(
+            ident, kind, sizes[kind], state, origin.spot_instance_request_id,
+            tags.get("cloudtop:name", ""), tags.get("cloudtop:owner", ""),
+        )
+        for ident, kind, state, origin, tags in held
+        if kind in sizes
+    ]  # fmt: skip
+
+
+def _vcpus(client: Client, kind: str) -> int:
+    known = instance_types.describe(client, kind)
+    return known.vcpus if known else 0
 
 
 def _value(code: str) -> float | None:

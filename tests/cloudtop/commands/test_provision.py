@@ -78,3 +78,29 @@ def test_plan_says_what_the_month_leaves_out(tmp_path: Path, kind: str, credits:
     text = provision.describe(here, preflight.check(here.settings))
     assert "us-east-1's prices of 2024; data transfer and tax are not in it" in text
     assert (f"{kind} also costs surplus credits" in text) == credits
+
+
+def test_plan_shows_the_type_and_bid_that_a_live_request_keeps(
+    endpoint: str, tmp_path: Path
+) -> None:
+    ec2 = cloud.client(endpoint)
+    ec2.request_spot_instances(
+        SpotPrice="0.0002",
+        Type="persistent",
+        LaunchSpecification={
+            "ImageId": ec2.describe_images()["Images"][0]["ImageId"],
+            "InstanceType": "c5d.xlarge",
+            "Placement": {"AvailabilityZone": ZONE},
+        },
+        TagSpecifications=[tagged("spot-instances-request", "lives")],
+    )
+    here = context(tmp_path, "cloudtop_bid=0.65", name="lives")
+    plan = preflight.check(here.settings)
+    text = provision.describe(here, plan)
+    sir = plan.resources.request
+    assert sir
+    assert f"  c5d.xlarge, of the request {sir.spot_instance_request_id} that is there" in text
+    assert "bid $0.0002/h; when taken away: terminate" in text
+    assert "NOT as the settings have it (type m5d.4xlarge, bid 0.65): python runner.py" in text
+    # 730 hours at $0.0002
+    assert "machine $0.15" in text

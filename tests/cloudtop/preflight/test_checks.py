@@ -29,8 +29,8 @@ ROLE = "AWSServiceRoleForEC2Spot"
 # A new account whose owner has asked for more vCPUs of spot
 ENOUGH = {"L-34B43A08": 64}
 NAMES = [
-    "credentials", "region", "zone", "type", "architecture", "price", "quota", "spot role", "key",
-    "permissions", "network", "ssh key",
+    "credentials", "region", "zone", "type", "request", "architecture", "price", "quota",
+    "spot role", "key", "permissions", "network", "ssh key",
 ]  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def changes(endpoint: str) -> list[str]:
     return list(cloud.own(endpoint, "calls")["actions"]["mutating"])
 
 
-def seen(tmp_path: Path) -> dict[str, Row]:
-    rows = preflight.diagnose(wanted(tmp_path), lambda _: None)
+def seen(tmp_path: Path, **options: str) -> dict[str, Row]:
+    rows = preflight.diagnose(wanted(tmp_path, **options), lambda _: None)
     return {row.name: row for row in rows}
 
 
@@ -320,6 +320,51 @@ def test_a_new_accounts_quota_is_refused_with_the_command(
     assert changes(endpoint) == []
 
 
+def held(endpoint: str, name: str, owner: str, price: str = "0.65") -> str:
+    """A request of that cloudtop; with a low price it stays open."""
+    ec2 = cloud.client(endpoint)
+    tags = [{"Key": "cloudtop:name", "Value": name}, {"Key": "cloudtop:owner", "Value": owner}]
+    spec = {"ImageId": ec2.describe_images()["Images"][0]["ImageId"], "InstanceType": "m5d.4xlarge"}
+    return str(
+        ec2.request_spot_instances(
+            SpotPrice=price,
+            Type="persistent",
+            LaunchSpecification=spec,
+            TagSpecifications=[{"ResourceType": "spot-instances-request", "Tags": tags}],
+        )["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
+    )
+
+
+def test_a_quota_that_is_used_up_names_who_holds_it_and_the_way(
+    endpoint: str, tmp_path: Path, lacks: Any
+) -> None:
+    """Running machines count, and open requests; a relaunch has no tags of its own."""
+    ec2, owner = cloud.client(endpoint), settings.login_name()
+    runs, waits = held(endpoint, "other", owner), held(endpoint, "further", "bob", "0.0001")
+    try:
+        find = {"SpotInstanceRequestIds": [runs]}
+        ec2.get_waiter("spot_instance_request_fulfilled").wait(**find)
+        (request,) = ec2.describe_spot_instance_requests(**find)["SpotInstanceRequests"]
+        ident = request["InstanceId"]
+        lacks(quotas={"L-34B43A08": 47})
+        refused = refusal(tmp_path)
+        assert "Your spot quota is 47 vCPUs (All Standard" in refused.message
+        assert "m5d.4xlarge has 16. 32 are held by" in refused.message
+        assert f"{ident} (" in refused.message
+        assert f"m5d.4xlarge, 16 vCPUs, of the cloudtop 'other' of {owner})" in refused.message
+        assert f"{waits} (open, m5d.4xlarge, 16 vCPUs, of the cloudtop 'further'" in refused.message
+        assert "python runner.py destroy --name other; or ask for more" in refused.hint
+        assert "--name further" not in refused.hint
+        assert "--desired-value 48" in refused.hint
+        # Its own has its place
+        assert "47 vCPUs" in seen(tmp_path, name="other")["quota"].text
+        lacks(quotas={"L-34B43A08": 48})
+        assert "48 vCPUs" in seen(tmp_path)["quota"].text
+    finally:
+        ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[runs, waits])
+        ec2.terminate_instances(InstanceIds=[ident])
+
+
 def test_hibernation_needs_a_root_disk_larger_than_the_memory(tmp_path: Path) -> None:
     plan = preflight.check(wanted(tmp_path, "cloudtop_interruption=hibernate"))
     assert any("64 GiB of memory" in note for note in plan.notes)
@@ -337,7 +382,7 @@ def test_the_doctor_goes_on_after_a_failure(
 ) -> None:
     lacks(fresh=True, quotas=ENOUGH, denied=["iam:CreateServiceLinkedRole"])
     (tmp_path / "id").write_text("")
-    with pytest.raises(CloudtopError, match="2 of 12 checks failed: spot role, ssh key"):
+    with pytest.raises(CloudtopError, match="2 of 13 checks failed: spot role, ssh key"):
         doctor.run(context(wanted(tmp_path)))
     lines = [line for line in capsys.readouterr().out.splitlines() if line[2:4] in ("ok", "NO")]
     assert [line[6:18].strip() for line in lines] == NAMES
