@@ -39,6 +39,12 @@ def pinned(client: Client, request: Request | None, own: list[Image]) -> Image |
     return Image.from_ec2(listed[0]) if listed else Image(ident, state="gone")
 
 
+def is_lost(image: Image | None) -> bool:
+    """Whether nothing can be launched from an image any more, or not yet: it was deregistered, is
+    shared no more, or was never whole."""
+    return image is not None and image.state not in ("available", "")
+
+
 def is_baked(image: Image, own: list[Image]) -> bool:
     """Whether it is one of the cloudtop's own."""
     return image.image_id in {each.image_id for each in own}
@@ -48,8 +54,12 @@ def next_relaunch(image: Image | None, own: list[Image]) -> str:
     """The image that the next relaunch boots, in a line for people; empty if nothing would boot."""
     if image is None:
         return ""
-    if image.state == "gone":
-        return f"{image.image_id} is gone, so no relaunch can succeed: python runner.py provision"
+    if is_lost(image):
+        return (
+            f"{image.image_id} is {image.state}, so no relaunch can succeed. The machine that runs"
+            " is whole: make an image of it with python runner.py bake; then, or to take"
+            " an image that exists: python runner.py provision --yes"
+        )
     if not is_baked(image, own):
         advice = (
             f"{own[0].name} is newer: python runner.py provision"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cloudtop.aws import client as aws
-from cloudtop.aws import images
+from cloudtop.aws import images, instance_types
 from cloudtop.aws.find import Resources
 from cloudtop.command import Context, run_playbooks
 from cloudtop.errors import CloudtopError
@@ -15,9 +15,15 @@ from cloudtop.machine import save_work
 from cloudtop.playbooks.unreachable import GO_ON
 from cloudtop.prices import bid_check
 from module_utils import cloudtop_rules as rules
-from module_utils.cloudtop_resources import Image
+from module_utils.cloudtop_resources import Image, Request
 
 RENEWAL = "The live request boots another image until: python runner.py provision --yes"
+
+# The ways out if the image of a live request can be launched from no more
+WAYS = (
+    "To make an image of this machine as it is: python runner.py bake. To have the request launch"
+    " from that then, or from one that exists: python runner.py provision --yes"
+)
 
 
 def run(context: Context) -> None:
@@ -74,18 +80,43 @@ def wanted_image(context: Context, own: list[Image]) -> str:
     return context.settings.image or (own[0].image_id if own else "")
 
 
+def image_to_launch(
+    context: Context, request: Request | None, own: list[Image]
+) -> tuple[str, dict[str, str], str]:
+    """The wanted image, the extra variable if the playbooks would not choose it by themselves, and
+    the state of the request's own image if nothing can be launched from that.
+
+    The playbooks leave a request with the image of the SSM parameter alone, whatever became of it.
+    """
+    client, wanted = aws.client(), wanted_image(context, own)
+    pinned = images.pinned(client, request, own)
+    if pinned is None or not images.is_lost(pinned):
+        return wanted, {}, ""
+    if wanted and wanted != pinned.image_id:
+        return wanted, {}, pinned.state
+    wanted = instance_types.image_of_settings(client, context.settings)
+    if wanted == pinned.image_id:
+        wanted = ""
+    return wanted, {"cloudtop_image": wanted} if wanted else {}, pinned.state
+
+
 @contextmanager
-def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]]:
+def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool | str]]:
     """Let a live request give way to one with the wanted image, if the setting or somebody says so.
 
     Inside, the machine is ready for its end; gives the extra variables of the run. If nobody is
     there to be asked, the request stays, and the role says so.
     """
     settings = context.settings
-    change = rules.renewal(resources.request, wanted_image(context, images_of(context)))
+    wanted, more, lost = image_to_launch(context, resources.request, images_of(context))
+    change = rules.renewal(resources.request, wanted)
     if change is None:
+        if lost and resources.request:
+            print(f"{_lost(resources.request.image_id, lost)} No other image was found. {WAYS}")
         yield {}
         return
+    if lost:
+        print(_lost(change.now, lost))
     print(
         f"The live request launches from {change.now}; it should from {change.wanted}. To change"
         " that, cloudtop cancels it, ends its machine and makes a new request with the same volume."
@@ -94,6 +125,8 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
     )
     asks = not context.dry and sys.stdin.isatty()
     if not (settings.renew or context.options.yes or (asks and _agreed())):
+        if lost:
+            print(f"The live request keeps its image. {WAYS}")
         yield {}
         return
     # An answer may take long: another machine may run by now
@@ -108,7 +141,11 @@ def renewing(context: Context, resources: Resources) -> Iterator[dict[str, bool]
         yield {"cloudtop_renew": False}
         return
     with save_work.ending(context, [resources.instance], resources.volume):
-        yield {"cloudtop_renew": True}
+        yield {"cloudtop_renew": True, **more}
+
+
+def _lost(image: str, state: str) -> str:
+    return f"The image {image} of the live request is {state}: EC2 can launch no machine from it."
 
 
 def _agreed() -> bool:

@@ -53,7 +53,8 @@ def run(context: Context) -> None:
             f"Bring it to its end: python runner.py {rules.command_of_half(resources.half)}",
         )
     plan = preflight.check(settings, moves=True, wait=options.wait)
-    wanted_image = bake.wanted_image(context, bake.images_of(context))
+    own = bake.images_of(context)
+    wanted_image, more_image, _ = bake.image_to_launch(context, resources.request, own)
     check_architecture(settings, wanted_image)
     changes = differences(settings, resources, wanted_image)
     prepare, move, *provision = context.playbooks
@@ -78,7 +79,7 @@ def run(context: Context) -> None:
             run_playbooks(context, [move], {"cloudtop_switch_zone": zone})
         # A dry run has taken nothing to the zone, and the next playbook goes on as if it had
         moved = {"cloudtop_switch_zone": zone} if context.dry else {}
-        more = {"cloudtop_switch": True, "cloudtop_wait": options.wait, **moved}
+        more = {"cloudtop_switch": True, "cloudtop_wait": options.wait, **moved, **more_image}
         converge.run(replace(context, playbooks=provision), more)
     if context.dry:
         return

@@ -49,7 +49,7 @@ def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]
     first. One whose work can't all be saved stays, and is converged as it is.
     """
     # It waits for a machine as long as that takes, whatever the price is now
-    waits = {"cloudtop_wait": True}
+    waits: dict[str, bool | str] = {"cloudtop_wait": True}
     if not context.settings.renew:
         return converge.run(context, waits)
     try:
@@ -57,7 +57,7 @@ def make_whole(context: Context, tell: Callable[[str], None]) -> Collection[str]
             return converge.run(context, more | waits)
     except save_work.NotSaved as refused:
         tell(f"the machine keeps its image: {refused.message}")
-        return converge.run(context, {"cloudtop_renew": False} | waits)
+        return converge.run(context, {**waits, "cloudtop_renew": False})
 
 
 def budget_holds(context: Context, tell: Callable[[str], None]) -> Callable[[Resources], bool]:

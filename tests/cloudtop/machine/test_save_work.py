@@ -330,6 +330,7 @@ def test_a_new_image_ends_no_machine_whose_work_is_not_saved(
     monkeypatch.setattr(bake, "images_of", lambda _context: [])
     # No EC2 is asked here: the bid reaches the price
     monkeypatch.setattr("cloudtop.commands.bake.aws.client", lambda: None)
+    monkeypatch.setattr("cloudtop.commands.bake.images.pinned", lambda *_: None)
     monkeypatch.setattr("cloudtop.commands.bake.bid_check.notes", lambda *_: [])
     monkeypatch.setattr(Context, "find", lambda _context: resources)
     runs: list[Any] = []
@@ -397,6 +398,7 @@ def test_a_bid_that_gets_no_machine_ends_none_for_a_new_image(
 
     monkeypatch.setattr(bake, "images_of", lambda _context: [])
     monkeypatch.setattr("cloudtop.commands.bake.aws.client", lambda: None)
+    monkeypatch.setattr("cloudtop.commands.bake.images.pinned", lambda *_: None)
     monkeypatch.setattr("cloudtop.commands.bake.bid_check.notes", refuse)
     monkeypatch.setattr(Context, "find", lambda _context: resources)
     with bake.renewing(wanted, resources) as more:
