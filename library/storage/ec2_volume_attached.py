@@ -94,12 +94,32 @@ class Attaching:
         except botocore.exceptions.ClientError as error:
             code, text = (error.response["Error"][key] for key in ("Code", "Message"))
             if code in (*FINAL, *DENIED):
+                if "already in use" in text:
+                    self._refuse_taken_place()
                 raise RefusedError(
                     f"EC2 refused to attach {self.volume_id} to {self.instance_id} ({code}:"
                     f" {text.removesuffix('.')}); ask for the permission ec2:AttachVolume if that"
                     " is it, and run: python runner.py converge"
                 ) from error
             self.awaited = f"{code}: {text.removesuffix('.')}"
+
+    def _refuse_taken_place(self) -> None:
+        """Raise RefusedError if another volume has the device name. EC2 does not say which one."""
+        here = [{"Name": "attachment.instance-id", "Values": [self.instance_id]}]
+        for each in self.client.describe_volumes(aws_retry=True, Filters=here)["Volumes"]:
+            places = [_bare(one["Device"]) for one in each["Attachments"]]
+            if _bare(self.device) in places and each["VolumeId"] != self.volume_id:
+                raise RefusedError(
+                    f"{self.volume_id} cannot be attached: {each['VolumeId']} has its place,"
+                    f" {self.device}, at {self.instance_id}. To free that, unmount it there, then:"
+                    f" aws ec2 detach-volume --volume-id {each['VolumeId']}, and run: python"
+                    " runner.py converge"
+                )
+
+
+def _bare(device: str) -> str:
+    """On a machine /dev/sdj and /dev/xvdj are one name."""
+    return device.replace("/dev/xvd", "/dev/sd")
 
 
 def main() -> None:

@@ -175,6 +175,24 @@ def test_stops_without_permission_to_see_the_volume(
     assert machine.calls == ["AttachVolume", "DescribeVolumes"]
 
 
+TAKEN = "Invalid value '/dev/xvdj' for unixDevice. Attachment point /dev/xvdj is already in use"
+
+
+@pytest.mark.parametrize("device", ["/dev/xvdj", "/dev/sdj"])
+def test_a_foreign_volume_at_its_place_is_named_with_the_command_that_frees_it(
+    machine: Volume, device: str
+) -> None:
+    machine.described("available")
+    machine.error("AttachVolume", "InvalidParameterValue", TAKEN)
+    other = item("vol-0feedfacefeedface", "in-use", "i-me").replace("/dev/xvdj", device)
+    machine.described_by_tags(item("vol-0root", "in-use", "i-me").replace("xvdj", "xvda"), other)
+    refused = machine.refusal("waiting")
+    assert "vol-0feedfacefeedface has its place, /dev/xvdj, at i-me" in refused
+    way = "aws ec2 detach-volume --region us-east-1 --volume-id vol-0feedfacefeedface."
+    assert f"unmount vol-0feedfacefeedface, then: {way}" in refused
+    assert machine.logged("mount") == []
+
+
 @pytest.mark.parametrize("code", ["InvalidVolume.ZoneMismatch", "InvalidParameterValue"])
 def test_stops_when_attaching_is_refused(machine: Volume, code: str) -> None:
     machine.described("available")

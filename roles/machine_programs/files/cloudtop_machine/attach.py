@@ -324,6 +324,8 @@ class Attach:
                 again=True,
             )
         elif code in FINAL:
+            if "already in use" in text:
+                self._refuse_taken_place()
             raise Failed(
                 f"The volume {self.volume} could not be {verb}: EC2 refused with {code}: {text}"
             )
@@ -334,6 +336,31 @@ class Attach:
                 f"The volume {self.volume} does not exist (any more) in {self.ec2.region}: nothing"
                 f" was mounted. EC2 says: {text}"
             )
+
+    def _refuse_taken_place(self) -> None:
+        """Raises Failed if another volume has the device name. EC2 does not say which one."""
+        device = self.settings["device"]
+        try:
+            root = self._describe(
+                "Filter.1.Name=attachment.instance-id",
+                f"Filter.1.Value.1={self.instance}",
+            )
+        except Trouble:
+            return
+        for item in root.iterfind("volumeSet/item"):
+            other, place = text_of(item, "volumeId"), text_of(item, "attachmentSet/item/device")
+            # On a machine /dev/sdj and /dev/xvdj are one name
+            if _bare(place) == _bare(device) and other != self.volume:
+                raise Failed(
+                    f"The volume {self.volume} cannot be attached: {other} has its place, {device},"
+                    f" at {self.instance}. To free that, unmount {other}, then: aws ec2"
+                    f" detach-volume --region {self.ec2.region} --volume-id {other}.",
+                    again=True,
+                )
+
+
+def _bare(device: str) -> str:
+    return device.replace("/dev/xvd", "/dev/sd")
 
 
 def text_of(item: Element | None, path: str) -> str:
