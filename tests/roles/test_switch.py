@@ -99,6 +99,8 @@ def test_what_can_not_be_had_ends_no_machine(place: Place) -> None:
         "playbooks/switch_prepare.yml", cloudtop_name=NAME, cloudtop_switch_zone="us-east-1z"
     )
     assert "m5d.4xlarge can't be had in us-east-1z: us-east-1 offers it in" in nowhere.sentence
+    unnamed = place.run("playbooks/switch_zone.yml", cloudtop_name=NAME)
+    assert "No zone is named to take the volume to, so nothing was ended" in unnamed.sentence
     assert place.mutating_calls() == calls
     assert live(place)["SpotInstanceRequestId"] == before["SpotInstanceRequestId"]
     assert place.instances(before["SpotInstanceRequestId"])[0]["State"] == instance["State"]
