@@ -1,11 +1,13 @@
 """Which EC2 resources are a cloudtop's: those with exactly its tags, and what its requests made.
 
-A module that looks at them answers here, or says why not.
+A module that looks at them answers here, or says why not. One that makes what EC2 knows no client
+token for asks here, too, so that a lost answer does not make it twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +19,26 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_spot_instance_requests,
 )
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from botocore.config import Config
 
 # EC2's codes for credentials that may not make a call
 DENIED = ("AccessDenied", "AuthFailure", "UnauthorizedOperation")
+
+# Codes by which AWS's services say that there was too much to do and they have done nothing. EC2
+# API Reference, "Error codes"; DLM and IAM, "Common errors"
+THROTTLED = (
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SnapshotCreationPerVolumeRateExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+)
+# The options of a client that sends no call twice by itself
+ONCE: dict[str, Any] = {"config": Config(retries={"total_max_attempts": 1})}
+# How long EC2 may take to show what it did without a word, and between two looks
+UNSHOWN_SECONDS, LOOK_SECONDS = 20.0, 2.0
+SERVERS_FAULT = 500
 
 
 class RefusedError(Exception):
@@ -142,3 +161,51 @@ def instance_store_disks(client: Any, instance_type: str) -> int:
     """How many instance-store disks a machine of the type has; -1: nobody knows."""
     known = describe_types(client, [instance_type]).get(instance_type)
     return -1 if known is None else known.store_disks
+
+
+def code_of(error: Exception) -> str:
+    """AWS's code for a refusal; empty if there was no answer."""
+    answer = error.response if isinstance(error, botocore.exceptions.ClientError) else {}
+    return str(answer.get("Error", {}).get("Code", ""))
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether the call may have taken effect although it failed: nobody knows."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status >= SERVERS_FAULT) and code_of(error) not in THROTTLED
+    return isinstance(error, botocore.exceptions.HTTPClientError)
+
+
+def ask_once(
+    ask: Callable[[], str],
+    look: Callable[[], str],
+    end: float,
+    already: Collection[str] = (),
+) -> str:
+    """Id of what ``ask`` makes, or of what ``look`` shows that an unanswered call has made.
+
+    For a call without a client token, sent with a client of ``ONCE``: it is asked again only if AWS
+    did nothing, or shows nothing for as long as it may take to show something. ``already`` are the
+    codes of a refusal because it is there. Raises what the last call raised, at ``end`` by
+    time.monotonic() or if another call would fare no better.
+    """
+    pause = LOOK_SECONDS
+    while True:
+        try:
+            return ask()
+        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+            unsure = is_lost(error) or code_of(error) in already
+            if not unsure and code_of(error) not in THROTTLED:
+                raise
+            shown = look() if unsure else ""
+            until = time.monotonic() + (UNSHOWN_SECONDS if unsure else 0)
+            while not shown and time.monotonic() < until:
+                time.sleep(LOOK_SECONDS)
+                shown = look()
+            if shown:
+                return shown
+            if time.monotonic() >= end:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, UNSHOWN_SECONDS)

@@ -69,6 +69,10 @@ description:
   description: The description of a new one.
   type: str
   returned: always
+identity:
+  description: The tags of a new one by which it is found again.
+  type: dict
+  returned: always
 tags:
   description: All tags of a new one.
   type: dict

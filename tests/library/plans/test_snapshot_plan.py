@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -122,6 +123,40 @@ SCHEDULED = {"aws__dlm__lifecycle_policy_id": "policy-1"}
 )
 def test_which_ones_go(snapshots: list[Any], keep: int, images: list[Any], old: list[str]) -> None:
     assert plan(*snapshots, label="s3", keep=keep, images=images).old == old
+
+
+def twin(number: int, label: str, minutes: int = 1, **more: Any) -> Any:
+    """One that a second call for the same label made."""
+    one = snapshot(number, label, **more)
+    later = one.start_time + timedelta(minutes=minutes)
+    return replace(one, snapshot_id=f"snap-{number}-twin", start_time=later)
+
+
+@pytest.mark.parametrize(
+    ("twins", "keep", "old"),
+    [
+        # It goes, and pushes no other one out
+        ([twin(3, "s3")], 3, ["snap-3-twin"]),
+        ([twin(3, "s3")], 2, ["snap-3-twin", "snap-1"]),
+        ([twin(3, "s3"), twin(3, "s3", 2)], 3, ["snap-3-twin", "snap-3-twin"]),
+        ([twin(2, "s2")], 0, ["snap-2-twin"]),
+        # Not before it is complete
+        ([twin(3, "s3", state="pending")], 3, []),
+        # Days later, of another volume, or by a schedule it is no accident
+        ([twin(3, "s3", 24 * 60)], 4, []),
+        ([twin(3, "s3", volume="vol-2")], 4, []),
+        ([twin(3, "", **SCHEDULED)], 3, []),
+    ],
+)
+def test_a_twin_goes_and_pushes_no_older_one_out(
+    twins: list[Any], keep: int, old: list[str]
+) -> None:
+    assert plan(*COMPLETED, *twins, label="s3", keep=keep).old == old
+
+
+def test_the_twin_of_an_incomplete_one_stays() -> None:
+    first = snapshot(3, "s3", "pending")
+    assert plan(first, twin(3, "s3"), label="s3").old == []
 
 
 def test_only_those_of_the_same_volume_are_early() -> None:
