@@ -37,10 +37,11 @@ def run(context: Context) -> None:
         if not context.settings.image:
             context.forecast.later.append(RENEWAL)
         return
+    before = images_of(context)
     try:
         run_playbooks(context, context.playbooks)
     except CloudtopError as failed:
-        raise _cleared(context, failed) from failed
+        raise _cleared(context, failed, before) from failed
     own = images_of(context)
     if not own:
         raise CloudtopError(
@@ -56,8 +57,12 @@ def images_of(context: Context) -> list[Image]:
     return images.baked(aws.client(), context.settings.name, context.settings.owner)
 
 
-def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
-    """The failure once more, with what became of the parts."""
+def _cleared(context: Context, failed: CloudtopError, before: list[Image]) -> CloudtopError:
+    """The failure once more, with what became of the parts, and of the image itself.
+
+    ``before`` are the images that there were. EC2 may have made another although the call for it
+    failed.
+    """
     try:
         run_playbooks(context, context.on_failure)
     except CloudtopError as stuck:
@@ -65,9 +70,22 @@ def _cleared(context: Context, failed: CloudtopError) -> CloudtopError:
             f"{failed.message}\nParts of the image could not be removed: {stuck.message}",
             "They cost money until: python runner.py bake, which removes them first",
         )
+    try:
+        fresh = [each for each in images_of(context) if each not in before]
+    except CloudtopError as unseen:
+        return CloudtopError(
+            f"{failed.message}\nWhether an image was made can't be seen: {unseen.message}",
+            "Look: python runner.py status",
+        )
+    if fresh:
+        return CloudtopError(
+            f"{failed.message}\nThe image {fresh[0].name} ({fresh[0].image_id}) was made all the"
+            " same, and the next machine boots it; no other part is left.",
+            f"{failed.hint.removesuffix(GO_ON).rstrip()}\nTo see it: python runner.py status",
+        )
     return CloudtopError(
         f"{failed.message}\nNo image was made, and nothing of it is left.",
-        f"{failed.hint.removesuffix(GO_ON).rstrip()}\n{GO_ON}, then bake",
+        f"{failed.hint.removesuffix(GO_ON).rstrip()}\n{GO_ON}, then: python runner.py bake",
     )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.ec2_ours import THROTTLED
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -168,6 +169,10 @@ class Policies:
                 late = time.monotonic() >= self.end
                 if not (policies := self.look()) and ("role" not in str(error).lower() or late):
                     raise
+            except is_boto3_error_code(THROTTLED):
+                if time.monotonic() >= self.end:
+                    raise
+                policies = self.look()
             else:
                 policies = self.look()
             if policies:

@@ -8,10 +8,7 @@ from typing import Any
 
 import botocore.exceptions
 from ansible.module_utils.ec2_offers import store_mapping
-from ansible.module_utils.ec2_ours import (
-    describe_types,
-    has_tags,
-)
+from ansible.module_utils.ec2_ours import ONCE, ask_once, describe_types, has_tags
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     describe_images,
@@ -190,8 +187,14 @@ def main() -> None:
             (reservation,) = describe_instances(client, InstanceIds=[params["like"]])
             (instance,) = reservation["Instances"]
             wanted = registration(params, instance, mapped_stores(client, instance))
-            answer = client.register_image(aws_retry=True, **wanted)
-            image = available(client, answer["ImageId"], params["deadline"])
+            once = module.client("ec2", **ONCE)
+            ident = ask_once(
+                lambda: str(once.register_image(**wanted)["ImageId"]),
+                lambda: str((made_before(client, params) or {}).get("ImageId", "")),
+                time.monotonic() + params["deadline"],
+                already=("InvalidAMIName.Duplicate",),
+            )
+            image = available(client, ident, params["deadline"])
     except ValueError as error:
         module.fail_json(msg=str(error))
     except AnsibleEC2Error as error:

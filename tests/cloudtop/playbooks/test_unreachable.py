@@ -19,7 +19,7 @@ from cloudtop.playbooks.progress import Progress
 from cloudtop.playbooks.run import Unreachable
 from cloudtop.playbooks.unreachable import GO_ON, lost
 from cloudtop.settings import clouds, settings
-from module_utils.cloudtop_resources import Attachment
+from module_utils.cloudtop_resources import Attachment, Image
 
 SILENT = Unreachable("Failed to connect to the host via ssh:", "The whole log: it", "i-1")
 
@@ -99,7 +99,10 @@ def test_a_run_that_loses_its_machine_says_what_ec2_says(
     assert failed.value.hint.endswith(f"\nTo go on: {go_on}")
 
 
-def test_a_bake_that_loses_its_machine_says_how_to_go_on_once(silent: Context) -> None:
+def test_a_bake_that_loses_its_machine_says_how_to_go_on_once(
+    silent: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bake, "images_of", lambda _: [])
     with pytest.raises(CloudtopError) as failed:
         bake.run(silent)
     first, second = failed.value.message.splitlines()
@@ -107,7 +110,20 @@ def test_a_bake_that_loses_its_machine_says_how_to_go_on_once(silent: Context) -
     assert second == "No image was made, and nothing of it is left."
     log, go_on = failed.value.hint.splitlines()
     assert log.startswith("The whole log: ")
-    assert go_on == "To go on: python runner.py provision, then bake"
+    assert go_on == "To go on: python runner.py provision, then: python runner.py bake"
+
+
+def test_a_failed_bake_says_which_image_ec2_has_made_all_the_same(
+    silent: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Image("ami-1", name="box-1"), Image("ami-2", name="box-2")
+    shown = iter([[old], [new, old]])
+    monkeypatch.setattr(bake, "images_of", lambda _: next(shown))
+    with pytest.raises(CloudtopError) as failed:
+        bake.run(silent)
+    sentence = failed.value.message.splitlines()[-1]
+    assert sentence.startswith("The image box-2 (ami-2) was made all the same")
+    assert "No image was made" not in failed.value.message
 
 
 def test_a_task_that_fails_is_no_silent_machine(tmp_path: Path, silent: Context) -> None:
