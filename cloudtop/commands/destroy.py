@@ -12,11 +12,14 @@ from cloudtop.aws.find import Machine, Resources, Snapshot
 from cloudtop.aws.orphans import Leftover
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.aws.snapshots import title
+from cloudtop.aws.unseen import unseen
 from cloudtop.command import Context, confirm, lose_work_option, run_playbooks
 from cloudtop.commands.bake import images_of
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work
 from module_utils.cloudtop_resources import Image
+
+NOTHING = "Nothing of it is left, and nothing costs money any more."
 
 
 def run(context: Context) -> None:
@@ -30,7 +33,8 @@ def run(context: Context) -> None:
         raise CloudtopError(
             f"--delete-volume is given {doomed!r}, and this cloudtop is {name!r}."
             " A volume is deleted only for its own cloudtop's name.",
-            f"To delete the data of {name!r} for good: --delete-volume {name}",
+            f"To delete the data of {name!r} for good: python runner.py destroy --delete-volume"
+            f" {name}",
         )
     if context.dry:
         run_playbooks(context, context.playbooks, {"cloudtop_delete_volume": doomed or ""})
@@ -56,7 +60,22 @@ def run(context: Context) -> None:
     if resources.address:
         print(f"\nThe Elastic IP {resources.address.public_ip} is released.", end="")
     taken = snapshots.of_cloudtop(aws.client(), name, context.settings.owner)
-    print("\n" + remains(name, left, images_of(context), taken, others(context)))
+    hidden = unseen(name, context.settings.owner)
+    try:
+        more = others(context)
+    except CloudtopError:
+        # The look at all of the owner's things includes those that may not be looked at
+        if not hidden:
+            raise
+        more = []
+    kept = remains(name, left, images_of(context), taken, more)
+    if hidden:
+        known = "" if kept == NOTHING else f"{kept}\n"
+        raise CloudtopError(
+            "\n".join([f"{known}What could be seen of the cloudtop {name!r} is removed.", *hidden]),
+            "Ask for that permission, then run the same command again",
+        )
+    print("\n" + kept)
 
 
 def announcement(
@@ -119,7 +138,7 @@ def remains(
 ) -> str:
     """The resources that are left and their cost, in dollars a month on AWS."""
     if not (left.volume or baked or taken or more):
-        return "Nothing of it is left, and nothing costs money any more."
+        return NOTHING
     lines = []
     if left.volume:
         month = rates.worst_month(0, left.volume.size, 0).at_rest
