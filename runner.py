@@ -36,7 +36,7 @@ use_project_python()
 
 # isort: off
 import argcomplete
-from cloudtop import foreign
+from cloudtop import foreign, remedies
 from cloudtop.command import Command, enter, parser
 from cloudtop.commands import (
     bake, bid, converge, destroy, doctor, orphans, power, prices, provision, reach, rehearse,
@@ -95,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command_line = parser(COMMANDS, __doc__ or "")
     argcomplete.autocomplete(command_line)
     options = command_line.parse_args(argv)
+    foreign.complete(remedies.completed(options), sys.stdout, sys.stderr)
     try:
         wanted = settings.load(options.given, name=options.name, cloud=options.cloud,
                                region=options.region, instance_profile=options.no_iam)  # fmt: skip

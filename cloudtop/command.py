@@ -170,7 +170,17 @@ class Command:
 
     def act(self, context: Context) -> None:
         """Do it; in a dry run, say what it would have done."""
-        self.run(context)
+        try:
+            self.run(context)
+        except CloudtopError as failed:
+            silent = clouds.ended(context.cloud)
+            if not silent:
+                raise
+            raise CloudtopError(
+                f"{failed.message}\nThe {context.cloud.name} cloud does not answer at {silent}: it"
+                " has ended.",
+                "Start it again: python -m localcloud start, then run the same command again",
+            ) from failed
         if context.forecast:
             settings = context.settings
             known = holdings.look(aws.client(), settings.owner)

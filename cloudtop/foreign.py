@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO, cast
 
 # Enough for any sentence; a sentence is not the place for more
@@ -51,13 +51,17 @@ def _shown(match: re.Match[str]) -> str:
 
 
 class _Plain(io.TextIOBase):
-    """A stream to which all text comes as ``plain`` makes it, of any length and with its lines."""
+    """A stream to which all text comes as ``plain`` makes it, of any length and with its lines.
+
+    ``complete`` may put more into it.
+    """
 
     def __init__(self, drawn: TextIO) -> None:
         self.drawn = drawn
+        self.complete: Callable[[str], str] = str
 
     def write(self, text: str, /) -> int:
-        self.drawn.write(_OBEYED.sub(_shown, text))
+        self.drawn.write(_OBEYED.sub(_shown, self.complete(text)))
         return len(text)
 
     def flush(self) -> None:
@@ -84,6 +88,13 @@ class _Plain(io.TextIOBase):
 def guarded(stream: TextIO) -> TextIO:
     """The stream for all that is printed: nothing in it is obeyed by a terminal."""
     return stream if isinstance(stream, _Plain) else cast("TextIO", _Plain(stream))
+
+
+def complete(whole: Callable[[str], str], *streams: TextIO) -> None:
+    """From now on ``whole`` makes whole what is printed to these guarded streams."""
+    for stream in streams:
+        if isinstance(stream, _Plain):
+            stream.complete = whole
 
 
 def wants_plain_lines(environ: Mapping[str, str] = os.environ) -> bool:

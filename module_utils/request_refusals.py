@@ -80,7 +80,8 @@ def no_machine(request: Request | None, request_id: str, deadline: int) -> str:
     ways = {
         "dead": "it has ended, so make a new one: python runner.py provision",
         "refused": (
-            "change what it names, then run: python runner.py destroy, and provision again"
+            "change what it names, then run: python runner.py destroy, then: python runner.py"
+            " provision"
             if request.is_live
             else "it has ended; change what it named, then run: python runner.py provision"
         ),

@@ -35,7 +35,7 @@ LAYERS: dict[str, Rows] = {
         ("aws",),
         ("settings",),
         ("rates",),
-        ("paths",),
+        ("paths", "remedies"),
         ("errors",),
         ("foreign",),
     ),
@@ -76,7 +76,7 @@ LAYERS: dict[str, Rows] = {
         ("cloudtop_options", "machine_files"),
     ),
     "tools": (
-        ("acceptance", "bench", "checks", "clients", "drill", "settings_page", "trixie"),
+        ("acceptance", "bench", "checks", "clients", "drill", "faults", "settings_page", "trixie"),
         ("fresh_clone", "warm"),
     ),
     "localcloud.ec2": (

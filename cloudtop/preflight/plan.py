@@ -43,7 +43,8 @@ HIBERNATION = (
 )
 WITHOUT_ROLE = (
     "The machine has no role, so it can't act in EC2 by itself: after a reap its volume, and its"
-    " Elastic IP, come when your computer does (python runner.py watch, or converge); its journal"
+    " Elastic IP, come when your computer does (python runner.py watch, or python runner.py"
+    " converge); its journal"
     " lacks EC2's reasons and prices; it can't stop itself when idle."
 )
 

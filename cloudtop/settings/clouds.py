@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ import yaml
 
 from cloudtop import paths
 from cloudtop.errors import CloudtopError
+
+# Seconds; it is on this computer
+CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,18 @@ def start(cloud: Cloud) -> None:
     """
     if cloud.start:
         _python(cloud.start, stdout=sys.stderr.fileno())
+
+
+def ended(cloud: Cloud) -> str:
+    """The endpoint of a cloud that we start and that answers no more; else empty."""
+    place = urllib.parse.urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")) if cloud.start else None
+    if place is None or not place.hostname or not place.port:
+        return ""
+    try:
+        socket.create_connection((place.hostname, place.port), CONNECT_SECONDS).close()
+    except OSError:
+        return place.geturl()
+    return ""
 
 
 def take_away(cloud: Cloud, instance_id: str, options: Sequence[str]) -> None:

@@ -83,6 +83,7 @@ id:
 """
 
 POLL_SECONDS = 5
+NO_ANSWER = "no answer"
 
 
 def parameters(params: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def ask(client: Any, params: dict[str, Any]) -> dict[str, str]:
         reason = error.response["Error"]
         return {"id": "", "code": reason["Code"], "message": reason["Message"]}
     except botocore.exceptions.BotoCoreError as error:
-        return {"id": "", "code": type(error).__name__, "message": str(error)}
+        return {"id": "", "code": NO_ANSWER, "message": f"{type(error).__name__}: {error}"}
     request_id = answer["SpotInstanceRequests"][0]["SpotInstanceRequestId"]
     return {"id": request_id, "code": "", "message": ""}
 
@@ -130,6 +131,12 @@ def refusal(params: dict[str, Any], code: str, message: str) -> str:
         ),
         "UnauthorizedOperation": ("ask for that permission, and run: python runner.py provision"),
     }
+    if code == NO_ANSWER:
+        return (
+            "EC2 gave no answer to the request for"
+            f" {params['launch_specification'].get('instance_type')} ({message.removesuffix('.')});"
+            " if it took it, the next run finds it: python runner.py provision"
+        )
     return (
         f"EC2 refused the request for {params['launch_specification'].get('instance_type')} at"
         f" ${float(params['spot_price']):g} an hour ({code}: {message.removesuffix('.')});"
