@@ -109,6 +109,13 @@ def plan(
     what was ended only in words counts as ended, and nobody waits. Raises RefusedError if
     nothing may be done. The step is ``look`` while it depends on a ``launch`` that is not given.
     """
+    if run == Run() and wanted.switch and picture.orphans and not picture.live:
+        # A switch was cut off between its request's end and its machine's
+        refuse_strangers(cloudtop, replace(picture, orphans=[]))
+        if launch is None:
+            return Plan("look", run)
+        dead = max((each.generation for each in picture.dead), default=0)
+        return Plan("end", replace(run, replaced=True, generation=dead))
     if run == Run():
         refuse_strangers(cloudtop, picture)
     if run.asked:
@@ -212,14 +219,17 @@ def _live(
     return replace(_settled(cloudtop, wanted, request, request.id, run, check), notes=notes)
 
 
+DESTROY_PROVISION = "python runner.py destroy, then: python runner.py provision"
+
+
 def _kept_notes(
     wanted: Wanted, request: Request, differing: Sequence[rules.Difference]
 ) -> list[str]:
     ways = {
         "image": "python runner.py provision -e cloudtop_renew=true",
         # Settings do not name these two, so a switch does not see them
-        "key pair": "python runner.py destroy, then provision",
-        "instance profile": "python runner.py destroy, then provision",
+        "key pair": DESTROY_PROVISION,
+        "instance profile": DESTROY_PROVISION,
     }
     notes = [
         f"The request {request.id} is kept as it is, and its {each.what} is {each.now}, not"

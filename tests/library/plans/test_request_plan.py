@@ -212,6 +212,18 @@ def test_what_is_not_ours_is_refused_first(
     assert words in str(refused.value)
 
 
+def test_a_switch_cut_off_before_its_machine_ended_ends_it_when_run_again() -> None:
+    left = picture(request("cancelled", generation=3), instances=["i-1"], orphans=[MACHINE])
+    wanted = replace(OTHER_BID, switch=True)
+    assert plans.plan(BOX, wanted, left, plans.Run()).step == "look"
+    planned = plans.plan(BOX, wanted, left, plans.Run(), LAUNCH)
+    assert planned.step == "end"
+    after = plans.plan(
+        BOX, wanted, picture(request("cancelled", generation=3)), planned.run, LAUNCH
+    )
+    assert (after.step, after.request["tags"]["cloudtop:generation"]) == ("ask", "4")
+
+
 @pytest.mark.parametrize(
     ("seen", "run", "wanted"),
     [
