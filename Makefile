@@ -8,6 +8,7 @@
 # make acceptance  the whole way in a rehearsal cloud of its own; CLOUD=aws: on AWS, for $2 at most
 # make lint        format, lint and types alone
 # make clients     other clients and moto's own tests against the rehearsal cloud (pip, npm fetch them)
+# make faults      strike every call that changes something (ARGS="--share 0.1 --seed 7")
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
 
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 CLOUD ?= rehearsal
 
-.PHONY: setup setup-test provision test test-fast test-images test-trixie lint fuzz clients bench drill acceptance lock \
+.PHONY: setup setup-test provision test test-fast test-images test-trixie lint faults fuzz clients bench drill acceptance lock \
 	system-packages
 
 provision: setup
@@ -44,6 +45,9 @@ test-trixie: setup-test
 
 lint: setup-test
 	$(BIN)/python -m tools.checks.run --lint
+
+faults: setup-test
+	$(BIN)/python -m tools.faults.run $(ARGS)
 
 fuzz: setup-test
 	$(BIN)/python -m tests.fuzz.saved_trees $(or $(ARGS),2000)

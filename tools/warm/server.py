@@ -47,6 +47,8 @@ FREE = (
 )
 # Settings with which nothing has been made at the start, so each run has its own
 OWN = ("DEFAULT_LOCAL_TMP", "CACHE_PLUGIN_CONNECTION")
+# Seconds that an impatient module waits for an answer
+IMPATIENT = 4
 # Bytes that say how long the rest of a request is
 LENGTH = 4
 
@@ -104,6 +106,14 @@ def warm_for_modules() -> None:
         )
 
 
+def warm_for_impatient_modules() -> None:
+    """So that a call without an answer is given up in a moment: botocore would wait a minute."""
+    from botocore.config import Config
+
+    warm_for_modules()
+    Config.OPTION_DEFAULTS["read_timeout"] = IMPATIENT
+
+
 def warm_for_playbooks() -> None:
     """Import what every run imports, and what an inventory that asks AWS does."""
     __import__("ansible.cli.playbook")
@@ -119,6 +129,7 @@ def settle() -> None:
 # One is called at the start, one at the first request, in its environment and directory
 WARM: dict[str, tuple[Callable[[], None], Callable[[], None] | None]] = {
     "modules": (warm_for_modules, None),
+    "impatient modules": (warm_for_impatient_modules, None),
     "playbooks": (lambda: None, warm_for_playbooks),
 }
 

@@ -1,0 +1,1 @@
+"""Every call that changes something fails once: what a command leaves then is compared."""
