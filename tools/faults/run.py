@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
 
 from tools.faults.blows import BLOWS
 from tools.faults.clouds import Snapshot
@@ -33,7 +32,7 @@ class Worker:
 
     stack = ExitStack()
     runner: Runner
-    starts: ClassVar[dict[str, Start]] = {}
+    starts: dict[str, Start]
 
     @classmethod
     def enter(cls, folder: Path, starts: dict[str, Start]) -> None:
@@ -50,10 +49,10 @@ class Worker:
 
 def reached(runner: Runner, names: Sequence[str], keep: Path) -> dict[str, Start]:
     """Each command gone through once, and those that it needs before it."""
-    starts: ClassVar[dict[str, Start]] = {}
+    starts: dict[str, Start] = {}
     ends: dict[str, Snapshot] = {"": Snapshot()}
     wanted = set(names)
-    for name in reversed(COMMANDS):
+    for name in reversed([*COMMANDS]):
         if name in wanted and COMMANDS[name].after:
             wanted.add(COMMANDS[name].after)
     for name in (each for each in COMMANDS if each in wanted):

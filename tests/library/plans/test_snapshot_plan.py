@@ -145,7 +145,7 @@ def twin(number: int, label: str, minutes: int = 1, **more: Any) -> Any:
         # Days later, of another volume, or by a schedule it is no accident
         ([twin(3, "s3", 24 * 60)], 4, []),
         ([twin(3, "s3", volume="vol-2")], 4, []),
-        ([twin(3, "", **SCHEDULED)], 3, []),
+        ([twin(3, "", 1, **SCHEDULED)], 3, []),
     ],
 )
 def test_a_twin_goes_and_pushes_no_older_one_out(
