@@ -110,7 +110,9 @@ def _installed(client: Client, own: Path) -> tuple[list[str], str]:
     journey = str(JOURNEYS / client.journey)
     if not client.package:
         playbook = str(Path(sys.executable).with_name("ansible-playbook"))
-        return [playbook, "-i", "localhost,", journey], _version(sys.executable, "ansible")
+        interpreter = f"ansible_python_interpreter={sys.executable}"
+        argv = [playbook, "-i", "localhost,", "-e", interpreter, journey]
+        return argv, _version(sys.executable, "ansible")
     if client.journey.endswith(".mjs"):
         return _node(client, own, journey)
     python = own / "venv" / "bin" / "python"

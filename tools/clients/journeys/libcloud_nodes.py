@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.providers import get_driver
 from libcloud.compute.types import NodeState, Provider
 
@@ -40,7 +41,7 @@ def main() -> None:
     assert driver.attach_volume(node, volume, "/dev/sdf")
     wait(driver, volume, "inuse")
     assert driver.reboot_node(node)
-    assert driver.detach_volume(volume)
+    detach(driver, volume)
     wait(driver, volume, "available")
     assert driver.destroy_volume(volume)
     assert driver.destroy_node(node)
@@ -48,6 +49,19 @@ def main() -> None:
     assert last.state in (NodeState.PENDING, NodeState.TERMINATED, NodeState.UNKNOWN), last.state
     assert driver.delete_key_pair(key)
     print("gone", node.id, last.state)
+
+
+def detach(driver: Any, volume: Any) -> None:
+    """libcloud does not show whether a volume is attached yet, and EC2 refuses until it is."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            assert driver.detach_volume(volume)
+            return
+        except BaseHTTPError as error:
+            if "attaching" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def wait(driver: Any, volume: Any, state: str) -> None:
