@@ -18,7 +18,7 @@ from tools.clients.clean_cloud import CleanCloud
 JOURNEYS = Path(__file__).with_name("journeys")
 # Seconds for one journey; the longest takes half a minute
 DEADLINE = 300
-# What no registry of packages has, and why it is worth naming
+# Known clients that no registry of packages has, and why not
 ABSENT = {
     "terraform": "its provider for AWS is in no registry of packages but its maker's own",
     "packer": "its plugin for AWS is in no registry of packages but its maker's own",
@@ -53,7 +53,7 @@ CLIENTS = (
     Client("pycloudlib", "pycloudlib", "pycloudlib_instance.py"),
     Client("libcloud", "apache-libcloud", "libcloud_nodes.py"),
     Client("SDK for JavaScript", "@aws-sdk/client-ec2", "javascript.mjs"),
-    # Of the project's own lock: what its roles use
+    # The one in the project's own lock, which its roles use
     Client("amazon.aws", "", "amazon_aws.yml"),
 )
 
@@ -153,7 +153,7 @@ def _version(python: str, package: str) -> str:
 
 
 def _output(*argv: str, cwd: Path | None = None) -> str:
-    """What a command prints. Raises Unavailable if it fails: its registry has no such package."""
+    """The output of a command. Raises Unavailable if it fails: its registry has no such package."""
     done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()

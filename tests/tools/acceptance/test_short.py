@@ -80,9 +80,11 @@ def test_a_refused_order_ends_the_run_and_what_was_there_is_removed(
     own, endpoint = place
 
     def execute(step: Step, seconds: float) -> Outcome:
+        outcome = own.execute(step, seconds)
         if step is REFUSED:
+            assert client(endpoint).describe_volumes()["Volumes"] == []
             order(endpoint)
-        return own.execute(step, seconds)
+        return outcome
 
     run = journey(place, execute, DOCTOR, REFUSED, DESTROY)
     assert not run.good

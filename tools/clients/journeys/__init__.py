@@ -1,5 +1,5 @@
-"""What each client does for a while, as its users have it do; run by the client's own interpreter.
+"""A journey for each client: it uses the client as its users do, run by the client's interpreter.
 
-A program here imports its client and the standard library alone, is told the image by CLIENT_IMAGE
-and its directory by CLIENT_SCRATCH, and prints a line for each thing that was done and seen.
+A program here imports its client and the standard library alone. CLIENT_IMAGE names the image and
+CLIENT_SCRATCH its directory. It prints a line for each step.
 """

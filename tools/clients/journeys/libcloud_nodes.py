@@ -23,11 +23,11 @@ def main() -> None:
     print("image", image.name, "size", size.id, "zones", len(driver.list_locations()))
     key = driver.create_key_pair("libcloud")
     assert [one.name for one in driver.list_key_pairs()] == [key.name]
-    made = driver.create_node(
+    pending = driver.create_node(
         name="node", image=image, size=size, ex_keyname=key.name, ex_spot=True,
         ex_spot_max_price=0.65, ex_metadata={"team": "blue"},
     )  # fmt: skip
-    ((node, addresses),) = driver.wait_until_running([made], wait_period=0.2, timeout=30)
+    ((node, addresses),) = driver.wait_until_running([pending], wait_period=0.2, timeout=30)
     assert node.extra["tags"]["team"] == "blue", node.extra["tags"]
     assert node.extra["instance_lifecycle"] == "spot", node.extra
     print("running", node.id, node.name, addresses)

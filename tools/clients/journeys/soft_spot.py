@@ -32,8 +32,8 @@ def main() -> None:
         "product_description = Linux/UNIX\n"
     )
     assert "m5d.4xlarge" in sspot("price", str(file))
-    said = sspot("request", str(file))
-    assert re.search(r"the IP of the image is 127\.", said), said
+    output = sspot("request", str(file))
+    assert re.search(r"the IP of the image is 127\.", output), output
     (reservation,) = ec2.describe_instances(
         Filters=[{"Name": "tag:CreatedBy", "Values": ["SoftSpot"]}]
     )["Reservations"]
