@@ -46,7 +46,7 @@ def test_a_foreign_volume_at_its_place_is_named_with_the_command_that_frees_it(
     text = str(refused.value)
     assert f"{foreign} has its place, /dev/xvdj, at {machine}" in text
     assert f"aws ec2 detach-volume --volume-id {foreign}, and run" in text
-    # What it names leads out
+    # The command that it names leads out
     lab.ec2.detach_volume(VolumeId=foreign)
     lab.volume_becomes(foreign, "available")
     attaching = attached.Attaching(Client(lab.ec2), own, machine, "/dev/xvdj")

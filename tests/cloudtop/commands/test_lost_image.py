@@ -47,7 +47,7 @@ def context(*given: str, yes: bool = False) -> Context:
     return Context(options, wanted, clouds.load("rehearsal"), ())
 
 
-def made(lab: Lab, name: str, ours: bool = False) -> str:
+def own_image(lab: Lab, name: str, ours: bool = False) -> str:
     """Id of an image."""
     source = lab.run()
     tags = {"TagSpecifications": tagged("image")} if ours else {}
@@ -72,7 +72,7 @@ def renewed(wanted: Context) -> dict[str, Any]:
 def test_provision_leads_to_the_image_of_the_settings(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    image = made(lab, "of-my-own")
+    image = own_image(lab, "of-my-own")
     requested(lab, image)
     assert renewed(context(yes=True)) == {}
     lab.ec2.deregister_image(ImageId=image)
@@ -88,7 +88,7 @@ def test_provision_leads_to_the_image_of_the_settings(
 def test_with_nobody_to_be_asked_both_commands_are_named(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    image = made(lab, "of-my-own")
+    image = own_image(lab, "of-my-own")
     requested(lab, image)
     lab.ec2.deregister_image(ImageId=image)
     assert renewed(context()) == {}
@@ -99,9 +99,9 @@ def test_with_nobody_to_be_asked_both_commands_are_named(
 
 
 def test_an_image_that_was_baked_comes_before_that_of_the_settings(lab: Lab) -> None:
-    image = made(lab, "of-my-own")
+    image = own_image(lab, "of-my-own")
     requested(lab, image)
-    baked = made(lab, "baked", ours=True)
+    baked = own_image(lab, "baked", ours=True)
     lab.ec2.deregister_image(ImageId=image)
     own = bake.images_of(context())
     assert bake.image_to_launch(context(), context().find().request, own) == (baked, {}, "gone")
@@ -111,7 +111,7 @@ def test_an_image_that_was_baked_comes_before_that_of_the_settings(lab: Lab) -> 
 def test_no_image_at_all_is_said_with_the_way(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    image = made(lab, "of-my-own")
+    image = own_image(lab, "of-my-own")
     requested(lab, image)
     lab.ec2.deregister_image(ImageId=image)
     empty = context("cloudtop_image_parameter=/nothing/here/{arch}", yes=True)
@@ -122,7 +122,7 @@ def test_no_image_at_all_is_said_with_the_way(
 
 
 def test_status_says_what_leads_out(lab: Lab) -> None:
-    image = made(lab, "of-my-own")
+    image = own_image(lab, "of-my-own")
     requested(lab, image)
     lab.ec2.deregister_image(ImageId=image)
     resources = context().find()

@@ -1,4 +1,4 @@
-"""What a machine sees now is what status shows, whatever an old status file says."""
+"""Status shows the machine as it sees itself now, whatever an old status file says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOOT = {"state": "mounted", "message": "vol-1, ext4, at /p.", "bytes": 1 << 30, 
 
 @pytest.fixture
 def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What status has of a machine that answers with these files."""
+    """The parts that status has of a machine that answers with these files."""
 
     def ask(**files: object) -> dict[str, Any] | None:
         text = "".join(f"{name}.json {json.dumps(value)}\n" for name, value in files.items())

@@ -46,7 +46,7 @@ class Looked(Volume):
         (self.tree / "run/persistent-mount.json").write_text(json.dumps(status))
 
     def looks(self, *commands: str, options: str = "rw", mounted: bool = True) -> dict[str, Any]:
-        """What it says once these commands were run on a machine with the volume mounted."""
+        """Its answer once these commands were run on a machine with the volume mounted."""
         place = str(self.mount_point)
         begin = MOUNT.format(options=options, place=place, number=self.number) if mounted else ""
         config = self.tree / "program.conf"

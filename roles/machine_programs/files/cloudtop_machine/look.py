@@ -32,7 +32,7 @@ SETTINGS = {
     "run": "/run/cloudtop",
     "etc": "/etc",
 }
-# What one look may take: a disk that hangs hangs whoever looks at it
+# Seconds of one look at most: a disk that hangs hangs whoever looks at it
 LOOK_SECONDS, SYSTEMCTL_SECONDS = 10, 5
 AGAIN = "sudo systemctl restart cloudtop-persistent-mount"
 State = dict[str, object]
@@ -97,8 +97,8 @@ class Look:
                 f" tree may take {wanted} MiB. {self._way_to_room(room)}"
             )
             return {**_state("nearly-full", sentence), **fine}
-        said = self.written.get("message")
-        kept = said if self.written.get("state") == "mounted" and isinstance(said, str) else ""
+        words = self.written.get("message")
+        kept = words if self.written.get("state") == "mounted" and isinstance(words, str) else ""
         sentence = kept or f"{self.volume}, {top.kind}, at {self.place}."
         return {**_state("mounted", f"{sentence} {about[0].upper()}{about[1:]}."), **fine}
 
@@ -126,15 +126,15 @@ class Look:
 
     def _not_mounted(self, disk: str, number: str) -> State:
         elsewhere = [each.place for each in self.mounts if number and each.number == number]
-        said, state = self.written.get("message"), self.written.get("state")
+        words, state = self.written.get("message"), self.written.get("state")
         if elsewhere:
             sentence = (
                 f"{self.volume} is mounted at {elsewhere[-1]} and not at {self.place}. To have it"
                 f" there: sudo umount {elsewhere[-1]} && {AGAIN}"
             )
-        elif state in ("failed", "waiting") and isinstance(said, str):
+        elif state in ("failed", "waiting") and isinstance(words, str):
             # The boot program knows what it waits for, and the way out
-            return _state(str(state), said)
+            return _state(str(state), words)
         elif disk or not self._knows_disks():
             sentence = (
                 f"{self.place} is not mounted, and {self.volume} is at this machine. To mount it:"
@@ -182,7 +182,7 @@ class Look:
         return _line(f"{self.settings['sys']}/fs/ext4/{disk}/errors_count") not in ("", "0")
 
     def _disk(self) -> str:
-        """The name of the volume's disk; empty if there is none, or none that can be known."""
+        """The name of the disk of the volume; empty if there is none, or none that can be told."""
         serial = self.volume.replace("-", "", 1)
         blocks = f"{self.settings['sys']}/block"
         for name in _names(blocks):
