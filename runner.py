@@ -18,7 +18,7 @@ def use_project_python() -> None:
     if all(map(importlib.util.find_spec, ("ansible_runner", "argcomplete", "boto3", "rich"))):
         return
     try:
-        made = VENV_PYTHON.exists()
+        exists = VENV_PYTHON.exists()
     except PermissionError:
         print(
             f"{VENV_PYTHON.parent.parent} holds the Python packages, and you may not enter it: it"
@@ -26,7 +26,7 @@ def use_project_python() -> None:
             file=sys.stderr,
         )
         raise SystemExit(1) from None
-    if made and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+    if exists and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
     print("The Python packages are not installed yet.\nTry: make setup", file=sys.stderr)
     raise SystemExit(1)

@@ -76,7 +76,8 @@ LAYERS: dict[str, Rows] = {
         ("cloudtop_options", "machine_files"),
     ),
     "tools": (
-        ("acceptance", "bench", "checks", "clients", "drill", "faults", "settings_page", "trixie"),
+        ("acceptance", "bench", "checks", "clients", "drill", "faults", "secret_rules"),
+        ("settings_page", "trixie"),
         ("fresh_clone", "warm"),
     ),
     "localcloud.ec2": (

@@ -46,7 +46,7 @@ WORDS = {
     "square_oauth": ("SquareOAuthDetector", ("sq0csp-",)),
     "stripe": ("StripeDetector", ("k_live_",)),
 }
-# What detect-secrets 1.5.0 does not know, or only in a form that notes about it have, too
+# Kinds that detect-secrets 1.5.0 lacks, or has in a form that notes about them have, too
 OWN = (
     ("private key", ("PRIVATE KEY",),
      r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----[ \t]*(\r?\n|\\n)"),

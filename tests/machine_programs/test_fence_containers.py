@@ -45,7 +45,7 @@ def run(firewall: Path) -> None:
 
 
 def test_s9_containers_do_not_reach_the_machines_credentials(firewall: Path) -> None:
-    # Where dockerd has been, and its owner has rules
+    # dockerd has been here, and its owner has rules
     (firewall / "iptables").write_text("-j RETURN\n")
     for _ in range(2):
         run(firewall)

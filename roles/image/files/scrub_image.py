@@ -50,7 +50,7 @@ ANYTHING = re.compile(rb".", re.DOTALL)
 NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 MDADM = ("/etc/mdadm/mdadm.conf", "/etc/mdadm.conf")
 AUTHORIZED_KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2")
-# What has history in its name, and is a program or a setting
+# Programs and settings, which may have history in their names
 PROGRAMS = (
     *(".sh", ".bash", ".zsh", ".fish", ".nu", ".py", ".lua", ".vim", ".el", ".js", ".so"),
     *(".conf", ".toml", ".yml", ".yaml", ".ini", ".md"),
