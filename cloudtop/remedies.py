@@ -22,7 +22,7 @@ _COMMAND = re.compile(
 
 
 def completed(options: Namespace) -> Callable[[str], str]:
-    """What puts the given ones of these options into each command of a text."""
+    """A function that puts the given ones of these options into each command of a text."""
     given = {each: getattr(options, each, None) for each in PLACE}
     words = {
         f"--{each}": shlex.quote(value) for each, value in given.items() if isinstance(value, str)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GIVEN = Namespace(name="two", cloud="aws", profile="work", region="eu-west-1", json=False)
 OPTIONS = "--name two --cloud aws --profile work --region eu-west-1"
 NAMES = [row.name for rows in runner.COMMANDS.values() for row in rows]
-# What a sentence says in the place of a value
+# The word that stands for a value in a sentence
 PLACEHOLDER = "X"
 MENTION = re.compile(r"runner\.py")
 NAMED = re.compile(rf"\brunner\.py (?:{'|'.join(NAMES)})(?![a-z-])")

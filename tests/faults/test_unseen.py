@@ -49,10 +49,10 @@ def test_destroy_says_what_it_may_not_look_at(
 ) -> None:
     own(place.endpoint, "account", {"denied": [action]})
     assert destroy() == 1
-    said = capsys.readouterr()
-    assert f"It may have {thing}, which costs money: these credentials may not look" in said.err
-    assert action in said.err
-    assert "Nothing of it is left" not in said.out + said.err
+    output = capsys.readouterr()
+    assert f"It may have {thing}, which costs money: these credentials may not look" in output.err
+    assert action in output.err
+    assert "Nothing of it is left" not in output.out + output.err
     own(place.endpoint, "account", {"default": True})
     assert destroy() == 0
     assert "Nothing of it is left, and nothing costs money any more." in capsys.readouterr().out

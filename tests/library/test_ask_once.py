@@ -17,22 +17,22 @@ class EC2:
 
     def __init__(self, *answers: Any, shown_after: int = 0) -> None:
         self.answers, self.shown_after = list(answers), shown_after
-        self.made: list[str] = []
+        self.things: list[str] = []
         self.looks = 0
 
     def ask(self) -> str:
         answer = self.answers.pop(0)
         if isinstance(answer, tuple):
-            self.made.append("made")
+            self.things.append("made")
             answer = answer[0]
         if isinstance(answer, Exception):
             raise answer
-        self.made.append(answer)
+        self.things.append(answer)
         return str(answer)
 
     def look(self) -> str:
         self.looks += 1
-        return self.made[0] if self.made and self.looks > self.shown_after else ""
+        return self.things[0] if self.things and self.looks > self.shown_after else ""
 
 
 def refused(code: str, status: int = 400) -> ClientError:
@@ -70,7 +70,7 @@ def once(ec2: EC2, end: float = 300, **more: Any) -> str:
 def test_an_answer_that_was_lost_makes_no_second_one(lost: Exception) -> None:
     ec2 = EC2((lost,), "second", shown_after=3)
     assert once(ec2) == "made"
-    assert ec2.made == ["made"]
+    assert ec2.things == ["made"]
 
 
 @pytest.mark.parametrize("lost", [CLOSED, SLOW, BROKEN])

@@ -12,7 +12,7 @@ import boto3
 from tools.faults.clouds import KEY, SECRET
 
 REGION = "us-east-1"
-# What differs between two runs that did the same
+# Texts that differ between two runs that did the same
 OWN = (
     (
         re.compile(
@@ -131,7 +131,7 @@ def common(text: str) -> str:
 
 
 def differences(wanted: Counter[str], there: Counter[str]) -> list[str]:
-    """What is too much, and what lacks."""
+    """The things that are too many, and those that are missing."""
     return [
         *(f"too much: {each}" for each in (there - wanted).elements()),
         *(f"lacks: {each}" for each in (wanted - there).elements()),

@@ -1,4 +1,4 @@
-"""What can happen to one call: the rehearsal cloud's API, with one of its calls struck."""
+"""The blows that one call can meet: the rehearsal cloud's API, with one of its calls struck."""
 
 from __future__ import annotations
 

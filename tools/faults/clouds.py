@@ -30,7 +30,7 @@ BANNER = b"SSH-2.0-OpenSSH_9.6\r\n"
 class Host(FakeHost):
     """No machines, but where one would be, somebody says that ssh is there."""
 
-    # Of all clouds of this process: their network is small, and each address stays listened to
+    # One for all clouds of a process: their network is small, and each address stays listened to
     listeners: ClassVar[dict[str, socket.socket]] = {}
 
     def start(self, spec: MachineSpec) -> None:
@@ -71,7 +71,7 @@ class Snapshot:
 
 
 class Place:
-    """Where one process has its clouds, one after the other, and who uses them from which home.
+    """The clouds of one process, one after the other, and who uses them from which home.
 
     They all answer at one endpoint, whose socket is held as long as the place is: so what runs
     against them has one environment, and can be kept warm.

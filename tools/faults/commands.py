@@ -32,7 +32,7 @@ class Command:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-# What runs on the machine itself is no call: plays on it have no host here
+# Programs on the machine itself are no calls: plays on it have no host here
 COMMANDS: Mapping[str, Command] = {
     "provision": Command(("cloud", "machine")),
     "snapshot": Command(("snapshot",), "provision", {"cloudtop_snapshot_label": "good"}),

@@ -28,7 +28,7 @@ WORKERS = 2
 
 
 class Worker:
-    """What one process has: its runner, made at its first point."""
+    """The runner of one process, made at its first point, and the starts of the points."""
 
     stack = ExitStack()
     runner: Runner

@@ -25,8 +25,8 @@ DEADLINE = 60.0
 def python(kind: str = "modules", terminal: bool = False) -> Iterator[Path]:
     """The path of an interpreter that runs scripts in forks of a process that is warm.
 
-    ``kind`` is what it has imported: see WARM in server.py. That process has its standard output
-    at a ``terminal``, or it has none.
+    ``kind`` is what it has imported: see WARM in server.py. Its standard output
+    is a ``terminal``, or it has none.
     """
     # Short, as the path of a socket has at most 107 characters
     with tempfile.TemporaryDirectory(prefix="warm-") as scratch:

@@ -39,8 +39,8 @@ from typing import Any, NoReturn
 SERVICES = ("ec2", "iam", "sts", "ssm", "dlm")
 # These decide how an interpreter starts: a program that wants others gets a new interpreter
 START = ("PYTHON", "LC_", "LANG")
-# What Ansible is when it has started has nothing of these, as they are read while it runs: each
-# run of the tests has another cloud and, if Ansible has a home of its own, another home
+# Ansible reads these while it runs, not as it starts: each run of the tests has another cloud and,
+# if Ansible has a home of its own, another home
 FREE = (
     *("AWS_", "XDG_STATE_HOME", "PYTEST_CURRENT_TEST"),
     *("ANSIBLE_CACHE_PLUGIN_CONNECTION", "AWX_ISOLATED_DATA_DIR"),
