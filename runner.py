@@ -17,19 +17,9 @@ def use_project_python() -> None:
     """Go on in the project's virtual environment if this Python lacks the packages."""
     if all(map(importlib.util.find_spec, ("ansible_runner", "argcomplete", "boto3", "rich"))):
         return
-    try:
-        exists = VENV_PYTHON.exists()
-    except PermissionError:
-        print(
-            f"{VENV_PYTHON.parent.parent} holds the Python packages, and you may not enter it: it"
-            " was made by another user.\nTry: a clone of your own, and make setup there",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
-    if exists and Path(sys.prefix) != VENV_PYTHON.parent.parent:
+    if os.access(VENV_PYTHON, os.X_OK) and Path(sys.prefix) != VENV_PYTHON.parent.parent:
         os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
-    print("The Python packages are not installed yet.\nTry: make setup", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit("Python packages are missing or not yours.\nTry: make setup in your own clone")
 
 
 use_project_python()

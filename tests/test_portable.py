@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # git-bundle and --no-write-fetch-head are of 2.29, Apple's git is 2.39). The others are as in
 # POSIX.1-2024, "Utilities", which BSD's userland follows; `command -v` and `id -u` are of it.
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "ssh": frozenset({"-o", "--"}),
+    "ssh": frozenset({"-o"}),
     "ssh-keygen": frozenset({"-q", "-t", "-N", "-C", "-f", "-y", "-P"}),
     "ssh-keyscan": frozenset({"-T", "-t", "-p"}),
     "git": frozenset({
@@ -77,7 +77,8 @@ def unknown_programs(path: Path) -> Iterator[str]:
 
 
 def options(words: list[str]) -> set[str]:
-    return {word for word in words if word.startswith("-") and word != "-"}
+    # getopt(3) everywhere ends options at "--"
+    return {word for word in words if word.startswith("-") and word not in ("-", "--")}
 
 
 @pytest.mark.parametrize("path", list(sources()), ids=lambda path: path.stem)

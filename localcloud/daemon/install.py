@@ -1,4 +1,4 @@
-"""Puts our EC2 and SSM in the place of moto's: the only assignments into moto there are."""
+"""Puts our EC2, IAM and SSM in the place of moto's: the only assignments into moto there are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from moto.iam.models import SERVICE_NAME_CONVERSION, iam_backends
 from moto.ssm.models import ssm_backends
 from moto.sts.models import sts_backends
 
+from localcloud.api.iam import Iam
 from localcloud.dlm.models import dlm_backends
 from localcloud.ec2.backend.base import Base
 from localcloud.ec2.backend.whole import Backend
@@ -25,6 +26,7 @@ def install(cloud: Cloud) -> None:
         backends.clear()
     Base.cloud = cloud
     ec2_backends.backend = Backend
+    iam_backends.backend = Iam
     ssm_backends.backend = Parameters
     moto.ec2.urls.url_paths["{0}/"] = Responses.dispatch
     # DescribeTags calls an Elastic IP so; moto has a name of its own

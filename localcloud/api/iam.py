@@ -1,0 +1,30 @@
+"""IAM as moto has it, strict where moto is not."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import moto.iam.urls
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import IAMBackend
+
+
+class Iam(IAMBackend):
+    """Implements ``iam_backends.backend``."""
+
+    @property
+    def _url_module(self) -> ModuleType:
+        return moto.iam.urls
+
+    def remove_role_from_instance_profile(self, profile_name: str, role_name: str) -> None:
+        """Raises NotFoundException for a role that is not in it, as it is after a lost answer.
+
+        NoSuchEntity: IAM API reference, RemoveRoleFromInstanceProfile. moto fails with a 500.
+        """
+        profile = self.get_instance_profile(profile_name)
+        role = self.get_role(role_name)
+        if role not in profile.roles:
+            raise NotFoundException(
+                f"The role {role_name} is not in the instance profile {profile_name}."
+            )
+        super().remove_role_from_instance_profile(profile_name, role_name)
