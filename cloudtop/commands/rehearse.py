@@ -12,11 +12,12 @@ from pathlib import Path
 
 from cloudtop import rates
 from cloudtop.aws import client as aws
-from cloudtop.aws import interruption
+from cloudtop.aws import images, interruption
 from cloudtop.aws.find import Resources
 from cloudtop.aws.holdings import MACHINE
 from cloudtop.aws.interruption import Interrupter
 from cloudtop.command import Context, confirm, run_playbooks
+from cloudtop.commands import bake
 from cloudtop.errors import CloudtopError
 from cloudtop.machine import trace
 from cloudtop.machine.drill import Drill
@@ -27,6 +28,7 @@ from cloudtop.preflight import account, checklist, rehearsal
 from cloudtop.preflight.checklist import Look
 from cloudtop.settings import clouds
 from cloudtop.settings.clouds import Cloud
+from module_utils.cloudtop_resources import Request
 from spotprices import availability
 
 # Minutes of one rehearsal on AWS, of which the notice is two
@@ -57,6 +59,7 @@ def run(context: Context) -> None:
         context.machine(resources)
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
+        need_image(context, resources.request)
     if context.forecast:
         foretell(context.forecast, resources)
         return
@@ -95,6 +98,7 @@ def play_trace(context: Context) -> None:
     assert machine is not None
     if resources.request:
         need_behavior(context, resources.request.instance_interruption_behavior)
+        need_image(context, resources.request)
     if context.forecast:
         foretell(context.forecast, resources)
         return
@@ -260,6 +264,25 @@ def need_behavior(context: Context, behavior: str) -> None:
         )
 
 
+def need_image(context: Context, request: Request) -> None:
+    """Refuse a drill after which nothing makes the machine whole, unless somebody watches it.
+
+    A machine that is stopped keeps its root disk, so it needs no image.
+    """
+    if context.options.watched or context.options.stop:
+        return
+    own = bake.images_of(context)
+    image = images.pinned(aws.client(), request, own)
+    if image is None or images.is_baked(image, own):
+        return
+    raise CloudtopError(
+        f"The next machine boots {image.image_id}, which is not baked of this cloudtop: it would"
+        " come back without its array, its volume and its tools.",
+        "Make an image, then have the request take it: python runner.py bake; or have another"
+        " terminal run python runner.py watch, and add --watched",
+    )
+
+
 def options(parser: argparse.ArgumentParser) -> None:
     """How the machine is taken away, and how often."""
     how = parser.add_mutually_exclusive_group()
@@ -273,6 +296,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--no-notice", action="store_true", help="reap without a notice")
     parser.add_argument(
         "--stop", action="store_true", help="expect the request to stop its machine"
+    )
+    parser.add_argument(
+        "--watched", action="store_true", help="rehearse without a baked image: `watch` runs"
     )
     parser.add_argument(
         "--keep-down", type=float, default=0.0, metavar="SECONDS", help="seconds without capacity"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import images, instance_types
 from cloudtop.command import Context
-from cloudtop.commands import bake
+from cloudtop.commands import bake, rehearse
+from cloudtop.errors import CloudtopError
 from cloudtop.machine import save_work, status, summary
 from cloudtop.settings import clouds, settings
 from module_utils.cloudtop_resources import Image
@@ -141,3 +143,31 @@ def test_an_image_in_another_state_than_available_launches_nothing(state: str, l
     image = Image("ami-1", state=state)
     assert images.is_lost(image) == lost
     assert (f"is {state}, so no relaunch" in images.next_relaunch(image, [])) == lost
+
+
+def test_a_drill_after_which_nothing_heals_the_machine_is_refused(lab: Lab) -> None:
+    requested(lab, own_image(lab, "of-another"))
+
+    def drilled(**more: bool) -> None:
+        wanted = context()
+        own = Namespace(**{**vars(wanted.options), "watched": False, "stop": False, **more})
+        request = wanted.find().request
+        assert request
+        rehearse.need_image(replace(wanted, options=own), request)
+
+    with pytest.raises(CloudtopError, match="not baked of this cloudtop") as caught:
+        drilled()
+    assert "python runner.py bake" in caught.value.hint
+    assert "--watched" in caught.value.hint
+    drilled(watched=True)
+    # It keeps its root disk
+    drilled(stop=True)
+
+
+def test_a_drill_of_a_baked_machine_is_not_refused(lab: Lab) -> None:
+    requested(lab, own_image(lab, "baked", ours=True))
+    wanted = context()
+    own = Namespace(**vars(wanted.options), watched=False, stop=False)
+    request = wanted.find().request
+    assert request
+    rehearse.need_image(replace(wanted, options=own), request)

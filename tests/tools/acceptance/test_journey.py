@@ -194,7 +194,15 @@ def test_a_step_that_does_not_say_what_it_has_to_is_not_good() -> None:
 
 def test_the_short_form_still_interrupts_and_removes() -> None:
     short = [one.name for one in steps(other_type="m5d.xlarge", has_check=False, short=True)]
-    assert short == ["doctor", "provision", "interruption", "destroy"]
+    assert short == [
+        "doctor",
+        "provision",
+        # Without an image the machine that comes back would be bare
+        "bake",
+        "change over to the image",
+        "interruption",
+        "destroy",
+    ]
     assert "check" not in [s.name for s in steps(other_type="x", has_check=False, short=False)]
 
 
