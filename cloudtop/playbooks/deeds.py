@@ -130,6 +130,12 @@ def _snapshot(deed: Deed, known: Sequence[Holding]) -> Iterable[Item]:
     return [Item(MAKE, holdings.SNAPSHOT, "", text, rates.snapshots(gib), _passes(tags))]
 
 
+def _snapshot_once(deed: Deed, _known: Sequence[Holding]) -> Iterable[Item]:
+    tags, gib = deed.arguments["tags"], int(deed.result["volume_size"])
+    text = f"{tags['cloudtop:label']}, {gib} GiB"
+    yield Item(MAKE, holdings.SNAPSHOT, "", text, rates.snapshots(gib), _passes(tags))
+
+
 def _image_gone(deed: Deed, known: Sequence[Holding]) -> Iterable[Item]:
     return ends([deed.arguments["image_id"]], known)
 
@@ -167,7 +173,7 @@ def _role(deed: Deed, _known: Sequence[Holding]) -> Iterable[Item]:
 
 
 def _profile(deed: Deed, _known: Sequence[Holding]) -> Iterable[Item]:
-    yield Item(MAKE, PROFILE, deed.arguments["name"])
+    yield Item(END if deed.absent else MAKE, PROFILE, deed.arguments["name"])
 
 
 def _policy(deed: Deed, _known: Sequence[Holding]) -> Iterable[Item]:
@@ -254,6 +260,7 @@ READERS: Mapping[str, Reader] = {
     "ec2_key": _key_pair,
     "ec2_security_group": _group,
     "ec2_snapshot": _snapshot,
+    "ec2_snapshot_once": _snapshot_once,
     "ec2_spot_instance": _request,
     "ec2_spot_machine": _power,
     "ec2_spot_request_end": _request_end,

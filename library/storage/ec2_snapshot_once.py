@@ -65,6 +65,10 @@ snapshot_id:
   description: The snapshot's id; empty in check mode if there is none.
   type: str
   returned: always
+volume_size:
+  description: The volume's size in GiB, which the snapshot would have.
+  type: int
+  returned: in check mode, if there is no such snapshot
 """
 
 
@@ -93,6 +97,11 @@ class Making:
         ours.sort(key=lambda each: each["StartTime"])
         return str(ours[0]["SnapshotId"]) if ours else ""
 
+    def size(self) -> int:
+        """The volume's GiB."""
+        (volume,) = self.client.describe_volumes(VolumeIds=[self.params["volume"]])["Volumes"]
+        return int(volume["Size"])
+
     def ask(self) -> str:
         """Id of a snapshot that EC2 has begun now."""
         answer = self.once.create_snapshot(
@@ -118,8 +127,10 @@ def main() -> None:
     making = Making(client, module.client("ec2", **ONCE), module.params)
     try:
         before = making.look()
-        if before or module.check_mode:
-            module.exit_json(changed=not before, snapshot_id=before)
+        if before:
+            module.exit_json(changed=False, snapshot_id=before)
+        if module.check_mode:
+            module.exit_json(changed=True, snapshot_id="", volume_size=making.size())
         ident = ask_once(making.ask, making.look, time.monotonic() + module.params["deadline"])
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
         module.fail_json_aws(

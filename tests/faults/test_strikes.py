@@ -17,7 +17,7 @@ from tools.faults.points import Point, Runner, Start, Verdict
 from tools.faults.run import chosen, reached
 
 # Random ones of each command
-MORE = 2
+MORE = 1
 COMMANDS = ("provision", "snapshot", "bake", "destroy")
 
 
