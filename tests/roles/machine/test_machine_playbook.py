@@ -40,6 +40,8 @@ def run(tmp_path: Path, *failing: str) -> tuple[int, list[str]]:
         for name in ("main", "find", "attach", "hold", "pin_host_key"):
             fact = f"- set_fact: {{{FACTS}}}\n" if (role, name) == ("spot_request", "find") else ""
             (tasks / f"{name}.yml").write_text(text + fact)
+        look = [{"fail": {"msg": "The volume is full."}}] if "look" in failing else []
+        (tasks / "look.yml").write_text(yaml.safe_dump(look))
     hosts = {"i-1": {"ansible_connection": "local"}}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(json.dumps({"request_sir_1": {"hosts": hosts}}))
@@ -63,7 +65,7 @@ def test_f10_what_keeps_the_machine_safe_comes_before_what_the_owner_adds(tmp_pa
     assert roles[-2:] == ["packages", "dotfiles"]
 
 
-@pytest.mark.parametrize("failing", ["packages", "dotfiles"])
+@pytest.mark.parametrize("failing", ["look", "packages", "dotfiles"])
 def test_f10_what_the_owner_adds_fails_loudly_and_costs_nothing_else(
     tmp_path: Path, failing: str
 ) -> None:
