@@ -144,6 +144,8 @@ def provisioned(home: Path, policy: str = "") -> Iterator[Cloudtop]:
             "interface": machine["NetworkInterfaces"][0]["NetworkInterfaceId"],
             "address": place.ec2.allocate_address()["AllocationId"],
         }
+        # Nothing changes by itself any more
+        place.ec2.get_waiter("volume_available").wait(VolumeIds=[other["volume"]])
         yield Cloudtop(
             place, server, request["InstanceId"], request["SpotInstanceRequestId"],
             volume["VolumeId"], address, other,
