@@ -55,7 +55,7 @@ def test_a_volume_that_takes_work_or_was_not_looked_at_passes(tmp_path: Path, an
 def test_the_volume_is_judged_after_all_that_protects_the_machine() -> None:
     plays = yaml.safe_load((ROOT / "playbooks/machine.yml").read_text())
     assert {"spot_guard", "idle_stop"} <= set(plays[1]["roles"])
-    # What the owner adds comes whether or not it fails
+    # The owner's own comes whether or not it fails
     (last,) = plays[1]["tasks"]
     (look,) = last["block"]
     assert look["ansible.builtin.import_role"] == ROLE
