@@ -78,7 +78,8 @@ def test_a_drill_says_which_machine_it_takes_away(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(clouds, "take_away", lambda *_: pytest.fail("it was taken away"))
-    here = context(behavior, times=1, stop=behavior == "stop", json=False, **CALL)
+    own = {"times": 1, "stop": behavior == "stop", "watched": True, "json": False}
+    here = context(behavior, **own, **CALL)
     rehearse.run(here)
     assert here.forecast is not None
     (item,) = here.forecast.more
