@@ -162,13 +162,14 @@ def test_poweroff_in_the_guest_is_a_stop_by_the_user(lab: Lab) -> None:
 def test_cancel_of_a_stopped_one_ends_its_instance_after_a_lag(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fulfillment, "CANCEL_LAG", timedelta(seconds=0.3))
+    monkeypatch.setattr(fulfillment, "CANCEL_LAG", timedelta(hours=1))
     sir, ident = lab.spot_instance()
     lab.ec2.stop_instances(InstanceIds=[ident])
     lab.reaches(sir, "disabled", "instance-stopped-by-user")
     lab.becomes(ident, "stopped")
     lab.ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[sir])
     assert lab.instance(ident)["State"]["Name"] == "stopped"
+    monkeypatch.setattr(fulfillment, "CANCEL_LAG", timedelta(0))
     lab.becomes(ident, "terminated")
 
 
