@@ -59,8 +59,6 @@ INSTALLERS = (
 NEVER_LINKED = (".git", ".gitattributes", ".github", ".gitignore", ".gitmodules")
 # git would fetch submodules from where the machine can't
 FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
-# git would fetch submodules from where the machine can't
-FETCH = ("fetch", "--quiet", "--no-recurse-submodules")
 _LAST_LINES = 20
 # Bytes of an output that are kept, and how long an end of it is awaited, in seconds
 _LAST_BYTES, _LAST_WORD = 65536, 0.5

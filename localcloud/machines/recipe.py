@@ -105,12 +105,18 @@ def texts(directory: Path) -> dict[str, tuple[int, str]]:
     }
 
 
+def customize(name: str) -> tuple[int, str]:
+    """The script that ends an image: what all have in common, then its own."""
+    scripts = HERE / "scripts"
+    return 0o755, (scripts / "added-units.sh").read_text() + (scripts / name).read_text()
+
+
 def host_recipe(archive: Archive) -> Recipe:
     """The recipe for machines of this archive's release."""
     guest = texts(HERE / "guest")
     guest["etc/apt/sources.list"] = (0o644, "".join(f"{line}\n" for line in archive.sources))
     guest["etc/apt/apt.conf.d/61host"] = (0o644, "".join(f"{line}\n" for line in archive.options))
-    guest[CUSTOMIZE] = (0o755, (HERE / "scripts" / "customize.sh").read_text())
+    guest[CUSTOMIZE] = customize("customize.sh")
     return Recipe(
         archive=archive,
         packages=(archive.kernel_package, *PACKAGES),

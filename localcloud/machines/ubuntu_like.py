@@ -17,6 +17,7 @@ from localcloud.machines.recipe import (
     HERE,
     PARTITION_UUID,
     Recipe,
+    customize,
     texts,
 )
 
@@ -99,7 +100,7 @@ def recipe(host: Archive) -> Recipe:
     guest["etc/apt/sources.list"] = (0o644, "".join(f"{line}\n" for line in archive.sources))
     guest["etc/apt/apt.conf.d/61host"] = (0o644, "".join(f"{line}\n" for line in archive.options))
     scripts = HERE / "scripts"
-    guest[CUSTOMIZE] = (0o755, (scripts / "customize-ubuntu-like.sh").read_text())
+    guest[CUSTOMIZE] = customize("customize-ubuntu-like.sh")
     return Recipe(
         archive=archive,
         packages=(archive.kernel_package, *PACKAGES),
