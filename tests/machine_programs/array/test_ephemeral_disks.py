@@ -112,3 +112,41 @@ def test_two_runs_at_once_are_one_after_the_other(raid: Raid) -> None:
     raid.stub("flock", 'echo "flock $*" >>"$TREE/log"; [ "$1" != --nonblock ]')
     assert raid.good()["state"] == "array"
     assert raid.log[:2] == ["flock --nonblock 9", "flock 9"]
+
+
+def waits(raid: Raid) -> list[str]:
+    """What the program waited for of udev, with the links' own names."""
+    lines = [line.removeprefix("udevadm settle").strip() for line in raid.logged("udevadm")]
+    return [line.rpartition("/")[2] for line in lines]
+
+
+def test_with_all_disks_there_udev_is_waited_for_no_longer_than_they_need(tmp_path: Path) -> None:
+    raid = Raid(tmp_path, expected=2)
+    raid.disks(2)
+    assert raid.good()["disks"] == 2
+    links = [f"nvme-QEMU_NVMe_Ctrl_AWS{number:017}" for number in range(2)]
+    assert waits(raid) == [*links, "ephemeral"]
+    assert all((tmp_path / "dev/disk/by-id" / link).exists() for link in links)
+
+
+def test_a_disk_without_its_link_has_all_of_udev_waited_for(tmp_path: Path) -> None:
+    raid = Raid(tmp_path, expected=2)
+    raid.disks(2)
+    links = list((tmp_path / "dev/disk/by-id").glob(f"*AWS{1:017}*"))
+    (tmp_path / "aside").mkdir()
+    for link in links:
+        link.rename(tmp_path / "aside" / link.name)
+    raid.stub(
+        "udevadm",
+        """echo "udevadm $*" >>"$TREE/log"
+        case $# in 1) mv "$TREE"/aside/* "$TREE/dev/disk/by-id" ;; esac""",
+    )
+    assert raid.good()["disks"] == 2
+    assert "" in waits(raid)
+
+
+def test_an_unknown_number_of_disks_has_all_of_udev_waited_for(tmp_path: Path) -> None:
+    raid = Raid(tmp_path, expected=-1)
+    raid.disks(2)
+    assert raid.good()["disks"] == 2
+    assert "" in waits(raid)

@@ -189,3 +189,11 @@ def test_a_read_only_volume_is_mounted_with_a_warning_and_the_way_out(
     status = machine.good()
     assert status["state"] == "mounted"
     assert "It is read-only. See why, and the way out: cloudtop-look" in status["message"]
+
+
+def test_udev_is_waited_for_no_longer_than_the_volume_needs(machine: Volume, disk: Path) -> None:
+    machine.permit()
+    machine.good()
+    (wait,) = machine.logged("udevadm")
+    link = Path(wait.partition("--exit-if-exists=")[2])
+    assert link.exists() and link.resolve() == disk

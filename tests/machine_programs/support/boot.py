@@ -45,6 +45,7 @@ class Boot:
         self.arguments: tuple[str, ...] = ()
         self.settings = {
             **{name: str(tree / name) for name in ("sys", "dev", "proc", "run", "motd")},
+            "by_id": str(tree / "dev/disk/by-id"),
             "lib": installed.lib(tree),
             "imds": f"{files_served().url.removesuffix('/latest')}{tree}/latest",
             **settings,
@@ -66,7 +67,16 @@ class Boot:
         (tree / "log").touch()
         self.stub("mount", _MOUNT)
         self.stub("sleep", _SLEEP)
-        for name in ("udevadm", "chown", "chattr", "lsattr", "resize2fs", "systemctl", "sync"):
+        for name in (
+            "udevadm",
+            "modprobe",
+            "chown",
+            "chattr",
+            "lsattr",
+            "resize2fs",
+            "systemctl",
+            "sync",
+        ):
             self.stub(name, f'echo "{name} $*" >>"$TREE/log"')
 
     def stub(self, name: str, script: str) -> None:
@@ -100,6 +110,7 @@ class Boot:
         (about / "dev").write_text(f"259:{number}\n")
         (about / "size").write_text(f"{mib * 2048}\n")
         (about / "device/serial").write_text(f"{serial:<20}\n")
+        (about / "device/model").write_text(f"{'QEMU NVMe Ctrl':<40}\n")
         for suffix in ("", "-ns-1", "_1"):
             link = self.tree / "dev/disk/by-id" / f"nvme-QEMU_NVMe_Ctrl_{serial}{suffix}"
             link.symlink_to(device)

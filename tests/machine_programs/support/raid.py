@@ -62,7 +62,6 @@ class Raid(Boot):
                 "patterns": "nvme-QEMU_NVMe_Ctrl_AWS*",
                 "mount_point": self.mount_point,
                 "filesystem": "ext4",
-                "by_id": tree / "dev/disk/by-id",
                 "metadata": tree / "bin/cloudtop-metadata",
                 "mapped_disks": tree / "bin/cloudtop-mapped-disks",
                 **settings,
