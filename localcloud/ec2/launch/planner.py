@@ -155,10 +155,11 @@ class Planner:
             return {}
         for name in ("SubnetId", "SecurityGroupIds", "SecurityGroups"):
             if self.spec.get(name):
+                what = "subnet ID" if name == "SubnetId" else "security groups"
                 raise refusal(
                     "InvalidParameterCombination",
-                    "Network interfaces and an instance-level subnet ID or security groups may not"
-                    " be specified on the same request",
+                    f"Network interfaces and an instance-level {what} may not be specified on the"
+                    " same request",
                 )
         if len(nics) > 1 or nics[0].get("DeviceIndex", 0) != 0 or "NetworkInterfaceId" in nics[0]:
             raise not_rehearsed("more than one new network interface at device index 0")
@@ -189,13 +190,27 @@ class Planner:
                 return defaults[name]
         if zone:
             require_offered(backend.region_name, kind, zone)
-        if not any(vpc.is_default for vpc in backend.vpcs.values()):
-            raise refusal(
-                "VPCIdNotSpecified", "No default VPC for this user. Specify a subnet of a VPC."
+        raise self._no_subnet(kind, zone, bool(defaults))
+
+    def _no_subnet(self, kind: str, zone: str | None, has_defaults: bool) -> Exception:
+        """AWS's own words, but for a type that only zones without a default subnet offer."""
+        vpcs = [vpc.id for vpc in self.backend.vpcs.values() if vpc.is_default]
+        if not vpcs:
+            return refusal(
+                "VPCIdNotSpecified",
+                "No default VPC for this user. GroupName is only supported for EC2-Classic and"
+                " default VPC.",
             )
-        raise refusal(
+        if not has_defaults:
+            return refusal(
+                "MissingInput",
+                f"No subnets found for the default VPC '{vpcs[0]}'. Please specify a subnet.",
+            )
+        if zone:
+            return refusal("InvalidInput", f"No default subnet for availability zone: '{zone}'.")
+        return refusal(
             "MissingInput",
-            f"No default subnet for {kind} in {zone or backend.region_name}. Specify a subnet.",
+            f"No default subnet for {kind} in {self.backend.region_name}. Specify a subnet.",
         )
 
     def _groups(self, vpc_id: str) -> tuple[SecurityGroup, ...]:

@@ -26,10 +26,16 @@ NAME = re.compile(r"[a-zA-Z0-9().\-/_]{3,128}")
 ID = re.compile(r"lt-([0-9a-f]{17}|[0-9a-f]{8})")
 # Launch templates have longer client tokens than launches (API Reference)
 LONGEST_TOKEN = 128
-WITHOUT_TEMPLATE = (
-    "To describe the launch template data for all your launch templates, for the versions specify"
-    " $Latest, $Default, or both, and omit the launch template's ID and name and all numbers. To"
-    " describe that of one launch template, specify its ID or its name."
+# AWS's own words, its quotation marks too, as those of the two further refusals (moto's tests of
+# launch templates, which ran against AWS)
+WITHOUT_TEMPLATE = re.sub(
+    "'([^']+)'",
+    "\u2018\\1\u2019",
+    "To describe the launch template data for all your launch templates, for '--versions' specify"
+    " '$Latest', '$Default', or both, and omit '--launch-template-id', '--launch-template-name',"
+    " and version numbers. To describe the launch template data for a specific launch template,"
+    " specify '--launch-template-id' or '--launch-template-name', and for '--versions' specify one"
+    " or more of the following values: '$Latest', '$Default', or one or more version numbers.",
 )
 
 
@@ -115,10 +121,21 @@ class LaunchTemplates(Instances):
     def change_template(self, params: Given) -> LaunchTemplate:
         """ModifyLaunchTemplate: which version is the default."""
         refuse_unknown("ModifyLaunchTemplate", params)
+        if params.get("LaunchTemplateId") and params.get("LaunchTemplateName"):
+            raise refusal(
+                "InvalidParameterCombination",
+                "Either provide launch template ID or launch template name to modify the template.",
+            )
         template = self.template(params)
         number = params.get("DefaultVersion")
         if not number:
             raise missing("DefaultVersion")
+        if number.isdigit() and int(number) not in template.versions:
+            raise refusal(
+                "InvalidLaunchTemplateId.VersionNotFound",
+                f"The launch template version {number} is not found for the specified launch"
+                " template.",
+            )
         template.default_version_number = template.version(number).number
         self.touch()
         return template

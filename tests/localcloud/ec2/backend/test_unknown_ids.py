@@ -84,6 +84,18 @@ def test_fault_21_without_a_default_vpc_a_launch_has_to_name_one(lab: Lab) -> No
     image = ec2.describe_images()["Images"][0]["ImageId"]
     spec = {"ImageId": image, "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
     lab.refused("VPCIdNotSpecified", ec2.run_instances, **spec)
+    default = ec2.create_default_vpc()["Vpc"]["VpcId"]
+    subnets = {
+        one["AvailabilityZone"]: one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]
+    }
+    ec2.delete_subnet(SubnetId=subnets.pop("eu-west-1b"))
+    placed = {**spec, "Placement": {"AvailabilityZone": "eu-west-1b"}}
+    message = lab.refused("InvalidInput", ec2.run_instances, **placed)
+    assert message == "No default subnet for availability zone: 'eu-west-1b'."
+    for ident in subnets.values():
+        ec2.delete_subnet(SubnetId=ident)
+    message = lab.refused("MissingInput", ec2.run_instances, **spec)
+    assert message == f"No subnets found for the default VPC '{default}'. Please specify a subnet."
 
 
 def test_fault_23_all_ids_that_nothing_has_are_named(lab: Lab) -> None:

@@ -277,3 +277,24 @@ def test_versions_of_all_templates_are_the_latest_or_the_default(
 ) -> None:
     call = lab.ec2.describe_launch_template_versions
     assert lab.refused(code, call, **params).startswith("To describe the launch template data")
+
+
+def test_refusals_of_a_change_are_in_awss_own_words(lab: Lab) -> None:
+    ident = template(lab)
+    message = lab.refused(
+        "InvalidParameterCombination", lab.ec2.modify_launch_template,
+        LaunchTemplateId=ident, LaunchTemplateName=NAME, DefaultVersion="1",
+    )  # fmt: skip
+    assert message == (
+        "Either provide launch template ID or launch template name to modify the template."
+    )
+    message = lab.refused(
+        "InvalidLaunchTemplateId.VersionNotFound", lab.ec2.modify_launch_template,
+        LaunchTemplateName=NAME, DefaultVersion="2",
+    )  # fmt: skip
+    assert message == (
+        "The launch template version 2 is not found for the specified launch template."
+    )
+    for code, given in (("MissingParameter", {}), ("InvalidParameterValue", {"Versions": ["1"]})):
+        message = lab.refused(code, lab.ec2.describe_launch_template_versions, **given)
+        assert "for \u2018--versions\u2019 specify \u2018$Latest\u2019" in message
