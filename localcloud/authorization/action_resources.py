@@ -89,6 +89,17 @@ def _of_copied_snapshot(_backend: Backend, given: Given) -> list[Resource]:
     return [("snapshot", NEW), *_ids(given, "snapshot", "SourceSnapshotId")]
 
 
+def _of_snapshot_set(backend: Backend, given: Given) -> list[Resource]:
+    ident = given.get("InstanceSpecification", {}).get("InstanceId", "")
+    instance = backend.known(ident)
+    volumes = backend.attached_to(instance) if instance else []
+    return [
+        ("snapshot", NEW),
+        ("instance", ident or NEW),
+        *(("volume", one.volume_id) for one in volumes),
+    ]
+
+
 def _of_fleet(backend: Backend, given: Given) -> list[Resource]:
     configs = given.get("LaunchTemplateConfigs", [])
     named = [config.get("LaunchTemplateSpecification", {}) for config in configs]
@@ -121,6 +132,7 @@ ACTIONS: Mapping[str, Touched] = {
     "CreateLaunchTemplate": _made("launch-template"),
     "CreateLaunchTemplateVersion": _of_template,
     "CreateSnapshot": _made("snapshot", ("volume", "VolumeId")),
+    "CreateSnapshots": _of_snapshot_set,
     "CreateTags": _of_tags,
     "CreateVolume": _made("volume", ("snapshot", "SnapshotId")),
     "DeleteFleets": _named("fleet", "FleetIds"),

@@ -113,6 +113,11 @@ KNOWN: Mapping[str, frozenset[str]] = {
         "Size", "SnapshotId", "TagSpecifications", "Throughput", "VolumeType",
     }),
     "CreateSnapshot": frozenset({"Description", "TagSpecifications", "VolumeId"}),
+    "CreateSnapshots": frozenset({
+        "CopyTagsFromSource", "Description", "InstanceSpecification.ExcludeBootVolume",
+        "InstanceSpecification.ExcludeDataVolumeIds", "InstanceSpecification.InstanceId",
+        "TagSpecifications",
+    }),
     "AllocateAddress": frozenset({
         "Domain", "NetworkBorderGroup", "PublicIpv4Pool", "TagSpecifications",
     }),

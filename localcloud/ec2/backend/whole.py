@@ -13,6 +13,7 @@ from localcloud.ec2.backend.account import Accounts
 from localcloud.ec2.backend.attachments import Attachments
 from localcloud.ec2.backend.copies.copy_image import CopyImage
 from localcloud.ec2.backend.copies.copy_snapshot import CopySnapshot
+from localcloud.ec2.backend.copies.snapshot_set import SnapshotSets
 from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
 from localcloud.ec2.backend.fleet.fleets import Fleets
@@ -45,6 +46,7 @@ class Backend(
     LaunchTemplates,
     CopyImage,
     CopySnapshot,
+    SnapshotSets,
     CreateImage,
     InstanceAttributes,
     Instances,

@@ -25,7 +25,7 @@ from localcloud.ec2.responses.storage import StorageResponses
 # Moto has these, but would make instances, images or volumes that no machine knows of
 NOT_REHEARSED = frozenset(
     {
-        "AllocateHosts", "AttachNetworkInterface", "CreateSnapshots", "DisableImage", "EnableImage",
+        "AllocateHosts", "AttachNetworkInterface", "DisableImage", "EnableImage",
         "ModifySnapshotTier", "RequestSpotFleet", "ResetImageAttribute", "RestoreSnapshotTier",
     }
 )  # fmt: skip

@@ -61,6 +61,9 @@ class StorageResponses(BaseResponses):
     def create_snapshot(self) -> ActionResult:
         return ActionResult(self.backend.make_snapshot(self.given))
 
+    def create_snapshots(self) -> ActionResult:
+        return ActionResult({"Snapshots": self.backend.make_snapshots(self.given)})
+
     def copy_snapshot(self) -> ActionResult:
         copied = self.backend.copy_snapshot_of(self.given)
         return ActionResult({"SnapshotId": copied.id, "Tags": copied.tags})
