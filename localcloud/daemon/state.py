@@ -22,7 +22,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.fis.models import fis_backends
 
 # Raised whenever a class that is kept here changes what it holds
-FORMAT = 10
+FORMAT = 11
 VERSIONS = {
     "localcloud": str(FORMAT),
     "moto": moto.__version__,

@@ -73,7 +73,8 @@ KNOWN: Mapping[str, frozenset[str]] = {
         "TagSpecifications",
     }),
     "CreateFleet": frozenset({
-        "ClientToken", "TagSpecifications", "Type",
+        "ClientToken", "ExcessCapacityTerminationPolicy", "TagSpecifications",
+        "TerminateInstancesWithExpiration", "Type", "ValidFrom", "ValidUntil",
         *(f"LaunchTemplateConfigs.LaunchTemplateSpecification.{name}" for name in _TEMPLATE),
         *(f"LaunchTemplateConfigs.Overrides.{name}" for name in _OVERRIDE),
         *(f"OnDemandOptions.{name}" for name in _CHOICE),
@@ -82,6 +83,14 @@ KNOWN: Mapping[str, frozenset[str]] = {
         *(f"TargetCapacitySpecification.{name}" for name in _TARGET),
     }),
     "DeleteFleets": frozenset({"FleetIds", "TerminateInstances"}),
+    "DescribeFleetHistory": frozenset({
+        "EventType", "FleetId", "MaxResults", "NextToken", "StartTime",
+    }),
+    "DescribeFleetInstances": frozenset({"Filters", "FleetId", "MaxResults", "NextToken"}),
+    "ModifyFleet": frozenset({
+        "ExcessCapacityTerminationPolicy", "FleetId",
+        *(f"TargetCapacitySpecification.{name}" for name in _TARGET),
+    }),
     "DescribeFleets": frozenset({"Filters", "FleetIds", "MaxResults", "NextToken"}),
     "CreateLaunchTemplate": frozenset({
         "ClientToken", "LaunchTemplateName", "TagSpecifications", "VersionDescription", *_DATA,

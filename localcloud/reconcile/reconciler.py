@@ -99,6 +99,7 @@ class Reconciler:
             for backend in backends():
                 self._guarded(f"{backend.region_name}: prices", backend.step_prices)
                 self._guarded(f"{backend.region_name}: reaps", backend.step_reaps)
+                self._guarded(f"{backend.region_name}: fleets", backend.step_fleets)
                 self._guarded(f"{backend.region_name}: requests", backend.step_requests)
                 self._guarded(f"{backend.region_name}: old records", backend.forget_old)
                 self._guarded(f"{backend.region_name}: dead", partial(_mark, backend, alive, self))

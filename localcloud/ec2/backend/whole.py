@@ -16,7 +16,7 @@ from localcloud.ec2.backend.copies.copy_snapshot import CopySnapshot
 from localcloud.ec2.backend.copies.snapshot_set import SnapshotSets
 from localcloud.ec2.backend.create_image import CreateImage
 from localcloud.ec2.backend.elastic_ips import ElasticIps
-from localcloud.ec2.backend.fleet.fleets import Fleets
+from localcloud.ec2.backend.fleet.kept_fleets import KeptFleets
 from localcloud.ec2.backend.fleet.launch_templates import LaunchTemplates
 from localcloud.ec2.backend.fulfillment import Fulfillment
 from localcloud.ec2.backend.images import ARCHITECTURES, Images, image_id
@@ -37,7 +37,7 @@ from localcloud.ec2.records.instance import Instance
 
 
 class Backend(
-    Fleets,
+    KeptFleets,
     RunInstances,
     Fulfillment,
     Outbid,

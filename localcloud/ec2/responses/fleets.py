@@ -5,6 +5,7 @@ from __future__ import annotations
 from moto.core.responses import ActionResult
 
 from localcloud.ec2.filters import page
+from localcloud.ec2.records.fleet import ENDING, INSTANT, RUNNING
 from localcloud.ec2.responses.base import BaseResponses
 
 # EC2's names for those that cannot be deleted
@@ -17,9 +18,12 @@ WORDS = {
 class FleetResponses(BaseResponses):
     def create_fleet(self) -> ActionResult:
         fleet = self.backend.make_fleet(self.given)
-        return ActionResult(
-            {"FleetId": fleet.id, "Errors": fleet.errors, "Instances": fleet.launched}
-        )
+        launched = {"Errors": fleet.errors, "Instances": fleet.launched}
+        return ActionResult({"FleetId": fleet.id, **(launched if fleet.type == INSTANT else {})})
+
+    def modify_fleet(self) -> ActionResult:
+        self.backend.change_fleet(self.given)
+        return ActionResult({"Return": True})
 
     def describe_fleets(self) -> ActionResult:
         fleets = [fleet.shown for fleet in self.backend.find_fleets(self.given)]
@@ -27,8 +31,42 @@ class FleetResponses(BaseResponses):
         return ActionResult({"Fleets": shown, "NextToken": token})
 
     def describe_fleet_instances(self) -> ActionResult:
-        self.backend.fleet_instances(self.given)
-        return ActionResult({})
+        shown, token = page(self.backend.fleet_instances(self.given), self.given, low=1)
+        active = [
+            {
+                "InstanceId": one.id,
+                "InstanceType": one.instance_type,
+                "SpotInstanceRequestId": one.spot_instance_request_id,
+                "InstanceHealth": "healthy",
+            }
+            for one in shown
+        ]
+        ident = self.one("FleetId")
+        return ActionResult({"FleetId": ident, "ActiveInstances": active, "NextToken": token})
+
+    def describe_fleet_history(self) -> ActionResult:
+        shown, token = page(self.backend.fleet_history(self.given), self.given, low=1)
+        records = [
+            {
+                "EventType": one.kind,
+                "Timestamp": one.time,
+                "EventInformation": {
+                    "EventSubType": one.name,
+                    "EventDescription": one.text,
+                    "InstanceId": one.instance_id,
+                },
+            }
+            for one in shown
+        ]
+        return ActionResult(
+            {
+                "FleetId": self.one("FleetId"),
+                "HistoryRecords": records,
+                "LastEvaluatedTime": None if token else self.backend.now(),
+                "StartTime": self.one("StartTime"),
+                "NextToken": token,
+            }
+        )
 
     def delete_fleets(self) -> ActionResult:
         deleted, failed = self.backend.delete_fleet_records(self.given)
@@ -37,10 +75,10 @@ class FleetResponses(BaseResponses):
                 "SuccessfulFleetDeletions": [
                     {
                         "FleetId": fleet.id,
-                        "CurrentFleetState": fleet.state,
-                        "PreviousFleetState": "active",
+                        "CurrentFleetState": ENDING if fleet.ends_machines else RUNNING,
+                        "PreviousFleetState": before,
                     }
-                    for fleet in deleted
+                    for fleet, before in deleted
                 ],
                 "UnsuccessfulFleetDeletions": [
                     {"FleetId": ident, "Error": {"Code": code, "Message": WORDS[code]}}

@@ -87,7 +87,7 @@ def test_only_our_images_exist(lab: Lab, architecture: str, debian: str) -> None
             "attach_network_interface",
             {"DeviceIndex": 1, "InstanceId": "i-0123456789abcdef0", "NetworkInterfaceId": "eni-1"},
         ),
-        ("create_fleet", {}),
+        ("allocate_hosts", {"AvailabilityZone": "us-east-1a"}),
         ("get_spot_placement_scores", {"TargetCapacity": 1}),
         ("describe_volume_status", {}),
     ],

@@ -1,39 +1,31 @@
-"""CreateFleet of type instant: launches from several pools in one call, at once or not at all."""
+"""CreateFleet: pools, the choice among them, and launches from several in one call."""
 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
 from localcloud.ec2.backend.base import tags_for
 from localcloud.ec2.backend.fleet.launch_templates import ORIGIN
-from localcloud.ec2.backend.fleet.pools import (
-    ON_DEMAND_STRATEGIES,
-    SPOT_STRATEGIES,
-    Given,
-    Pool,
-    Share,
-    alike,
-    shares,
-)
+from localcloud.ec2.backend.fleet.pools import Given, Pool, Share, alike, shares
+from localcloud.ec2.backend.fleet.targets import ON_DEMAND, SPOT, Wanted, require_terms, wanted_of
 from localcloud.ec2.backend.run_instances import Launch, RunInstances
-from localcloud.ec2.errors import invalid, invalid_value, missing, not_rehearsed, refusal
+from localcloud.ec2.errors import invalid, missing, refusal
 from localcloud.ec2.filters import select
 from localcloud.ec2.instance_types import DEFAULT_TYPE, zones_offering
 from localcloud.ec2.launch.options import require_known
 from localcloud.ec2.market.market import is_place
 from localcloud.ec2.parameters import refuse_unknown
-from localcloud.ec2.records.fleet import Fleet
+from localcloud.ec2.records.fleet import INSTANT, Fleet, Member
 
-SPOT, ON_DEMAND = "spot", "on-demand"
-TYPES = ("instant", "request", "maintain")
+TYPES = (INSTANT, "request", "maintain")
 TAGGABLE = ("fleet", "instance", "volume", "network-interface")
-# API Reference, SpotOptionsRequest and DeleteFleets
-MOST_UNITS, MOST_DELETED = 1000, 25
+# API Reference, DeleteFleets
+MOST_DELETED, MOST_OTHERS_DELETED = 25, 100
 # An override lays these over its template as they are (API Reference,
 # FleetLaunchTemplateOverridesRequest)
 SAME = (
@@ -47,24 +39,11 @@ UNFULFILLABLE = (
 )
 FILTERS = {
     "activity-status": lambda fleet: fleet.activity.replace("_", "-"),
-    "excess-capacity-termination-policy": lambda fleet: None,
+    "excess-capacity-termination-policy": lambda fleet: fleet.excess_policy,
     "fleet-state": lambda fleet: fleet.state.replace("_", "-"),
     "replace-unhealthy-instances": lambda fleet: False,
     "type": lambda fleet: fleet.type,
 }
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The units of one lifecycle, and the options that go with it."""
-
-    lifecycle: str
-    units: float
-    options: Given
-
-    @property
-    def strategy(self) -> str:
-        return str(self.options.get("AllocationStrategy") or "lowest-price")
 
 
 class Outcome:
@@ -88,17 +67,14 @@ class Fleets(RunInstances):
                 return self.fleets_by_id[ident]
         kind = params.get("Type") or "maintain"
         require_known("type", kind, TYPES)
-        if kind != "instant":
-            raise not_rehearsed(f"fleets of type '{kind}', only of type 'instant'")
         refuse_unknown("CreateFleet", params)
-        tags = tags_for(params, allowed=TAGGABLE)
-        wanted = _wanted(params)
-        pools = [pool for config in self._configs(params) for pool in self._pools(config, params)]
+        require_terms(kind, params, self.now())
+        # Machines of the other types get their tags by the launch template
+        tags = tags_for(params, allowed=TAGGABLE if kind == INSTANT else ("fleet",))
+        wanted = wanted_of(params)
+        pools = self._all_pools(params)
         fleet = Fleet(self, params, self._shown_configs(params), Fleet.new_id())
-        outcomes: list[tuple[Wanted, Outcome]] = []
-        for each in wanted:
-            planned = [launch for _, one in outcomes for _, launch in one.launches]
-            outcomes.append((each, self._chosen(each, pools, fleet.id, planned)))
+        outcomes = self._outcomes(fleet, wanted, pools) if kind == INSTANT else []
         self.fleets_by_id[fleet.id] = fleet
         self.set_tags(fleet.id, tags["fleet"])
         for each, outcome in outcomes:
@@ -107,56 +83,77 @@ class Fleets(RunInstances):
         self.touch()
         return fleet
 
+    def launch_for(self, fleet: Fleet, wanted: Sequence[Wanted]) -> None:
+        """Launch so much more for it, as far as it goes; the fleet has the errors then."""
+        outcomes = self._outcomes(fleet, wanted, self._all_pools(fleet.params))
+        for each, outcome in outcomes:
+            self._make(fleet, each, outcome)
+
+    def _all_pools(self, params: Given) -> list[Pool]:
+        return [pool for config in self._configs(params) for pool in self._pools(config, params)]
+
+    def _outcomes(
+        self, fleet: Fleet, wanted: Sequence[Wanted], pools: Sequence[Pool]
+    ) -> list[tuple[Wanted, Outcome]]:
+        outcomes: list[tuple[Wanted, Outcome]] = []
+        for each in wanted:
+            planned = [launch for _, one in outcomes for _, launch in one.launches]
+            outcomes.append((each, self._chosen(each, pools, fleet.id, planned)))
+        return outcomes
+
     def fleet_launches(self, params: Given) -> list[Given]:
         """The parameters of each launch that CreateFleet may make. Raises EC2's errors."""
-        lifecycles = {one.lifecycle for one in _wanted(params)}
+        lifecycles = {one.lifecycle for one in wanted_of(params)}
         return [
             _of_lifecycle(pool, lifecycle)
-            for config in self._configs(params)
-            for pool in self._pools(config, params)
+            for pool in self._all_pools(params)
             for lifecycle in lifecycles
         ]
 
     def find_fleets(self, params: Given) -> list[Fleet]:
         """DescribeFleets: one of type instant is shown only if its id is named."""
         refuse_unknown("DescribeFleets", params)
-        chosen = [self._fleet(ident) for ident in params.get("FleetIds", [])]
+        chosen = [self.fleet(ident) for ident in params.get("FleetIds", [])]
+        if not chosen:
+            chosen = [one for one in self.fleets_by_id.values() if one.type != INSTANT]
         return select(chosen, params.get("Filters", []), FILTERS)
 
-    def fleet_instances(self, params: Given) -> None:
-        """DescribeFleetInstances, which EC2 has for fleets of other types."""
-        fleet = self._fleet(params.get("FleetId") or _no("FleetId"))
-        raise refusal(
-            "UnsupportedOperation",
-            f"DescribeFleetInstances does not support fleets of type instant, as {fleet.id} is."
-            " Instead, use DescribeFleets, specifying the instant fleet ID in the request.",
-        )
-
-    def delete_fleet_records(self, params: Given) -> tuple[list[Fleet], list[tuple[str, str]]]:
-        """DeleteFleets: fleets that are deleted now, which ends their instances; ids and codes of
+    def delete_fleet_records(
+        self, params: Given
+    ) -> tuple[list[tuple[Fleet, str]], list[tuple[str, str]]]:
+        """DeleteFleets: fleets that are deleted now, with their states before; ids and codes of
         those that cannot be."""
         refuse_unknown("DeleteFleets", params)
-        ids = params.get("FleetIds") or _no("FleetId")
-        if params.get("TerminateInstances") is None:
+        ids = params.get("FleetIds") or no("FleetId")
+        ends = params.get("TerminateInstances")
+        if ends is None:
             raise missing("TerminateInstances")
-        if len(ids) > MOST_DELETED:
-            raise invalid(f"Up to {MOST_DELETED} fleets of type instant are deleted at once.")
+        kinds = Counter(one.type == INSTANT for one in map(self.fleets_by_id.get, ids) if one)
+        if kinds[True] > MOST_DELETED or kinds[False] > MOST_OTHERS_DELETED:
+            raise invalid(
+                f"Up to {MOST_DELETED} fleets of type instant and {MOST_OTHERS_DELETED} others are"
+                " deleted at once."
+            )
         deleted, failed = [], []
         for ident in dict.fromkeys(ids):
             fleet = self.fleets_by_id.get(ident)
             if fleet is None:
                 failed.append((ident, "fleetIdDoesNotExist"))
-            elif fleet.is_deleted:
+            elif fleet.is_deleted and (fleet.ends_machines or not ends):
                 failed.append((ident, "fleetNotInDeletableState"))
             else:
-                if fleet.live_ids:
-                    self.terminate(fleet.live_ids)
-                fleet.is_deleted = True
-                deleted.append(fleet)
-        self.touch()
+                deleted.append((fleet, fleet.state))
+                self.end_fleet(fleet, terminate=ends or fleet.type == INSTANT)
         return deleted, failed
 
-    def _fleet(self, ident: str) -> Fleet:
+    def end_fleet(self, fleet: Fleet, *, terminate: bool) -> None:
+        """It launches nothing any more."""
+        if terminate and fleet.live_ids:
+            self.terminate(fleet.live_ids)
+        fleet.is_deleted, fleet.ends_machines = True, terminate
+        self.touch()
+
+    def fleet(self, ident: str) -> Fleet:
         if ident not in self.fleets_by_id:
             raise refusal("InvalidFleetId.NotFound", f"The fleet ID '{ident}' does not exist")
         return self.fleets_by_id[ident]
@@ -164,11 +161,11 @@ class Fleets(RunInstances):
     # --- pools ------------------------------------------------------------------------
 
     def _configs(self, params: Given) -> Sequence[Given]:
-        configs: Sequence[Given] = params.get("LaunchTemplateConfigs") or _no(
+        configs: Sequence[Given] = params.get("LaunchTemplateConfigs") or no(
             "LaunchTemplateConfigs"
         )
         for config in configs:
-            given = config.get("LaunchTemplateSpecification") or _no("LaunchTemplateSpecification")
+            given = config.get("LaunchTemplateSpecification") or no("LaunchTemplateSpecification")
             if not given.get("Version"):
                 raise missing("LaunchTemplateSpecification.Version")
         return configs
@@ -323,7 +320,6 @@ class Fleets(RunInstances):
         return True
 
     def _make(self, fleet: Fleet, wanted: Wanted, outcome: Outcome) -> None:
-        kinds: dict[int, dict[str, Any]] = {}
         for pool, launch in outcome.launches:
             try:
                 reservation = self.perform(launch)
@@ -331,19 +327,8 @@ class Fleets(RunInstances):
                 # No address was left for it
                 outcome.errors.append((pool, error.code, error.message))
                 continue
-            entry = kinds.setdefault(
-                id(pool),
-                {
-                    "LaunchTemplateAndOverrides": pool.shown,
-                    "Lifecycle": wanted.lifecycle,
-                    "InstanceIds": [],
-                    "InstanceType": pool.kind,
-                },
-            )
-            entry["InstanceIds"] += [one.id for one in reservation.instances]
-            fulfilled = fleet.fulfilled.get(wanted.lifecycle, 0.0)
-            fleet.fulfilled[wanted.lifecycle] = fulfilled + pool.weight * launch.count
-        fleet.launched += kinds.values()
+            ids = [one.id for one in reservation.instances]
+            fleet.add(ids, Member(wanted.lifecycle, pool.weight, pool.kind, pool.shown))
         fleet.errors += [
             {
                 "LaunchTemplateAndOverrides": pool.shown,
@@ -365,65 +350,6 @@ def _of_lifecycle(pool: Pool, lifecycle: str) -> dict[str, Any]:
     return {**params, "InstanceMarketOptions": {"MarketType": SPOT, "SpotOptions": spot}}
 
 
-def _wanted(params: Given) -> list[Wanted]:
-    """The units by lifecycle, those on demand first. Raises EC2's errors."""
-    target = params.get("TargetCapacitySpecification") or _no("TargetCapacitySpecification")
-    total = target.get("TotalTargetCapacity")
-    if total is None:
-        raise missing("TargetCapacitySpecification.TotalTargetCapacity")
-    if not 1 <= total <= MOST_UNITS:
-        raise invalid_value("totalTargetCapacity", total, f"From 1 to {MOST_UNITS}.")
-    units = {
-        ON_DEMAND: target.get("OnDemandTargetCapacity") or 0,
-        SPOT: target.get("SpotTargetCapacity") or 0,
-    }
-    default, rest = target.get("DefaultTargetCapacityType"), total - sum(units.values())
-    if default and default not in units:
-        raise not_rehearsed(f"the capacity type '{default}'")
-    if min(units.values()) < 0 or rest < 0 or (rest and not default):
-        raise invalid(
-            f"The target capacities {units[ON_DEMAND]} on demand and {units[SPOT]} of spot do not"
-            f" add up to the total of {total}, and DefaultTargetCapacityType is {default}."
-        )
-    if rest:
-        units[default] += rest
-    options = {
-        ON_DEMAND: params.get("OnDemandOptions") or {},
-        SPOT: params.get("SpotOptions") or {},
-    }
-    for lifecycle, strategies in ((ON_DEMAND, ON_DEMAND_STRATEGIES), (SPOT, SPOT_STRATEGIES)):
-        _require_options(options[lifecycle], strategies)
-    return [Wanted(name, float(count), options[name]) for name, count in units.items() if count]
-
-
-def _require_options(options: Given, strategies: tuple[str, ...]) -> None:
-    strategy = options.get("AllocationStrategy") or "lowest-price"
-    require_known("allocationStrategy", strategy, strategies)
-    if options.get("InstancePoolsToUseCount") is not None:
-        if strategy != "lowest-price":
-            raise refusal(
-                "InvalidParameterCombination",
-                "InstancePoolsToUseCount is supported only with the allocation strategy"
-                " lowest-price.",
-            )
-        if options["InstancePoolsToUseCount"] < 1:
-            raise invalid_value(
-                "instancePoolsToUseCount", options["InstancePoolsToUseCount"], "At least 1."
-            )
-    behavior = options.get("InstanceInterruptionBehavior") or "terminate"
-    require_known("instanceInterruptionBehavior", behavior, ("terminate", "stop", "hibernate"))
-    if behavior != "terminate":
-        raise not_rehearsed(f"the interruption behavior '{behavior}' in a fleet")
-    least = options.get("MinTargetCapacity")
-    if least is not None:
-        if not 0 <= least <= MOST_UNITS:
-            raise invalid_value("minTargetCapacity", least, f"Up to {MOST_UNITS}.")
-        if not (options.get("SingleInstanceType") or options.get("SingleAvailabilityZone")):
-            raise refusal(
-                "InvalidParameterCombination",
-                "MinTargetCapacity needs SingleInstanceType or SingleAvailabilityZone.",
-            )
-
-
-def _no(parameter: str) -> Any:
+def no(parameter: str) -> Any:
+    """Raises EC2's error for one that is missing."""
     raise missing(parameter)

@@ -234,8 +234,6 @@ POOLS = {
 @pytest.mark.parametrize(
     ("code", "params"),
     [
-        ("UnsupportedOperation", {"Type": "maintain"}),
-        ("UnsupportedOperation", {"Type": "request"}),
         ("InvalidParameterValue", {"Type": "sometimes"}),
         ("MissingParameter", {"LaunchTemplateConfigs": []}),
         ("InvalidParameterValue", {"SpotOptions": {"AllocationStrategy": "best"}}),
