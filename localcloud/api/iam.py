@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 
 import moto.iam.urls
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import IAMBackend
+from moto.iam.models import IAMBackend, Role
+
+# On a page, unless the call says how many (IAM API reference, ListRoles)
+MOST_ROLES = 100
 
 
 class Iam(IAMBackend):
@@ -15,6 +19,18 @@ class Iam(IAMBackend):
     @property
     def _url_module(self) -> ModuleType:
         return moto.iam.urls
+
+    def list_roles(
+        self,
+        path_prefix: str | None = None,
+        marker: str | None = None,
+        max_items: int | None = None,
+    ) -> tuple[list[Role], str | None]:
+        """By name. moto's order is that of their random ids, another one in each cloud."""
+        roles, _ = super().list_roles(path_prefix, None, sys.maxsize)
+        start, most = int(marker or 0), int(max_items or MOST_ROLES)
+        page = sorted(roles, key=lambda role: role.name)[start : start + most]
+        return page, str(start + most) if start + most < len(roles) else None
 
     def remove_role_from_instance_profile(self, profile_name: str, role_name: str) -> None:
         """Raises NotFoundException for a role that is not in it, as it is after a lost answer.

@@ -33,3 +33,15 @@ def test_a_role_is_taken_out_of_a_profile_once(lab: Lab) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
     iam.delete_instance_profile(InstanceProfileName="machine")
     iam.delete_role(RoleName="machine")
+
+
+def test_roles_are_listed_by_name_page_by_page(lab: Lab) -> None:
+    iam = lab.client("iam")
+    for name in ("zebra", "ant", "mule"):
+        iam.create_role(RoleName=name, Path="/animals/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    first = iam.list_roles(PathPrefix="/animals/", MaxItems=2)
+    assert [one["RoleName"] for one in first["Roles"]] == ["ant", "mule"]
+    assert first["IsTruncated"]
+    rest = iam.list_roles(PathPrefix="/animals/", MaxItems=2, Marker=first["Marker"])
+    assert [one["RoleName"] for one in rest["Roles"]] == ["zebra"]
+    assert not rest["IsTruncated"]
