@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from localcloud.api.counts import counts
+from localcloud.api.rest import Application
 from localcloud.api.wsgi import Api
 from localcloud.config import Config
 from localcloud.daemon import state
@@ -184,12 +185,15 @@ class Server:
         if failures:
             raise LocalCloudError(f"Not every machine ended: {'; '.join(failures)}")
 
+    def application(self) -> Application:
+        """It is served; another class may put more beside it."""
+        return Api(self.cloud, self.health, self._port)
+
     def _serve(self) -> None:
         assert self._socket
         self._started = time.time()
-        api = Api(self.cloud, self.health, self._port)
         self._http = make_server(
-            ADDRESS, self._port, api, threaded=True,
+            ADDRESS, self._port, self.application(), threaded=True,
             request_handler=_Handler, fd=self._socket.fileno(),
         )  # fmt: skip
         self._serving = threading.Thread(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.clients.moto_tests import Reason, read, reasons
+from tools.clients.moto_tests import KINDS, Reason, read, reasons
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_ec2.test_tags" name="test_passes"/>
@@ -28,6 +28,7 @@ def test_a_failure_needs_a_reason_and_a_reason_a_failure(tmp_path: Path) -> None
     assert outcome.unexplained(reasons) == [names["breaks"]]
     assert outcome.stale(reasons) == []
     assert outcome.by_reason(reasons) == {"stricter": 1}
+    assert outcome.by_kind(reasons) == {KINDS["ec2"]: 1}
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,4 @@ def test_every_reason_of_the_list_is_a_sentence_and_no_pattern_stands_twice() ->
     listed = reasons()
     assert len(listed) == len({one.pattern for one in listed})
     assert all(len(one.text.split()) >= 4 for one in listed)
+    assert {one.kind for one in listed} == KINDS.keys()

@@ -1,36 +1,56 @@
-"""A rehearsal cloud without machines, which begins anew as often as asked."""
+"""A rehearsal cloud, mostly without machines, which begins anew as often as asked."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from localcloud.config import from_environment
+from localcloud.config import Config, from_environment
 from localcloud.credentials import credentials
 from localcloud.daemon.server import Server
 from localcloud.machines.fake import FakeHost
 
 # States that pass by themselves
-PASSING = ("pending", "shutting-down", "stopping", "creating", "attaching", "detaching")
+PASSING = (
+    "pending",
+    "shutting-down",
+    "stopping",
+    "creating",
+    "attaching",
+    "detaching",
+    "submitted",
+)
 # Seconds until it is at rest; whatever takes longer waits for somebody
 REST = 3.0
+# Machines of the user's own rehearsal cloud have the default one
+NETWORK = ipaddress.IPv4Network("127.78.0.0/16")
+
+
+def without_machines(config: Config) -> Server:
+    return Server(config, FakeHost())
 
 
 class CleanCloud:
     """It keeps its address and its credentials from one beginning to the next."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, server: Callable[[Config], Server] = without_machines) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self._config = replace(from_environment({"HOME": str(home)}), port=port)
+        base = from_environment({"HOME": str(home)})
+        # Base images take minutes to make
+        cache = from_environment().cache
+        self._config = replace(base, port=port, cache=cache, network=NETWORK)
+        self._make = server
         self._server = self._start()
 
     def _start(self) -> Server:
-        server = Server(self._config, FakeHost())
+        server = self._make(self._config)
         server.start()
         server.cloud.settling = 0
         return server
@@ -38,6 +58,10 @@ class CleanCloud:
     @property
     def endpoint(self) -> str:
         return self._server.endpoint
+
+    @property
+    def ssh_port(self) -> int:
+        return self._config.ssh_port
 
     @property
     def image(self) -> str:
@@ -53,7 +77,8 @@ class CleanCloud:
         self._server = self._start()
 
     def close(self) -> None:
-        self._server.close()
+        """The machines end, too."""
+        self._server.close(power_off=True)
 
     def rest(self) -> None:
         """Wait until nothing passes by itself any more."""
@@ -72,6 +97,7 @@ class CleanCloud:
                 states += [
                     one.attachment.state for one in backend.volumes.values() if one.attachment
                 ]
+                states += [one.state for one in backend.fleets_by_id.values()]
                 codes = [one.code for one in backend.spot_instance_requests.values()]
                 if any(state in PASSING for state in states):
                     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,23 @@ from typing import Any
 import botocore.client
 import pytest
 
+from localcloud.machines.fake import FakeHost
 from tools.clients.clean_cloud import CleanCloud
 
 # The constants of moto's tests for an image of Linux on HVM
 IMAGES = ("EXAMPLE_AMI_ID", "EXAMPLE_AMI_ID2")
 
+# The variable that names the folder of packages which these tests alone import
+PACKAGES = "CLIENTS_PACKAGES"
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    cloud = CleanCloud(Path(tempfile.mkdtemp(prefix="clients-")))
+    # After the project's own packages, which these tests have to be of
+    sys.path.append(os.environ[PACKAGES])
+    from tools.clients.beside import ServerBeside
+
+    home = Path(tempfile.mkdtemp(prefix="clients-"))
+    cloud = CleanCloud(home, lambda config: ServerBeside(config, FakeHost()))
     config.stash[CLOUD] = cloud
     os.environ.clear()
     os.environ.update(cloud.environment())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,11 +22,21 @@ from xml.etree import ElementTree
 
 import yaml
 
+from tools.clients.moto_plugin import PACKAGES as PLACE_OF_PACKAGES
+
 ROOT = Path(__file__).resolve().parents[2]
 REASONS = Path(__file__).with_name("moto_differences.yml")
 FOLDERS = ("test_ec2", "test_iam", "test_ssm", "test_sts")
-# Packages that these tests alone import; those that moto itself needs are there
-PACKAGES = ("freezegun",)
+# Packages that these tests alone import, and those of moto's that stand beside the rehearsal cloud
+PACKAGES = ("freezegun", "openapi-spec-validator", "py-partiql-parser")
+
+
+# Kinds of reasons
+KINDS = {
+    "ec2": "the test does or expects what EC2 does not",
+    "here": "EC2 does it, and the rehearsal cloud does not",
+    "moto": "the test compares facts of moto's own, or looks at machines that act at once",
+}
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,22 @@ class Outcome:
             counts.update([reason.text for reason in reasons if reason.fits(name)][:1])
         return dict(counts.most_common())
 
+    def by_kind(self, reasons: Sequence[Reason]) -> dict[str, int]:
+        """How many failures each kind of reason explains, in words."""
+        kinds = {reason.text: KINDS[reason.kind] for reason in reasons}
+        counts: Counter[str] = Counter()
+        for text, count in self.by_reason(reasons).items():
+            counts[kinds[text]] += count
+        return dict(counts.most_common())
+
 
 @dataclass(frozen=True)
 class Reason:
-    """Why the tests of a pattern fail, in which * is anything."""
+    """Why the tests of a pattern fail, in which * is anything; ``kind`` is one of KINDS."""
 
     pattern: str
     text: str
+    kind: str = "ec2"
 
     def fits(self, name: str) -> bool:
         words = map(re.escape, self.pattern.split("*"))
@@ -76,7 +96,7 @@ class Reason:
 def reasons() -> list[Reason]:
     """Those of the list."""
     listed = yaml.safe_load(REASONS.read_text())
-    return [Reason(pattern, one["why"]) for one in listed for pattern in one["tests"]]
+    return [Reason(pattern, one["why"], one["kind"]) for one in listed for pattern in one["tests"]]
 
 
 def fetched(place: Path) -> Path:
@@ -88,9 +108,12 @@ def fetched(place: Path) -> Path:
         _pip("download", "--quiet", *wanted, "--dest", str(place))
         with tarfile.open(place / f"{name}.tar.gz") as archive:
             archive.extractall(place, filter="data")
-    packages = place / "packages"
-    if not packages.exists():
-        _pip("install", "--quiet", "--no-deps", "--target", str(packages), *PACKAGES)
+    packages, list_of = place / "packages", " ".join(PACKAGES)
+    mark = packages / "list"
+    if not mark.exists() or mark.read_text() != list_of:
+        shutil.rmtree(packages, ignore_errors=True)
+        _pip("install", "--quiet", "--target", str(packages), *PACKAGES)
+        mark.write_text(list_of)
     return source
 
 
@@ -102,7 +125,11 @@ def run(place: Path, more: Sequence[str] = ()) -> Outcome:
     """Run them; ``more`` are words for pytest."""
     source, report = fetched(place), place / "moto.xml"
     report.unlink(missing_ok=True)
-    path = os.pathsep.join([str(ROOT), str(place / "packages")])
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        PLACE_OF_PACKAGES: str(place / "packages"),
+        "TEST_SERVER_MODE": "true",
+    }
     words = more or [f"tests/{name}" for name in FOLDERS]
     subprocess.run(
         [
@@ -110,7 +137,7 @@ def run(place: Path, more: Sequence[str] = ()) -> Outcome:
             "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line", "-W", "ignore",
             f"--junitxml={report}", *words,
         ],
-        cwd=source, env={**os.environ, "PYTHONPATH": path, "TEST_SERVER_MODE": "true"}, check=False,
+        cwd=source, env={**os.environ, **environment}, check=False,
     )  # fmt: skip
     return read(report)
 

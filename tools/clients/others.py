@@ -13,11 +13,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.clients.clean_cloud import CleanCloud
+from localcloud.daemon.server import Server
+from localcloud.errors import LocalCloudError
+from localcloud.machines.host import QEMU
+from localcloud.machines.tools import require
+from tools.clients.clean_cloud import CleanCloud, without_machines
 
 JOURNEYS = Path(__file__).with_name("journeys")
 # Seconds for one journey; the longest takes half a minute
 DEADLINE = 300
+# The same for one that waits for machines, which are emulated where there is no KVM
+MACHINES_DEADLINE = 1500
 # Known clients that no registry of packages has, and why not
 ABSENT = {
     "terraform": "its provider for AWS is in no registry of packages but its maker's own",
@@ -27,12 +33,16 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class Client:
-    """A package, of PyPI or npm, and the program of its journey; ``python`` is the least one."""
+    """A package, of PyPI or npm, and the program of its journey; ``python`` is the least one.
+
+    ``machines``: whether the journey logs in to its machines, so that there have to be some.
+    """
 
     name: str
     package: str
     journey: str
     python: tuple[int, int] = (3, 10)
+    machines: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ CLIENTS = (
     Client("awscli", "awscli", "awscli.py"),
     Client("soft-spot", "soft-spot", "soft_spot.py"),
     Client("aws-bootstrap-g4dn", "aws-bootstrap-g4dn", "aws_bootstrap.py", (3, 12)),
-    Client("pycloudlib", "pycloudlib", "pycloudlib_instance.py"),
+    Client("pycloudlib", "pycloudlib", "pycloudlib_instance.py", machines=True),
     Client("libcloud", "apache-libcloud", "libcloud_nodes.py"),
     Client("SDK for JavaScript", "@aws-sdk/client-ec2", "javascript.mjs"),
     # The one in the project's own lock, which its roles use
@@ -76,33 +86,45 @@ def run(place: Path, names: Sequence[str] = ()) -> Iterator[Report]:
 def _go(client: Client, place: Path) -> Report:
     own = place / client.name.replace(" ", "-")
     own.mkdir(parents=True, exist_ok=True)
+    if client.machines:
+        _require_machines()
     argv, version = _installed(client, own)
     scratch = own / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     (scratch / "home").mkdir(parents=True)
-    cloud = CleanCloud(scratch)
+    cloud = CleanCloud(scratch, Server if client.machines else without_machines)
+    deadline = MACHINES_DEADLINE if client.machines else DEADLINE
     try:
         environment = {
             **cloud.environment(),
             "CLIENT_IMAGE": cloud.image,
             "CLIENT_SCRATCH": str(scratch),
+            "CLIENT_SSH_PORT": str(cloud.ssh_port),
             # No settings of the person who runs this
             "HOME": str(scratch / "home"),
             "ANSIBLE_LOCALHOST_WARNING": "false",
         }
         done = subprocess.run(
             argv, cwd=own, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=DEADLINE, check=False,
+            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=deadline, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as expired:
         output = str(expired.stdout or "")
-        return Report(client.name, version, why=f"was not through after {DEADLINE} s\n{output}")
+        return Report(client.name, version, why=f"was not through after {deadline} s\n{output}")
     finally:
         cloud.close()
     lines = done.stdout.splitlines()
     why = "" if done.returncode == 0 else "\n".join([f"ended with {done.returncode}", *lines[-25:]])
     steps = sum(line.startswith(("ok:", "changed:")) for line in lines)
     return Report(client.name, version, steps or len(lines), why)
+
+
+def _require_machines() -> None:
+    """Raises Unavailable without the programs that machines need."""
+    try:
+        require((QEMU, "qemu-img", "socat"))
+    except LocalCloudError as error:
+        raise Unavailable(f"{error.message} {error.hint}") from error
 
 
 def _installed(client: Client, own: Path) -> tuple[list[str], str]:

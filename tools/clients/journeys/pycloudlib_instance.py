@@ -1,5 +1,6 @@
-"""pycloudlib: Canonical's tests of images: a spot instance by launch's own arguments, its stop and
-start on demand, an image of it, and the clean-up of all."""
+"""pycloudlib: Canonical's tests of images: a spot instance by launch's own arguments; one on demand
+that it logs in to, stops, makes an image of and launches again from that; the clean-up of all.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ import os
 import subprocess
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from pycloudlib import EC2
+
+IMAGE = os.environ["CLIENT_IMAGE"]
 
 
 def main() -> None:
@@ -21,26 +25,56 @@ def main() -> None:
     with EC2(tag="journey", config_file=settings) as cloud:
         cloud.upload_key(f"{key}.pub", str(key), "pycloudlib")
         assert cloud.list_keys() == ["pycloudlib"], cloud.list_keys()
-        spot = cloud.launch(
-            os.environ["CLIENT_IMAGE"],
-            instance_type="m5d.4xlarge",
-            user_data="#cloud-config\n{}",
-            InstanceMarketOptions={"MarketType": "spot"},
-        )
-        spot._wait_for_instance_start()
-        assert spot._instance.instance_lifecycle == "spot"
-        print("running", spot.id, spot.ip)
-        spot.delete(wait=True)
-        plain = cloud.launch(os.environ["CLIENT_IMAGE"], instance_type="t3.micro")
-        plain._wait_for_instance_start()
-        again = cloud.get_instance(plain.id)
-        assert again.ip == plain.ip
-        image = cloud.client.create_image(Name="journey", InstanceId=plain.id, NoReboot=True)
-        cloud._wait_for_snapshot(cloud.resource.Image(image["ImageId"]))
-        cloud.delete_image(image["ImageId"])
-        print("image made and deleted", image["ImageId"])
+        interrupted(cloud)
+        image = logged_in(cloud)
+        again = machine(cloud, image)
+        assert again.execute("cat work").stdout == "kept"
+        print("launched again from", image)
     assert not cloud.list_keys()
+    live = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
+    assert not cloud.client.describe_instances(Filters=[live])["Reservations"]
+    assert not cloud.client.describe_images(Owners=["self"])["Images"]
     print("clean")
+
+
+def machine(cloud: EC2, image: str) -> Any:
+    """A machine that takes commands: ssh is at another port than on EC2."""
+    one = cloud.launch(image, instance_type="t3.micro")
+    one.port = os.environ["CLIENT_SSH_PORT"]
+    one.wait()
+    assert one.execute("id -un").stdout == "ubuntu"
+    print("running", one.id, one.ip)
+    return one
+
+
+def interrupted(cloud: EC2) -> None:
+    spot = cloud.launch(
+        IMAGE, instance_type="m5d.4xlarge", user_data="#cloud-config\n{}",
+        InstanceMarketOptions={"MarketType": "spot"},
+    )  # fmt: skip
+    spot._wait_for_instance_start()
+    assert spot._instance.instance_lifecycle == "spot"
+    assert not spot.delete(wait=True)
+    print("spot instance ended", spot.id)
+
+
+def logged_in(cloud: EC2) -> str:
+    """The id of its image."""
+    plain = machine(cloud, IMAGE)
+    assert cloud.get_instance(plain.id).ip == plain.ip
+    assert plain.public_ips == [plain.ip]
+    plain.add_volume(size=1)
+    assert len(plain._instance.block_device_mappings) == 2
+    assert "Linux" in plain.console_log()
+    assert plain.run_script("#!/bin/sh\necho kept > work").ok
+    plain.restart()
+    assert plain.execute("cat work").stdout == "kept"
+    print("restarted", plain.id)
+    image: str = cloud.snapshot(plain)
+    assert plain.execute("cat work").stdout == "kept"
+    print("stopped, made an image of and started", plain.id, image)
+    assert not plain.delete(wait=True)
+    return image
 
 
 if __name__ == "__main__":
