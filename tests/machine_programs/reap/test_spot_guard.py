@@ -137,6 +137,22 @@ def test_a_notice_that_moves_is_one_end(guard: Guard) -> None:
         guard.looks()
     assert guard.started == ["end"]
     assert (guard.tree / "run/spot-guard.begun").read_text() == f"terminate {moved}\n"
+    left = (guard.tree / "run/spot-guard.notice").read_text()
+    assert left == f"action=terminate\ndue={moved}\ninstance=i-0abc\n"
+
+
+def test_a_moved_notice_that_cannot_be_written_is_tried_again(guard: Guard) -> None:
+    guard.notice(seconds=100)
+    blocked = guard.tree / "run/spot-guard.notice.new"
+    with guard:
+        guard.looks()
+        blocked.mkdir()
+        moved = guard.notice(seconds=130)
+        guard.looks()
+        blocked.rmdir()
+        notice = guard.tree / "run/spot-guard.notice"
+        guard.until(lambda: f"due={moved}" in notice.read_text())
+    assert guard.started == ["end"]
 
 
 def test_a_notice_that_moved_and_was_not_acted_upon_is_one_end(guard: Guard) -> None:

@@ -14,7 +14,7 @@ import os
 import sys
 
 from cloudtop_machine import config
-from cloudtop_machine.reap import notice
+from cloudtop_machine.reap import mended, notice
 from cloudtop_machine.reap.end import End
 from cloudtop_machine.reap.steps import SETTINGS, lengths_checked, say
 from cloudtop_machine.reap.whole import Whole
@@ -40,11 +40,12 @@ def main() -> int:
         return USAGE
     # The output of the programs is looked at, and is ASCII
     os.environ["LC_ALL"] = "C"
-    try:
-        settings = lengths_checked(config.read(path, SETTINGS))
-    except (OSError, ValueError) as error:
-        say(f"{path} cannot be read ({error}); it is written by: runner.py converge", errors=True)
-        return 1
+    settings, trouble = config.read_torn(path, SETTINGS)
+    settings = lengths_checked(settings)
+    if not (trouble or settings["persistent"]):
+        trouble = "it does not name the volume"
+    if trouble:
+        path = mended.mend(path, trouble, settings)
     place = f"{settings['run']}/{NOTICES[mode]}"
     try:
         words = notice.read(place)

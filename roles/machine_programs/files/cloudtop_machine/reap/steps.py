@@ -34,6 +34,7 @@ SETTINGS = {
     "lib": "/usr/local/lib/cloudtop",
     "hooks": "/etc/cloudtop/reap.d",
     "journal_config": "/etc/cloudtop/persistent-mount.conf",
+    "array_config": "/etc/cloudtop/ephemeral-raid.conf",
 }
 LENGTHS = ("hook_timeout", "margin", "least", "docker_timeout", "tell_timeout")
 JOURNAL_SECONDS = 10

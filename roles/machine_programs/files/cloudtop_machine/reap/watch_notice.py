@@ -128,13 +128,16 @@ class Guard:
         now = self._now()
         if due < now - STALE_SECONDS or due < self._booted(now):
             self._tell("notice", f"Ignored the notice '{key}': it is an old one.")
-        elif self.due is not None:
-            # One end is under way, and there is but one
-            self.due = max(self.due, due)
-            self._mark("begun", key)
+            return
+        words = f"action={action}\ndue={self._own(due, now)}\ninstance={self.instance}"
+        if self.due is not None:
+            # One end is under way, and there is but one; who reads the notice reads its new time
+            self._tell("notice", f"EC2 moves its notice: {key}.")
+            if self._write("notice", words):
+                self.due = max(self.due, due)
+                self._mark("begun", key)
         else:
             self._tell("notice", f"EC2 gives notice: {key}.")
-            words = f"action={action}\ndue={self._own(due, now)}\ninstance={self.instance}"
             if self._write("notice", words) and self._start("end"):
                 self._mark("begun", key)
                 self.due = due
