@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cloudtop import paths
@@ -18,10 +19,20 @@ REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 PLACE = re.compile(r"(?!.*/\.\.(/|$))(/[\w.+-]+)+")
 # Data Lifecycle Manager's intervals (its API reference, CreateRule)
 SNAPSHOT_HOURS = (0, 1, 2, 3, 4, 6, 8, 12, 24)
+# Settings with an option of their own, which wins over -e
+OPTIONS = ("name", "cloud", "region")
 # The name of an instance profile (IAM API Reference, CreateInstanceProfile)
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?")
 PROFILE = re.compile(r"[\w+=,.@-]{1,128}")
 NO_PROFILE = "none"
+# Keys of docker's daemon.json that are not the owner's, and why
+DOCKER_OWN = {
+    "data-root": "docker's data lies on the array: cloudtop_ephemeral_mount says where",
+    "graph": "docker's data lies on the array: cloudtop_ephemeral_mount says where",
+    "hosts": "docker's unit names its socket, and docker does not start with both",
+    "iptables": "without docker's own rules containers reach the credentials of the machine",
+    "ip6tables": "without docker's own rules containers reach the credentials of the machine",
+}
 INTERRUPTIONS = ("terminate", "stop", "hibernate")
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -69,9 +80,13 @@ def check(values: Mapping[str, Any]) -> dict[str, Any]:
         except Broken as broken:
             rule = broken.rule or row.rule.format(**known)
             example = broken.example or row.example.format(**known)
+            way = (
+                f"--{row.key} {example}"
+                if row.key in OPTIONS
+                else f"-e {quote(f'cloudtop_{row.key}={example}')}"
+            )
             raise CloudtopError(
-                f"cloudtop_{row.key} is {text(value)!r}; {rule}.",
-                f"Try: -e cloudtop_{row.key}={example}",
+                f"cloudtop_{row.key} is {text(value)!r}; {rule}.", f"Try: {way}"
             ) from None
     return known
 
@@ -141,6 +156,14 @@ def _packages(value: Any, _: Mapping[str, Any]) -> tuple[str, ...]:
     words = tuple(filter(None, map(text, names)))
     _need(all(PACKAGE.fullmatch(word) for word in words))
     return words
+
+
+def _docker_options(value: Any, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    _need(isinstance(value, dict) and all(isinstance(key, str) for key in value))
+    for key in value:
+        if key in DOCKER_OWN:
+            raise Broken(f"{key} is cloudtop's own: {DOCKER_OWN[key]}")
+    return dict(value)
 
 
 def _hours(value: Any, _: Mapping[str, Any]) -> int:
@@ -327,5 +350,11 @@ TABLE = (
         _packages,
         "the names of Debian packages have small letters, digits, +, - and . only",
         "[ripgrep,fd-find]",
+    ),
+    Rule(
+        "docker_options",
+        _docker_options,
+        "it has to be keys of docker's daemon.json with their values, as a mapping",
+        '{{"live-restore":true}}',
     ),
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from cloudtop import paths
 from cloudtop.errors import CloudtopError
-from cloudtop.settings import settings
+from cloudtop.settings import rules, settings
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +218,45 @@ def test_a_schedule_keeps_a_number_of_snapshots(keep: str) -> None:
     with pytest.raises(CloudtopError, match="keeps 1 to 1000 snapshots"):
         settings.load(given)
     assert settings.load(given[1:]).snapshot_keep == int(keep)
+
+
+def test_docker_options_are_a_mapping_of_the_owners_keys() -> None:
+    given = 'cloudtop_docker_options={"dns": ["10.0.0.2"], "log-driver": "journald"}'
+    wanted = {"dns": ["10.0.0.2"], "log-driver": "journald"}
+    assert settings.load([given]).overrides["cloudtop_docker_options"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ('{"data-root": "/var/lib/docker"}', "docker's data lies on the array"),
+        ('{"hosts": ["tcp://0.0.0.0"]}', "docker does not start with both"),
+        ('{"iptables": false}', "containers reach the credentials of the machine"),
+        ("[dns]", "as a mapping"),
+        ("{1: 2}", "as a mapping"),
+    ],
+)
+def test_docker_options_that_are_not_the_owners_are_refused_with_the_reason(
+    given: str, why: str
+) -> None:
+    with pytest.raises(CloudtopError, match="cloudtop_docker_options is") as refused:
+        settings.load([f"cloudtop_docker_options={given}"])
+    assert why in refused.value.message
+
+
+def test_the_command_line_and_the_role_refuse_the_same_keys_of_docker() -> None:
+    role = yaml.safe_load((paths.ROOT / "roles/docker/vars/main.yml").read_text())
+    assert sorted(role["__docker_own_keys"]) == sorted(rules.DOCKER_OWN)
+
+
+@pytest.mark.parametrize(
+    ("options", "log"),
+    [({}, "local"), ({"dns": ["10.0.0.2"], "log-driver": "journald"}, "journald")],
+)
+def test_the_owners_keys_come_beside_the_roles(options: dict[str, object], log: str) -> None:
+    role = yaml.safe_load((paths.ROOT / "roles/docker/vars/main.yml").read_text())
+    (keys,) = (each["keys"] for each in role["__docker_files"] if "keys" in each)
+    values = {"docker_options": options, "docker_storage": "/mnt/fast"}
+    known = trust_as_template(keys)
+    merged = Templar(loader=DataLoader(), variables=values).template(known)
+    assert merged == {**options, "log-driver": log, "data-root": "/mnt/fast/docker"}
