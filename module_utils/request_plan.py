@@ -109,8 +109,9 @@ def plan(
     what was ended only in words counts as ended, and nobody waits. Raises RefusedError if
     nothing may be done. The step is ``look`` while it depends on a ``launch`` that is not given.
     """
-    if run == Run() and wanted.switch and picture.orphans and not picture.live:
-        # A switch was cut off between its request's end and its machine's
+    ends = wanted.switch or wanted.renew
+    if run == Run() and ends and picture.orphans and not picture.live:
+        # A switch or a renewal was cut off between its request's end and its machine's
         refuse_strangers(cloudtop, replace(picture, orphans=[]))
         if launch is None:
             return Plan("look", run)

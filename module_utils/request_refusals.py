@@ -23,10 +23,15 @@ def refuse_strangers(cloudtop: Cloudtop, picture: Picture) -> None:
         )
     if picture.orphans:
         # Left by a request that was cancelled: it runs, and costs money, beside a new one
+        way = (
+            "end it: python runner.py destroy"
+            if picture.live
+            else "to end it, with its work saved, and have another: python runner.py provision"
+        )
         raise RefusedError(
             f"The instance {', '.join(sorted(each['id'] for each in picture.orphans))} of the"
             f" cloudtop {name} still runs although its request has ended, and a cloudtop has one"
-            " machine; end it: python runner.py destroy"
+            f" machine; {way}"
         )
     if volume["instance"] not in ["", *picture.instances]:
         raise RefusedError(

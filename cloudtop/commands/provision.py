@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cloudtop import rates
 from cloudtop.command import Context, confirm, lose_work_option, wait_option
 from cloudtop.commands import bake, converge
 from cloudtop.commands.status import gathered
 from cloudtop.errors import CloudtopError
+from cloudtop.machine import save_work
 from cloudtop.machine.summary import dollars
 from cloudtop.playbooks.deeds import MAKE, ROLE, Item
 from cloudtop.preflight import plan as preflight
@@ -21,7 +23,7 @@ from module_utils import cloudtop_rules as rules
 
 def run(context: Context) -> None:
     """Check, show the plan, ask if it costs money, run the playbooks, sum up."""
-    plan = preflight.check(context.settings, wait=context.options.wait, say=print)
+    plan = preflight.check(context.settings, wait=context.options.wait, say=print, ends_left=True)
     print()
     print(describe(context, plan))
     if context.forecast and plan.look and plan.look.lacks_spot_role:
@@ -30,12 +32,12 @@ def run(context: Context) -> None:
         money = gathered(context).money
         if money and money.budget and money.budget.warning:
             print(f"WARNING: {money.budget.warning}.\n")
-    if context.cloud.costs_money and plan.makes_request and not context.dry:
-        confirm(context.options.yes, f"Request it, for at most ${plan.month.total:.2f} a month?")
+    if question := asked(context, plan):
+        confirm(context.options.yes, question)
     if plan.look and not context.dry:
         spot_role.make(plan.look)
     try:
-        with bake.renewing(context, plan.resources) as more:
+        with making_way(context, plan) as more:
             converge.run(context, more | waiting(context))
     except CloudtopError as failed:
         if context.dry:
@@ -43,6 +45,34 @@ def run(context: Context) -> None:
         raise CloudtopError(
             "\n".join([failed.message, *left(context, plan)]), failed.hint
         ) from failed
+
+
+def asked(context: Context, plan: Plan) -> str:
+    """The one question of this run; empty if nothing is to be asked."""
+    if context.dry:
+        return ""
+    money = f"Request it, for at most ${plan.month.total:.2f} a month?"
+    if plan.left is None:
+        return money if context.cloud.costs_money and plan.makes_request else ""
+    print(
+        f"The machine {plan.left.instance_id} still runs although its request has ended, as after a"
+        " renewal that was cut off, and a cloudtop has one machine. It ends, with all on"
+        f" {context.settings.ephemeral_mount} and its root disk; git work trees with work found"
+        " nowhere else are saved to the volume first.\n"
+    )
+    question = f"End {plan.left.instance_id} and have another?"
+    return f"{question} {money}" if context.cloud.costs_money else question
+
+
+@contextmanager
+def making_way(context: Context, plan: Plan) -> Iterator[dict[str, bool | str]]:
+    """Inside, what gives way to a new machine is ready for its end; gives the extra variables."""
+    if plan.left is None:
+        with bake.renewing(context, plan.resources) as more:
+            yield more
+        return
+    with save_work.ending(context, [plan.left], plan.resources.volume):
+        yield {"cloudtop_renew": True}
 
 
 def left(context: Context, plan: Plan) -> Iterator[str]:

@@ -52,7 +52,7 @@ def run(context: Context) -> None:
             f"A switch of the cloudtop {settings.name!r} to {moving} is half done.",
             f"Bring it to its end: python runner.py {rules.command_of_half(resources.half)}",
         )
-    plan = preflight.check(settings, moves=True, wait=options.wait)
+    plan = preflight.check(settings, moves=True, wait=options.wait, ends_left=True)
     own = bake.images_of(context)
     wanted_image, more_image, _ = bake.image_to_launch(context, resources.request, own)
     check_architecture(settings, wanted_image)

@@ -33,6 +33,8 @@ class Look:
     moves: bool = False
     # The bid may be below EC2's price
     wait: bool = False
+    # A machine whose request has ended gives way to another one
+    ends_left: bool = False
     account: str = ""
     arn: str = ""
     zones: Sequence[str] | None = None

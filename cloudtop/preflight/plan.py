@@ -12,7 +12,7 @@ from cloudtop.aws import client as aws
 from cloudtop.aws import find as ec2
 from cloudtop.aws import instance_types, snapshot_schedule
 from cloudtop.aws.client import Client, plain_errors
-from cloudtop.aws.find import Resources, Volume
+from cloudtop.aws.find import Machine, Resources, Volume
 from cloudtop.aws.request_state import end_is_near
 from cloudtop.aws.snapshot_schedule import Schedule
 from cloudtop.errors import CloudtopError
@@ -70,6 +70,11 @@ class Plan:
     look: Look | None = None
 
     @property
+    def left(self) -> Machine | None:
+        """The machine of an ended request that gives way to another."""
+        return self.resources.left if self.makes_request else None
+
+    @property
     def makes_request(self) -> bool:
         return self.resources.request is None
 
@@ -79,14 +84,16 @@ def check(
     moves: bool = False,
     wait: bool = False,
     say: Callable[[Row], None] | None = None,
+    ends_left: bool = False,
 ) -> Plan:
     """Go through the checklist without changing anything.
 
     With ``moves`` a volume in another zone than the wanted one is taken there; with ``wait`` the
-    bid may be below EC2's price; ``say`` gets each check's outcome. Raises CloudtopError for the
-    first thing that would not work.
+    bid may be below EC2's price; with ``ends_left`` a machine whose request has ended gives way to
+    another; ``say`` gets each check's outcome. Raises CloudtopError for the first thing that would
+    not work.
     """
-    look = Look(settings, aws.client(), moves, wait)
+    look = Look(settings, aws.client(), moves, wait, ends_left)
     checklist.run(CHECKS, look, say or (lambda _: None))
     return _plan(look)
 

@@ -15,6 +15,9 @@ def check(look: Look) -> str:
     if left is None:
         request = resources.request
         return request.spot_instance_request_id if request else "none, which provision makes"
+    name = look.settings.name
+    if resources.request is None and look.ends_left:
+        return f"none; {left.instance_id} of an ended one gives way to another"
     ended = f" {resources.ended.spot_instance_request_id}" if resources.ended else ""
     bid = (resources.ended.spot_price if resources.ended else 0) or look.settings.bid
     month = rates.worst_month(bid, 0, 0).machine
@@ -22,6 +25,8 @@ def check(look: Look) -> str:
         f"The machine {left.instance_id} ({left.instance_type}) is {left.state} although its"
         f" request{ended} has ended{why_ended(resources.ended)}: up to ${month:.2f} a month."
         " EC2 gives no machine to another request, and a cloudtop has one machine.",
-        "End it, with its work saved and the volume kept: python runner.py destroy --name"
-        f" {look.settings.name}; then: python runner.py provision --name {look.settings.name}",
+        f"End it, with its work saved, and have another: python runner.py provision --name {name}"
+        if resources.request is None
+        else "End both, with their work saved and the volume kept: python runner.py destroy --name"
+        f" {name}; then: python runner.py provision --name {name}",
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from cloudtop import paths
 from cloudtop.aws import client as aws
 from cloudtop.aws import find
 from cloudtop.aws.request_state import end_is_near
-from cloudtop.commands import destroy
+from cloudtop.command import Context
+from cloudtop.commands import converge, destroy, provision, switch
 from cloudtop.errors import CloudtopError
 from cloudtop.login.pinned_machine import need_machine
-from cloudtop.machine import status, summary
+from cloudtop.machine import save_work, status, summary
 from cloudtop.money import bill_facts
 from cloudtop.money.journal_cache import Journals
 from cloudtop.preflight import plan as preflight
@@ -117,9 +120,42 @@ def test_provision_names_it_and_says_how_before_anything_is_asked(lab: Lab, tmp_
         refused.value.message
     )
     assert "up to $474.50 a month" in refused.value.message
-    assert "python runner.py destroy --name box; then: python runner.py provision" in (
-        refused.value.hint
-    )
+    # To destroy all of it would give the Elastic IP back, too
+    assert refused.value.hint.endswith("have another: python runner.py provision --name box")
+
+
+class Ending:
+    """The saving of work before machines end, with nobody to log in to."""
+
+    def __init__(self) -> None:
+        self.doomed: list[str] = []
+
+    @contextmanager
+    def __call__(self, _context: Any, doomed: Any, _volume: Any) -> Iterator[None]:
+        self.doomed += [each.instance_id for each in doomed]
+        yield
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_provision_ends_it_once_its_work_is_saved_and_somebody_says_so(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool
+) -> None:
+    sir, ident = machine(lab)
+    by_hand(lab, sir)
+    ending, runs = Ending(), list[Any]()
+    monkeypatch.setattr(save_work, "ending", ending)
+    monkeypatch.setattr(converge, "run", lambda _, more: runs.append(more))
+    options = Namespace(yes=yes, wait=False, verbose=0)
+    given = wanted(f"cloudtop_ssh_key={tmp_path}/id")
+    context = Context(options, given, clouds.load("rehearsal"), ())
+    if yes:
+        provision.run(context)
+        assert (ending.doomed, runs) == ([ident], [{"cloudtop_renew": True}])
+        return
+    with pytest.raises(CloudtopError, match=f"End {ident} and have another") as refused:
+        provision.run(context)
+    assert "--yes" in refused.value.hint
+    assert (ending.doomed, runs) == ([], [])
 
 
 def test_a_machine_that_is_left_beside_a_live_request_is_a_warning(
@@ -161,6 +197,23 @@ def test_a_machine_that_ends_with_its_request_is_none(lab: Lab) -> None:
     lab.ec2.terminate_instances(InstanceIds=[ident])
     lab.becomes(ident, "terminated")
     assert "none: python runner.py provision makes one" in shown()
+
+
+def test_a_switch_that_was_cut_off_goes_on_and_ends_it(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sir, ident = machine(lab)
+    lab.volume(TagSpecifications=tagged("volume"))
+    by_hand(lab, sir)
+    ending, runs = Ending(), list[Any]()
+    monkeypatch.setattr(save_work, "ending", ending)
+    monkeypatch.setattr(converge, "run", lambda _, more: runs.append(more))
+    options = Namespace(yes=True, wait=False, verbose=0, delete_old=None)
+    given = wanted(f"cloudtop_ssh_key={tmp_path}/id", "cloudtop_bid=0.7")
+    context = Context(options, given, clouds.load("rehearsal"), ("a.yml", "b.yml", "cloud.yml"))
+    switch.run(context)
+    assert ending.doomed == [ident]
+    assert [each["cloudtop_switch"] for each in runs] == [True]
 
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -212,9 +212,10 @@ def test_what_is_not_ours_is_refused_first(
     assert words in str(refused.value)
 
 
-def test_a_switch_cut_off_before_its_machine_ended_ends_it_when_run_again() -> None:
+@pytest.mark.parametrize("kind", ["switch", "renew"])
+def test_one_that_was_cut_off_before_its_machine_ended_ends_it_when_run_again(kind: str) -> None:
     left = picture(request("cancelled", generation=3), instances=["i-1"], orphans=[MACHINE])
-    wanted = replace(OTHER_BID, switch=True)
+    wanted = replace(OTHER_BID, **{kind: True})
     assert plans.plan(BOX, wanted, left, plans.Run()).step == "look"
     planned = plans.plan(BOX, wanted, left, plans.Run(), LAUNCH)
     assert planned.step == "end"
