@@ -95,9 +95,10 @@ def _sentence(error: ClientError, service: str) -> CloudtopError:
     if code in _EXPIRED:
         hint = f"The credentials have expired. {credentials.login()}"
     elif code in _BAD_KEYS:
+        # EC2 has one code for both (its API Reference, "Error codes")
         hint = (
-            "The credentials are not valid. Try: aws sts get-caller-identity"
-            f"{credentials.of_profile()}"
+            f"If aws sts get-caller-identity{credentials.of_profile()} fails, your credentials are"
+            " not valid; or the region is off for your account: --region us-east-1"
         )
     elif code in DENIED and error.operation_name == "AssumeRole":
         hint = "Your AWS profile's role refused you: a wrong or used code, or it does not trust you"

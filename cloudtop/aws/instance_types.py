@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import Client, plain_errors
 from cloudtop.aws.find import Filters
@@ -103,12 +105,23 @@ def image_of_settings(client: Client, settings: Settings) -> str:
     return str(answer["Parameter"]["Value"])
 
 
-def image_of(client: Client, ident: str) -> Image | None:
-    """An image that the account may use. Raises CloudtopError for an id that EC2 does not know."""
+def image_of(client: Client, ident: str) -> Image:
+    """An image that the account may use. Raises CloudtopError if EC2 has none of that id."""
+    images = []
     with plain_errors():
-        # A public image is deprecated after two years, and still there
-        images = client.describe_images(ImageIds=[ident], IncludeDeprecated=True)["Images"]
-    return Image.from_ec2(images[0]) if images else None
+        try:
+            # A public image is deprecated after two years, and still there
+            images = client.describe_images(ImageIds=[ident], IncludeDeprecated=True)["Images"]
+        except ClientError as error:
+            # NotFound, Malformed or Unavailable (EC2 API Reference, "Error codes")
+            if not error.response["Error"]["Code"].startswith("InvalidAMIID."):
+                raise
+    if not images:
+        raise CloudtopError(
+            f"There is no image {ident!r} in this region, or it is not yours to use.",
+            "Try without it: -e cloudtop_image=",
+        )
+    return Image.from_ec2(images[0])
 
 
 def architecture(client: Client, settings: Settings) -> str:
@@ -118,8 +131,8 @@ def architecture(client: Client, settings: Settings) -> str:
     settings, and if nobody may look there, what the parameter's name says.
     """
     ident = settings.image or image_of_settings(client, settings)
-    if ident and (image := image_of(client, ident)):
-        return image.architecture
+    if ident:
+        return image_of(client, ident).architecture
     return "arm64" if "arm64" in image_parameter(client, settings) else "x86_64"
 
 

@@ -109,7 +109,7 @@ def replay(source: Source, settings: Settings, availability: float) -> list[Repl
     if not replays:
         raise CloudtopError(
             f"The history of {source.place} is one moment long, too short to replay a bid.",
-            "Look at more of it: --days 30, or another --history FILE",
+            "Take a longer one: --history FILE",
         )
     volume, root = settings.volume_size, settings.root_size
     return sorted(replays, key=lambda one: (one.recommended.month(volume, root), one.zone))

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from cloudtop.command import Context
+from cloudtop.command import Context, wait_option
 from cloudtop.errors import CloudtopError
 from cloudtop.preflight import plan as preflight
 from cloudtop.preflight.checklist import MISSING, Row
@@ -20,7 +20,7 @@ def run(context: Context) -> None:
         if not as_json:
             print(row, flush=True)
 
-    rows = preflight.diagnose(context.settings, say)
+    rows = preflight.diagnose(context.settings, say, context.options.wait)
     if as_json:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     missing = [row for row in rows if row.state == MISSING]
@@ -32,5 +32,6 @@ def run(context: Context) -> None:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Adds --json."""
+    """Adds --json, and a bid below the price as provision takes it."""
     parser.add_argument("--json", action="store_true", help="for programs")
+    wait_option(parser)

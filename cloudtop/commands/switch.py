@@ -104,7 +104,7 @@ def check_architecture(settings: Settings, wanted_image: str) -> None:
         # EC2 did not say what the parameter holds: the playbook asks again
         return
     image = instance_types.image_of(client, ident)
-    if kind and image and not rules.boots(image, kind):
+    if kind and not rules.boots(image, kind):
         fitting = of_settings if of_settings != ident else "AMI"
         raise CloudtopError(
             f"The image {ident} is for {image.architecture}, and"

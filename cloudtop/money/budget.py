@@ -88,13 +88,13 @@ def refuse(settings: Settings) -> None:
     if highest > 0:
         raise CloudtopError(
             f"{message} The highest bid that fits is ${highest:g}.",
-            f"Try: python runner.py provision -e cloudtop_bid={highest:.4f}",
+            f"Try: -e cloudtop_bid={highest:.4f}",
         )
     beside = worst.total - worst.machine
     kept = ", their snapshots" if worst.snapshots else ""
     raise CloudtopError(
         f"{message} No bid fits: the disks{kept} and the address alone are ${beside:.2f}.",
-        f"Try: python runner.py provision -e cloudtop_monthly_budget={math.ceil(worst.total)}",
+        f"Try: -e cloudtop_monthly_budget={math.ceil(worst.total)}",
     )
 
 

@@ -19,6 +19,7 @@ from cloudtop import paths
 from cloudtop.aws import credentials
 from cloudtop.aws.client import plain_errors
 from cloudtop.errors import CloudtopError
+from cloudtop.foreign import uncoloured
 from cloudtop.playbooks import control_sockets
 from cloudtop.playbooks.progress import Progress
 
@@ -225,6 +226,6 @@ def _new_log(state: Path, stem: str) -> Path:
 
 def _reason(text: str, playbook: str) -> str:
     """A sentence for a run that failed before any task did (a bad inventory, say)."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in uncoloured(text).splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line.upper()]
     return next(iter(errors or lines[-1:]), f"{playbook} did not succeed and gave no reason.")

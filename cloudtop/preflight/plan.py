@@ -98,9 +98,9 @@ def check(
     return _plan(look)
 
 
-def diagnose(settings: Settings, say: Callable[[Row], None]) -> list[Row]:
-    """All checks, also after one that fails."""
-    return checklist.run(CHECKS, Look(settings, aws.client()), say, every=True)
+def diagnose(settings: Settings, say: Callable[[Row], None], wait: bool = False) -> list[Row]:
+    """All checks, also after one that fails; with ``wait`` as ``check`` has it."""
+    return checklist.run(CHECKS, Look(settings, aws.client(), wait=wait), say, every=True)
 
 
 def _plan(look: Look) -> Plan:
@@ -212,7 +212,7 @@ def _see_architecture(look: Look) -> str:
     settings = look.settings
     infos = look.need("infos", "type")
     _same_processor(settings, infos)
-    image = _architecture(look.client, settings)
+    image = instance_types.architecture(look.client, settings)
     able = infos[settings.instance_type].architectures
     if image not in able:
         named = settings.image or settings.image_parameter
@@ -222,18 +222,6 @@ def _see_architecture(look: Look) -> str:
             "Try another type, or an image for it: -e cloudtop_image=ami-…",
         )
     return image
-
-
-def _architecture(client: Client, settings: Settings) -> str:
-    if not settings.image:
-        return instance_types.architecture(client, settings)
-    image = instance_types.image_of(client, settings.image)
-    if image is None:
-        raise CloudtopError(
-            f"cloudtop_image is {settings.image!r}, which {settings.region} does not have for you.",
-            "Try without it: -e cloudtop_image=",
-        )
-    return image.architecture
 
 
 def _see_price(look: Look) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from cloudtop.aws.client import Client
 from cloudtop.errors import CloudtopError
@@ -69,7 +71,14 @@ def _above(settings: Settings, prices: Mapping[str, Mapping[str, float]]) -> Ite
 def _ways(client: Client, settings: Settings, places: Places, dollars: float) -> Iterable[str]:
     """The ways out, a line each."""
     enough = max(dollars, round(dollars * BID_FACTOR, 2))
-    yield f"Bid more: -e cloudtop_bid={enough:g}"
+    worst = round(replace(settings, bid=enough).worst_month().total, 2)
+    # A bid that the budget refuses is no way out
+    budget = (
+        f" -e cloudtop_monthly_budget={math.ceil(worst)}"
+        if 0 < settings.monthly_budget < worst
+        else ""
+    )
+    yield f"Bid more: -e cloudtop_bid={enough:g}{budget}"
     if best := better_type(client, settings, places):
         yield f"Or take what fits the bid: -e cloudtop_instance_type={best.type} ({best})"
     yield "Or request it all the same, and wait for the price to fall: --wait"

@@ -39,7 +39,7 @@ def test_bid_above_it_is_refused_with_the_highest_that_fits() -> None:
         "cloudtop_bid is $0.65 an hour, which is $483.43 in the worst month, and"
         " cloudtop_monthly_budget is $100.00. The highest bid that fits is $0.1247."
     )
-    assert refused.hint == "Try: python runner.py provision -e cloudtop_bid=0.1247"
+    assert refused.hint == "Try: -e cloudtop_bid=0.1247"
     budget.refuse(wanted(100, "cloudtop_bid=0.1247"))
     refusal(100, "cloudtop_bid=0.1248")
 
@@ -58,7 +58,7 @@ def test_bigger_disks_leave_less_for_the_bid() -> None:
 def test_no_bid_fits_where_the_disks_alone_are_above_it() -> None:
     refused = refusal(8)
     assert "No bid fits: the disks and the address alone are $8.93." in refused.message
-    assert refused.hint == "Try: python runner.py provision -e cloudtop_monthly_budget=484"
+    assert refused.hint == "Try: -e cloudtop_monthly_budget=484"
     # One that leaves less than the smallest step of a bid
     assert "No bid fits" in refusal(8.95).message
 

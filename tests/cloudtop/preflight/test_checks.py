@@ -374,7 +374,7 @@ def test_hibernation_needs_a_root_disk_larger_than_the_memory(tmp_path: Path) ->
 
 
 def context(loaded: settings.Settings, as_json: bool = False) -> Context:
-    return Context(Namespace(json=as_json), loaded, clouds.load("rehearsal"), ())
+    return Context(Namespace(json=as_json, wait=False), loaded, clouds.load("rehearsal"), ())
 
 
 def test_the_doctor_goes_on_after_a_failure(
