@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,10 @@ class Missing:
     wishes: list[list[Alternative]]
 
 
-def missing(run: Runner, names: list[str], wishes: list[str] | None = None) -> Missing:
-    """The packages that are not installed and configured.
+def missing(
+    versions: Callable[[], Mapping[str, str]], names: list[str], wishes: list[str] | None = None
+) -> Missing:
+    """The packages that are not installed and configured, as ``versions`` looks up by name.
 
     ``wishes`` are texts for ``alternatives``, of which the archive may have none. Raises
     MachineError for a name that no Debian package can have.
@@ -93,10 +95,10 @@ def missing(run: Runner, names: list[str], wishes: list[str] | None = None) -> M
     wanted = [alternatives(each) for each in wishes or []]
     if not names and not wanted:
         return Missing([], [])
-    versions = installed(run)
+    have = versions()
     return Missing(
-        [name for name in dict.fromkeys(names) if name not in versions],
-        [each for each in wanted if not any(one.is_met(versions.get(one.name)) for one in each)],
+        [name for name in dict.fromkeys(names) if name not in have],
+        [each for each in wanted if not any(one.is_met(have.get(one.name)) for one in each)],
     )
 
 

@@ -2,18 +2,22 @@
 """Ansible module: packages, files, groups and systemd units of a machine, in one run.
 
 Starting Python on a machine is what a module run costs (about 5 s in an emulated guest), so
-a role says all it wants at once. Order: directories and files, packages (services not
+a role says all it wants at once, and playbooks/actions/machine_state.py gives what later roles
+want along. Order in each of these parts: directories and files, packages (services not
 started by them), groups, units. Nothing is run for what is true already.
 """
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils import machine_files, machine_packages, machine_units
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.machine_files import MachineError
 
 DOCUMENTATION = r"""
@@ -88,6 +92,16 @@ options:
     type: list
     elements: str
     default: []
+  seek:
+    description: Directories of which those that are there are returned
+    type: list
+    elements: str
+    default: []
+  later:
+    description: The options of later tasks, which come after this one's in the same run
+    type: list
+    elements: dict
+    default: []
 author: [cloudtop]
 """
 
@@ -101,7 +115,7 @@ _PLACE = {
     "group": {"type": "str", "default": "root"},
     "mode": {"type": "str"},
 }
-ARGUMENTS = {
+PART: dict[str, Any] = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "wished_packages": {"type": "list", "elements": "str", "default": []},
     "lock_timeout": {"type": "int", "default": 600},
@@ -134,7 +148,9 @@ ARGUMENTS = {
     },
     "report": {"type": "list", "elements": "str", "default": []},
     "ask": {"type": "list", "elements": "str", "default": []},
+    "seek": {"type": "list", "elements": "str", "default": []},
 }
+ARGUMENTS = {**PART, "later": {"type": "list", "elements": "dict", "default": []}}
 
 
 def missing_groups(root: Path, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -151,16 +167,49 @@ def missing_groups(root: Path, wanted: dict[str, list[str]]) -> dict[str, list[s
     return {user: groups for user, groups in lacking.items() if groups}
 
 
-class MachineState:
-    """One run of the module against ``root`` (``/``, or a directory in tests).
+class Looks:
+    """Packages and units as they are, looked up once for all parts until something changes."""
 
-    ``run`` takes an argv and returns exit code, output and error text.
+    def __init__(self, run: machine_units.Runner, units: Iterable[str]) -> None:
+        self._run = run
+        self._names = list(dict.fromkeys(units))
+        self.forget()
+
+    def forget(self) -> None:
+        """Something has changed: look again."""
+        self._versions: dict[str, str] | None = None
+        self._units: dict[str, machine_units.Seen] | None = None
+
+    def versions(self) -> dict[str, str]:
+        """The versions of the installed packages by name."""
+        if self._versions is None:
+            self._versions = machine_packages.installed(self._run)
+        return self._versions
+
+    def units(self) -> dict[str, machine_units.Seen]:
+        """The units of all parts by name. Raises MachineError."""
+        if self._units is None:
+            self._units = machine_units.look(self._run, self._names)
+        return self._units
+
+
+class MachineState:
+    """One part of a run of the module against ``root`` (``/``, or a directory in tests).
+
+    ``run`` takes an argv and returns exit code, output and error text; all parts of a run have the
+    same ``looks``.
     """
 
     def __init__(
-        self, params: dict[str, Any], run: machine_units.Runner, root: Path, check: bool
+        self,
+        params: dict[str, Any],
+        run: machine_units.Runner,
+        root: Path,
+        check: bool,
+        looks: Looks,
     ) -> None:
         self.params = params
+        self.looks = looks
         self.run = run
         self.root = root
         self.check = check
@@ -188,6 +237,8 @@ class MachineState:
         self._units(units, changed)
 
     def _note(self, sentence: str, before: str = "", after: str = "", header: str = "") -> None:
+        if not self.check:
+            self.looks.forget()
         self.sentences.append(sentence)
         header = header or sentence
         self.diff.append(
@@ -247,7 +298,7 @@ class MachineState:
 
     def _packages(self) -> None:
         lacking = machine_packages.missing(
-            self.run, self.params["packages"], self.params["wished_packages"]
+            self.looks.versions, self.params["packages"], self.params["wished_packages"]
         )
         # Lists of today are fetched for what must be there, or for wishes that the lists have
         names = [*lacking.names, *machine_packages.available(self.run, lacking.wishes)]
@@ -274,15 +325,18 @@ class MachineState:
         unit_files = {path for path in changed if path.startswith("/etc/systemd/system/")}
         if unit_files and not self.check:
             machine_units.daemon_reload(self.run)
-        seen = machine_units.look(self.run, [unit.name for unit in units])
-        if any(one.needs_daemon_reload for one in seen.values()) and not self.check:
+            self.looks.forget()
+        seen = self.looks.units() if units else {}
+        if any(seen[unit.name].needs_daemon_reload for unit in units) and not self.check:
             machine_units.daemon_reload(self.run)
+            self.looks.forget()
         mountinfo = machine_files.inside(self.root, "/proc/self/mountinfo").read_text()
         mounts = machine_units.mount_points(mountinfo)
         stale = {unit.name: self._stale_paths(unit, changed) for unit in units}
         for step in machine_units.plan(units, seen, stale, mounts, self.check):
             if not self.check:
                 machine_units.take(self.run, step)
+                self.looks.forget()
             if step.sentence:
                 self._note(step.sentence)
         now = {
@@ -312,6 +366,59 @@ class MachineState:
             if place.is_file()
         }
 
+    def seen(self) -> list[str]:
+        """Those of the directories to seek that are there."""
+        return [path for path in self.params["seek"] if self._is_directory(path)]
+
+    def _is_directory(self, path: str) -> bool:
+        try:
+            place = Path(path).expanduser()
+        except RuntimeError:
+            return False  # the home of a user whom there is not
+        return machine_files.inside(self.root, str(place)).is_dir()
+
+
+def converge(
+    parts: list[dict[str, Any]], run: machine_units.Runner, root: Path, check: bool
+) -> list[dict[str, Any]]:
+    """The results of the parts in their order, up to the first that fails.
+
+    A result has ``changed``, ``done`` and ``seconds``, and ``diff``, ``reports`` and ``seen``, or
+    ``failed`` and ``msg``. A later part that fails in a way that nobody foresaw has none: its own
+    task will show.
+    """
+    looks = Looks(run, [unit["name"] for part in parts for unit in part["units"]])
+    results: list[dict[str, Any]] = []
+    for part in parts:
+        began = time.monotonic()
+        state = MachineState(part, run, root, check, looks)
+        result: dict[str, Any] = {}
+        try:
+            state.converge()
+            result = {"diff": state.diff, "reports": state.reports(), "seen": state.seen()}
+        except (MachineError, OSError) as error:
+            result = {"failed": True, "msg": str(error)}
+        except Exception:
+            if not results:
+                raise
+            break
+        result |= {"changed": bool(state.sentences), "done": state.sentences}
+        results.append({**result, "seconds": round(time.monotonic() - began, 1)})
+        if "failed" in result:
+            break
+    return results
+
+
+def valid_parts(later: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts with their defaults, up to one that is not valid: its own task says why."""
+    validator, parts = ArgumentSpecValidator(PART), []
+    for part in later:
+        checked = validator.validate(part)
+        if checked.error_messages:
+            break
+        parts.append(checked.validated_parameters)
+    return parts
+
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -323,17 +430,11 @@ def main() -> None:
         )
         return code, out, errors
 
-    state = MachineState(module.params, run, Path("/"), module.check_mode)
-    try:
-        state.converge()
-    except (MachineError, OSError) as error:
-        module.fail_json(msg=str(error), changed=bool(state.sentences), done=state.sentences)
-    module.exit_json(
-        changed=bool(state.sentences),
-        done=state.sentences,
-        diff=state.diff,
-        reports=state.reports(),
-    )
+    parts = [module.params, *valid_parts(module.params["later"])]
+    own, *later = converge(parts, run, Path("/"), module.check_mode)
+    if "failed" in own:
+        module.fail_json(**own)
+    module.exit_json(**own, later=later)
 
 
 if __name__ == "__main__":

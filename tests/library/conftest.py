@@ -103,10 +103,12 @@ def converge(root: Path, programs: Programs) -> Callable[..., Any]:
             "modules": [],
             "report": [],
             "ask": [],
+            "seek": [],
         }
         wanted = {**defaults, "lock_timeout": 1, **params}
         wanted |= {"files": files, "directories": directories, "units": units}
-        state = machine_state.MachineState(wanted, programs, root, check)
+        looks = machine_state.Looks(programs, [unit["name"] for unit in units])
+        state = machine_state.MachineState(wanted, programs, root, check, looks)
         state.converge()
         return state
 
