@@ -20,7 +20,7 @@ LAYERS: dict[str, Rows] = {
     "": (
         ("tests",),
         ("runner", "tools"),
-        ("cloudtop", "localcloud", "library", "roles"),
+        ("cloudtop", "localcloud", "library", "playbooks", "roles"),
         ("module_utils", "spotprices"),
     ),
     "cloudtop": (
@@ -101,6 +101,7 @@ CAPPED = (
     "library",
     "localcloud",
     "module_utils",
+    "playbooks",
     "roles",
     "spotprices",
     "tests",

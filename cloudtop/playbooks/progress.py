@@ -24,10 +24,15 @@ DEBUG_ACTIONS = {"debug", "ansible.builtin.debug"}
 
 @dataclass
 class Step:
-    """One role on one kind of host: when it began (seconds), its changes and its notes."""
+    """One role on one kind of host: when it began (seconds), its changes and its notes.
+
+    ``elsewhere`` are the seconds that an earlier role's task has spent for it, negative for those
+    that its own tasks have spent for later roles.
+    """
 
     name: str
     began: float
+    elsewhere: float = 0.0
     changed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -110,6 +115,8 @@ class Progress:
 
     def _note(self, data: Mapping[str, Any], is_item: bool) -> None:
         result = data.get("res", {})
+        if self._step:
+            self._step.elsewhere += result.get("elsewhere", 0)
         # A loop's items come one by one, its change once, at its end
         if self._step and result.get("changed") and not is_item:
             self._step.changed.append(data.get("task", ""))
@@ -125,6 +132,8 @@ class Progress:
                 self._step.notes.append(str(warning))
 
     def _fail(self, data: Mapping[str, Any], unreachable: bool) -> None:
+        if self._step:
+            self._step.elsewhere += data.get("res", {}).get("elsewhere", 0)
         self._warn(data.get("res", {}))
         if self.failure is None:
             self.failure = Failure(
@@ -144,7 +153,7 @@ class Progress:
         if step is None or self._verbose:
             return
         if not self._forecast:
-            took = self._clock() - step.began
+            took = max(self._clock() - step.began + step.elsewhere, 0)
             mark = "✗" if self.failure else "✓"
             what = f"{len(step.changed)} changed" if step.changed else "no change"
             self._print(f"  {mark} {step.name:<20} {took:6.1f} s   {what}")

@@ -62,6 +62,18 @@ def test_what_a_module_warns_of_is_a_note_once() -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+def test_seconds_that_an_earlier_role_spent_are_those_of_the_role_they_were_for() -> None:
+    shown, stream = progress()
+    ends = {"runner_on_ok": "✓", "runner_on_failed": "✗"}
+    seconds = (("machine_programs", -0.7), ("docker", 0.5), ("tmux", 0.2))
+    for (role, elsewhere), end in zip(seconds, ("runner_on_ok", *ends), strict=True):
+        shown.event(task(role, "Ensure it"))
+        shown.event({"event": end, "event_data": {"res": {"elsewhere": elsewhere}}})
+    shown.finish()
+    lines = [line.split()[:3] for line in stream.getvalue().splitlines()]
+    assert lines == [["✓", "machine_programs", "0.3"], ["✓", "docker", "1.5"], ["✗", "tmux", "1.2"]]
+
+
 def test_one_line_a_role_with_seconds_and_changes() -> None:
     shown, stream = progress()
     shown.event(task("access", "Ensure the key"))
