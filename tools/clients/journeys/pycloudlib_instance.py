@@ -65,7 +65,7 @@ def logged_in(cloud: EC2) -> str:
     assert plain.public_ips == [plain.ip]
     plain.add_volume(size=1)
     assert len(plain._instance.block_device_mappings) == 2
-    assert "Linux" in plain.console_log()
+    assert "BEGIN SSH HOST KEY KEYS" in plain.console_log()
     assert plain.run_script("#!/bin/sh\necho kept > work").ok
     plain.restart()
     assert plain.execute("cat work").stdout == "kept"
