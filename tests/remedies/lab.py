@@ -209,7 +209,7 @@ class Lab:
                 assert case.wrong, f"what {value!r} takes the place of is not said"
                 again = [each.replace(case.wrong, value) for each in again]
         if depth == 1:
-            # What it needs is there; to come to its playbooks is enough
+            # All that it needs is there; to come to its playbooks is enough
             self.plays = False
         code, further = self.type(again)
         if code:
@@ -241,7 +241,7 @@ def ways_of(remedy: str) -> list[str]:
 
 
 def steps_of(way: str) -> list[tuple[str, str]]:
-    """What a person types, in order: commands, programs, options, or values."""
+    """The lines that a person types, in order: commands, programs, options, or values."""
     steps: list[tuple[str, str]] = []
     for part in STEPS.split(way):
         if match := COMMAND.search(part):

@@ -1,4 +1,4 @@
-"""What refusals are about: each function makes one state for the cloudtop of a lab."""
+"""The states that refusals are about: each function makes one state for the cloudtop of a lab."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def no_roles(lab: Lab) -> None:
 
 
 def subnet(lab: Lab, zone: str) -> str:
-    found = [{"Name": "availability-zone", "Values": [zone]}]
-    (answer,) = lab.api.ec2.describe_subnets(Filters=found)["Subnets"]
+    place = [{"Name": "availability-zone", "Values": [zone]}]
+    (answer,) = lab.api.ec2.describe_subnets(Filters=place)["Subnets"]
     return str(answer["SubnetId"])
 
 

@@ -18,9 +18,9 @@ from tests.remedies.table import NOTHING, TABLE
 from tools.faults.clouds import Host
 
 SITES = tuple(sites())
-# What breaks a rule if no odd word does
+# Values that break a rule which takes any odd word
 BREAKS = {"name": "--name §§", "ssh_key": "-e cloudtop_ssh_key=~nobody-of-this-name/id"}
-# What breaks the second rule of a setting and not its first
+# Options that break the second rule of a setting and not its first
 SECOND = {
     "zone": "-e cloudtop_zone=eu-west-1a",
     "snapshot_keep": "-e cloudtop_snapshot_keep=0 -e cloudtop_snapshot_hours=24",

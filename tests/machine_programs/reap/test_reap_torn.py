@@ -14,7 +14,7 @@ from tests.machine_programs.support.saved import Tree
 @pytest.fixture
 def machine(tmp_path: Path) -> Reaped:
     machine = Reaped(tmp_path)
-    # Where a torn file is cut, the places of the test come first
+    # The places of the test come first, as a torn file is cut behind them
     own = ("lib", "hooks", "run", "proc", "tmp", "etc", "journal_config", "array_config")
     machine.settings["journal_config"] = tmp_path / "mount.conf"
     machine.settings["array_config"] = tmp_path / "raid.conf"
