@@ -375,7 +375,7 @@ class MachineState:
             place = Path(path).expanduser()
         except RuntimeError:
             return False  # the home of a user whom there is not
-        return machine_files.inside(self.root, str(place)).is_dir()
+        return bool(machine_files.inside(self.root, str(place)).is_dir())
 
 
 def converge(

@@ -1,4 +1,4 @@
-"""What a play wants of a machine, in one run of the module for all of its roles.
+"""All that a play wants of a machine, in one run of the module for all of its roles.
 
 Each run of a module starts Python on the machine. So the first ``machine_state`` task of a play
 takes along what the tasks after it want, as far as nothing else would happen on the machine
@@ -54,7 +54,7 @@ class Next(Enum):
 
 @dataclass(frozen=True)
 class Part:
-    """What one task wants: its id, and its arguments as they are sent."""
+    """The wants of one task: its id, and its arguments as they are sent."""
 
     task: str
     arguments: Mapping[str, Any]
@@ -97,7 +97,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 class Results:
-    """What was run ahead for the later tasks of a play, one file for each machine."""
+    """The results that were run ahead for the later tasks of a play, one file for each machine."""
 
     def __init__(self, directory: Path, play: str, task_vars: Mapping[str, Any]) -> None:
         name = f"{play} {task_vars['inventory_hostname']}"
@@ -151,7 +151,7 @@ class Gathering:
         self._parts: list[Part] = []
 
     def parts(self) -> list[Part]:
-        """What the later tasks want, in their order."""
+        """The parts of the later tasks, in their order."""
         # With --step somebody is asked before each task
         if not context.CLIARGS.get("step"):
             for block in self._play.compile():
@@ -171,7 +171,7 @@ class Gathering:
         for number, task in enumerate(tasks):
             end = self._walk(task) if isinstance(task, Block) else self._consider(task)
             if end is Next.ALWAYS and any(acts(each) for each in flat(tasks[number + 1 :])):
-                # What always runs would come before these
+                # Tasks that always run would come before these
                 return Next.STOP
             if end is not Next.GO_ON:
                 return end
@@ -247,7 +247,7 @@ def flat(tasks: Iterable[Any]) -> Iterator[Any]:
 def acts(task: Any) -> bool:
     """Whether it does or ends something that the machine or a later task could depend on.
 
-    What is delegated to this computer (a tag in EC2, say) changes nothing on the machine.
+    A task that is delegated to this computer (a tag in EC2, say) changes nothing on the machine.
     """
     name = name_of(task)
     if name == "meta":

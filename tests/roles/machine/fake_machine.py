@@ -55,18 +55,18 @@ class Played:
 
     code: int
     text: str
-    # What the machine was asked for: commands over ssh, and starts of Python
+    # Commands that it was given over ssh, and starts of its Python
     channels: int
     starts: int
 
     def of(self, status: str) -> list[str]:
         """The roles' tasks of a status: changed, ok, failed (fatal)."""
-        tasks, found = re.split(r"^TASK \[", self.text, flags=re.M)[1:], []
+        tasks, roles = re.split(r"^TASK \[", self.text, flags=re.M)[1:], []
         for task in tasks:
             name, _, rest = task.partition("]")
             if re.search(rf"^{status}: \[machine", rest, re.M):
-                found.append(name.partition(" : ")[0])
-        return found
+                roles.append(name.partition(" : ")[0])
+        return roles
 
 
 class FakeMachine:
@@ -91,7 +91,7 @@ class FakeMachine:
         return self.tree / "root" / path
 
     def look(self, state: str) -> None:
-        """What cloudtop-look says of the volume."""
+        """Have cloudtop-look give the volume that state."""
         answer = {"persistent-mount": {"state": state, "message": "The volume is full."}}
         (self.tree / "look").write_text(json.dumps(answer))
 

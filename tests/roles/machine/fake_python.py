@@ -46,7 +46,7 @@ class Changed:
     ) -> Any:
         if name not in cls.CHANGES:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        spec: Any = importlib.machinery.PathFinder.find_spec(name, path, target)
         assert spec is not None and spec.loader is not None
         spec.loader = Loader(spec.loader, cls.CHANGES[name])
         return spec
@@ -77,7 +77,7 @@ def main() -> None:
         sys.exit(1)
     # With arguments Ansible's wrapper would take it for somebody who debugs it
     del sys.argv[1:]
-    sys.meta_path.insert(0, Changed)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Changed)
     exec(compile(text, "<stdin>", "exec"), {"__name__": "__main__"})
 
 
