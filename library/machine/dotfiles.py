@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import machine_packages
+from ansible.module_utils import machine_files, machine_packages
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.machine_files import MachineError
 
@@ -316,6 +316,12 @@ def converge(dotfiles: Dotfiles, params: dict[str, Any], check: bool) -> dict[st
     return {"changed": True, "needs_bundle": False, "done": done}
 
 
+def have_git(run: machine_packages.Runner, root: Path) -> None:
+    """Install it, if no other role has. Raises MachineError."""
+    if not machine_files.inside(root, "/usr/bin/git").exists():
+        machine_packages.install(run, root, machine_packages.Missing(["git"], []))
+
+
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
@@ -326,8 +332,8 @@ def main() -> None:
     run = runner_as(params["user"], home, Path(home) / ".dotfiles")
     dotfiles = Dotfiles(Path(home), Path(STATE), run, Path("/etc/skel"))
     try:
-        if not Path("/usr/bin/git").exists() and not module.check_mode:
-            machine_packages.install(module.run_command, Path("/"), ["git"])
+        if not module.check_mode:
+            have_git(module.run_command, Path("/"))
         result = converge(dotfiles, params, module.check_mode)
     except (DotfilesError, MachineError) as error:
         module.fail_json(msg=str(error))

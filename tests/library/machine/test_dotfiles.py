@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.library.conftest import Programs
 from tests.machine_programs.support import load
 
 dotfiles_bundle = load.module("dotfiles_bundle")
@@ -290,3 +291,13 @@ def test_our_own_set_installs_twice_the_same(home: Home) -> None:
     home.converge()
     assert {p.name: p.read_text() for p in home.home.iterdir() if p.is_file()} == texts
     assert home.run(["git", "config", "init.defaultBranch"]) == (0, "main\n")
+
+
+def test_a_machine_without_git_gets_it_first(programs: Programs, root: Path) -> None:
+    dotfiles.have_git(programs, root)
+    assert programs.installed == {"git"}
+    (root / "usr/bin").mkdir()
+    (root / "usr/bin/git").touch()
+    programs.ran.clear()
+    dotfiles.have_git(programs, root)
+    assert programs.ran == []
