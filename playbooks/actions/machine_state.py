@@ -27,8 +27,10 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 
 MODULE = "machine_state"
-# Tasks that end the play for the host, or do nothing
-GUARDS = ("assert", "fail")
+# Tasks that may end the play for the host; those of the second kind can be judged beforehand
+GUARDS = ("assert", "fail", "validate_argument_spec")
+JUDGED = ("assert", "validate_argument_spec")
+# Tasks that do nothing
 IDLE = ("debug",)
 IDLE_META = ("flush_handlers", "noop", "role_complete")
 # How a task reaches the machine: two that differ in one of these are not one run
@@ -93,7 +95,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # The first that fails ends the list
         ahead = list(zip(parts, answer.pop("later", None) or [], strict=False))
         results.keep(ahead)
-        return {**answer, "elsewhere": -sum(result["seconds"] for _, result in ahead)}
+        return {**answer, "elsewhere": -round(sum(result["seconds"] for _, result in ahead), 1)}
 
 
 class Results:
@@ -189,11 +191,9 @@ class Gathering:
         if not is_new or not acts(task):
             return Next.GO_ON
         name = name_of(task)
-        if name in GUARDS:
-            return Next.ALWAYS
         try:
-            if name == "validate_argument_spec":
-                return Next.GO_ON if self._is_valid(task) else Next.STOP
+            if name in GUARDS:
+                return Next.GO_ON if name in JUDGED and self._passes(task) else Next.ALWAYS
             return self._take(task) if name == MODULE else Next.STOP
         except AnsibleError:
             # It says so itself, when it is its turn
@@ -209,9 +209,13 @@ class Gathering:
             self._parts.append(Part(task._uuid, templar.template(dict(task.args))))
         return Next.GO_ON
 
-    def _is_valid(self, task: Any) -> bool:
-        """Whether a role's arguments are as its specification says; the task looks itself, too."""
+    def _passes(self, task: Any) -> bool:
+        """Whether a check of values goes well by those of now; the task checks itself, too."""
+        if task.loop is not None:
+            return False
         templar = self._templar(task)
+        if not all(templar.evaluate_conditional(each) for each in task.when):
+            return True
         early = task.copy()
         early.args = templar.template(dict(task.args))
         action = self._action._shared_loader_obj.action_loader.get(

@@ -218,10 +218,20 @@ def test_no_user_of_become_is_taken_along_by_another(machine: FakeMachine) -> No
     assert played.starts == 3
 
 
+def test_an_assertion_that_holds_keeps_nothing_from_being_taken_along(
+    machine: FakeMachine,
+) -> None:
+    yes = {"ansible.builtin.assert": {"that": "wanted == 1"}, "vars": {"wanted": 1}}
+    not_asked = {"ansible.builtin.assert": {"that": "unknown"}, "when": "1 == 2"}
+    played = machine.play(tasks(state("/etc/a", "1"), yes, not_asked, state("/etc/b", "2")))
+    assert played.code == 0, played.text
+    assert played.starts == 1
+
+
 def test_a_failing_assertion_keeps_what_comes_after_it_from_the_machine(
     machine: FakeMachine,
 ) -> None:
-    no = {"ansible.builtin.assert": {"that": "false"}}
+    no = {"ansible.builtin.assert": {"that": "1 == 2"}}
     played = machine.play(tasks(state("/etc/a", "1"), no, state("/etc/b", "2")))
     assert played.code != 0
     assert not machine.file("etc/b").exists()
