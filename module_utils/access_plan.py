@@ -1,4 +1,4 @@
-"""Who may log in: the range of addresses, and whether the group is open to it alone. Pure."""
+"""Who may log in, from where, and the machine's profile: what there is of it already. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.cloudtop_resources import tags_of
@@ -33,6 +33,16 @@ class Plan:
     step: str
     group: str
     cidr: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The machine's instance profile: its ARN, empty for none, and whether the role of its name is
+    in it; ``policy`` is the document of that role's policy, empty for none."""
+
+    arn: str = ""
+    has_role: bool = False
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 def ssh_range(wanted: str, caller: Caller) -> str:
@@ -87,3 +97,20 @@ def plan(cloudtop: Cloudtop, name: str, groups: Sequence[Mapping[str, Any]], cid
         )
     fits = is_open_to(group.get("IpPermissions", []), cidr)
     return Plan("keep" if fits else "open", str(group["GroupId"]), cidr)
+
+
+def profile(
+    cloudtop: Cloudtop, name: str, shown: Mapping[str, Any], policy: Mapping[str, Any]
+) -> Profile:
+    """The profile and policy of that name; ``shown`` is the profile as IAM has it, empty for none.
+
+    Raises RefusedError for one that is not the cloudtop's.
+    """
+    if shown and not cloudtop.identity.items() <= tags_of(shown).items():
+        raise RefusedError(
+            f"The instance profile {name} lacks our tags cloudtop:name and cloudtop:owner, and"
+            " cloudtop changes only its own profiles; remove it, then run: python runner.py"
+            " provision"
+        )
+    roles = [each["RoleName"] for each in shown.get("Roles", [])]
+    return Profile(str(shown.get("Arn", "")), name in roles, policy)

@@ -35,6 +35,22 @@ REQUESTS: Options = {
         "default": 600,
     },
 }
+LOOK: Options = {
+    "look": {
+        "description": (
+            "RV(ec2_look#module:look) of M(ec2_look) in the same play. If it is fresh and shows"
+            " that nothing is to be done, that is the answer and the module does not run; else it"
+            " looks for itself, as it does with none."
+        ),
+        "type": "dict",
+        "default": {},
+    },
+    "expected": {
+        "description": "Facts of the play's own; a look that shows others is not gone by.",
+        "type": "dict",
+        "default": {},
+    },
+}
 
 
 def arguments(*parts: Options) -> dict[str, dict[str, Any]]:
@@ -57,3 +73,4 @@ class ModuleDocFragment:
     DOCUMENTATION = _fragment(CLOUDTOP)
     VOLUME = _fragment(VOLUME)
     REQUESTS = _fragment(REQUESTS)
+    LOOK = _fragment(LOOK)

@@ -7,6 +7,7 @@ in ``module_utils``.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,6 +152,29 @@ def start_hindrance(request: Request | None) -> str:
     if request.state == "open":
         return "open"
     return "by-ec2" if is_stopped_by_ec2(request) else ""
+
+
+# --- Names ----------------------------------------------------------------------------
+
+
+def group_name(name: str, owner: str) -> str:
+    """The security group of a cloudtop; names of its key pairs begin with it.
+
+    As in roles/access/vars/main.yml: owners can have characters that EC2's names can't.
+    """
+    return f"cloudtop-{name}-{digest(owner, name)[:8]}"
+
+
+def iam_name(name: str, owner: str, region: str, *more: str) -> str:
+    """The role and the instance profile of a machine; with ``snapshots``, its schedule's role.
+
+    IAM is one for all regions.
+    """
+    return f"cloudtop-{name}-{digest(owner, name, region, *more)[:12]}"
+
+
+def digest(*parts: str) -> str:
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
 # --- Differences ----------------------------------------------------------------------

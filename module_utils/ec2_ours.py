@@ -7,7 +7,7 @@ token for asks here, too, so that a lost answer does not make it twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,15 +129,26 @@ def instances_of(client: Any, tags: dict[str, str], requests: list[str]) -> list
     """
     reservations = describe_instances(client, Filters=filters_of(tags))
     if requests:
-        by_request = [{"Name": "spot-instance-request-id", "Values": requests}]
-        reservations = reservations + describe_instances(client, Filters=by_request)
-    instances = {
+        reservations = reservations + describe_instances(client, Filters=of_requests(requests))
+    instances = (one for reservation in reservations for one in reservation["Instances"])
+    return own_instances(instances, tags, requests)
+
+
+def of_requests(requests: list[str]) -> list[dict[str, Any]]:
+    """The EC2 filter for instances of these requests."""
+    return [{"Name": "spot-instance-request-id", "Values": requests}]
+
+
+def own_instances(
+    instances: Iterable[dict[str, Any]], tags: dict[str, str], requests: Collection[str]
+) -> list[dict[str, Any]]:
+    """Those with exactly these tags or of these requests, each once, oldest first."""
+    own = {
         instance["InstanceId"]: instance
-        for reservation in reservations
-        for instance in reservation["Instances"]
+        for instance in instances
         if has_tags(instance, tags) or instance.get("SpotInstanceRequestId") in requests
     }
-    return sorted(instances.values(), key=lambda instance: instance["LaunchTime"])
+    return sorted(own.values(), key=lambda instance: instance["LaunchTime"])
 
 
 def describe_types(client: Any, types: list[str]) -> dict[str, InstanceType]:

@@ -1,9 +1,9 @@
-"""One look at a cloudtop's spot requests and their instances, and a wait with one deadline."""
+"""A picture of a cloudtop's spot requests and their instances, and a wait with one deadline."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -119,32 +119,49 @@ class Picture:
 
 def look(client: Any, tags: dict[str, str]) -> Picture:
     """All requests with their newest instance, and the instances of no live request."""
-    requests = [resources.Request.from_ec2(each) for each in requests_of(client, tags)]
-    ids = [each.spot_instance_request_id for each in requests]
-    live = {each.spot_instance_request_id: each for each in requests if rules.is_live(each)}
-    instances = instances_of(client, tags, ids)
-    orphans, machines = [], {}
+    requests = requests_of(client, tags)
+    instances = instances_of(client, tags, [each["SpotInstanceRequestId"] for each in requests])
+
+    def volume(ident: str) -> dict[str, Any]:
+        volumes = describe_volumes(client, VolumeIds=[ident])
+        return dict(volumes[0]) if volumes else {}
+
+    return picture(requests, instances, volume)
+
+
+def picture(
+    requests: Iterable[dict[str, Any]],
+    instances: Iterable[dict[str, Any]],
+    volume: Callable[[str], Mapping[str, Any]],
+) -> Picture:
+    """The picture of a cloudtop's requests and instances as EC2 describes them, the latter oldest
+    first; ``volume`` describes the root volume of that id, and is empty for one that is gone."""
+    known = [resources.Request.from_ec2(each) for each in requests]
+    live = {each.spot_instance_request_id: each for each in known if rules.is_live(each)}
+    ids, orphans, machines = [], [], {}
     for instance in instances:
+        ids.append(instance["InstanceId"])
         request = live.get(instance.get("SpotInstanceRequestId", ""))
         if instance["State"]["Name"] in rules.GONE:
             continue
         if request is None:
-            orphans.append(shown_instance(client, instance))
+            orphans.append(shown_instance(instance, volume))
         # A reaped instance runs two minutes beside the one that replaces it
         elif request.instance_id in ("", instance["InstanceId"]):
-            machines[request.spot_instance_request_id] = shown_instance(client, instance)
+            machines[request.spot_instance_request_id] = shown_instance(instance, volume)
     return Picture(
-        [Request(each, machines.get(each.spot_instance_request_id, {})) for each in requests],
-        [instance["InstanceId"] for instance in instances],
+        [Request(each, machines.get(each.spot_instance_request_id, {})) for each in known],
+        ids,
         orphans,
     )
 
 
-def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
+def shown_instance(
+    instance: dict[str, Any], volume: Callable[[str], Mapping[str, Any]]
+) -> dict[str, Any]:
     """The part of an instance that decisions go by, with its root volume's tags."""
     machine = resources.Machine.from_ec2(instance)
     root = machine.root_volume_id
-    volumes = describe_volumes(client, VolumeIds=[root]) if root else []
     return {
         "id": machine.instance_id,
         "type": machine.instance_type,
@@ -155,7 +172,7 @@ def shown_instance(client: Any, instance: dict[str, Any]) -> dict[str, Any]:
         "tags": machine.tags,
         "root_volume": root,
         "image": machine.image_id,
-        "root_tags": resources.tags_of(volumes[0]) if volumes else {},
+        "root_tags": resources.tags_of(volume(root)) if root else {},
     }
 
 

@@ -1,13 +1,13 @@
-"""The volume that a schedule takes snapshots of, and its old snapshots that go. Pure."""
+"""A schedule: its volume, role and policy, and its old snapshots that go. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils import cloudtop_rules as rules
-from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
+from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume, tags_of
 from ansible.module_utils.ec2_ours import Cloudtop, RefusedError
 
 # A root disk has the cloudtop's tags, too, and a policy's target tags are one or the other
@@ -73,6 +73,73 @@ def surplus(left: Sequence[Snapshot], images: Iterable[Image], keep: int) -> lis
     """Ids of those beyond the ``keep`` newest; those that an image is made of stay."""
     used = rules.snapshots_in_use(images)
     return [each.snapshot_id for each in left[keep:] if each.snapshot_id not in used]
+
+
+@dataclass(frozen=True)
+class Role:
+    """The schedule's role: its ARN, empty for none, and the document of its policy."""
+
+    arn: str = ""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+
+def role(
+    cloudtop: Cloudtop, name: str, shown: Mapping[str, Any], policy: Mapping[str, Any]
+) -> Role:
+    """The role of that name; ``shown`` and ``policy`` are as IAM has them, empty for none.
+
+    Raises RefusedError for one that is not the cloudtop's.
+    """
+    if shown and not cloudtop.identity.items() <= tags_of(shown).items():
+        raise RefusedError(
+            f"The role {name} lacks our tags cloudtop:name and cloudtop:owner, and cloudtop changes"
+            " only its own roles; remove it, then run: python runner.py provision"
+        )
+    return Role(str(shown.get("Arn", "")), policy)
+
+
+def wanted_policy(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The lifecycle policy that options of dlm_policy_once ask for, as DLM takes it."""
+    return {
+        "ExecutionRoleArn": options["role"],
+        "Description": options["description"],
+        "State": "ENABLED",
+        "PolicyDetails": {
+            "PolicyType": "EBS_SNAPSHOT_MANAGEMENT",
+            "ResourceTypes": ["VOLUME"],
+            "TargetTags": _pairs(options["target"]),
+            "Schedules": [
+                {
+                    "Name": options["name"],
+                    "CopyTags": True,
+                    "TagsToAdd": _pairs(options["tags"]),
+                    "CreateRule": {
+                        "Interval": options["hours"],
+                        "IntervalUnit": "HOURS",
+                        "Times": [options["time"]],
+                    },
+                    "RetainRule": {"Count": options["keep"]},
+                }
+            ],
+        },
+    }
+
+
+def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+def holds(current: Any, wanted: Any) -> bool:
+    """Whether all that is wanted is there; what AWS adds of itself does not matter."""
+    if isinstance(wanted, dict):
+        return all(key in current and holds(current[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, list):
+        return len(current) == len(wanted) and all(map(holds, _sorted(current), _sorted(wanted)))
+    return bool(current == wanted)
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    return sorted(values, key=lambda each: each.get("Key", "") if isinstance(each, dict) else each)
 
 
 def refuse_keep(keep: int) -> None:

@@ -32,7 +32,7 @@ LONGEST = (
     "test_strikes", "test_kill_types", "test_switch", "test_kill_switch", "test_kill",
     "test_snapshot_schedule",
     "test_type_list", "test_kill_restore", "test_restore", "test_survives", "test_image",
-    "test_elastic_ip", "test_forecast", "test_check",
+    "test_elastic_ip", "test_look", "test_forecast", "test_check",
     # Without playbooks
     "test_saved_truth", "test_reap_hangs", "test_saved_trees", "test_restart", "test_run",
     "test_responses", "test_checks", "test_reap_save", "test_create_image", "test_farewell",

@@ -66,6 +66,7 @@ LAYERS: dict[str, Rows] = {
         ("blank", "config", "lock", "mounts", "proc", "times"),
     ),
     "module_utils": (
+        ("looks",),
         ("access_plan", "image_plan", "orphans_plan", "request_plan", "volume_plan"),
         ("persistent_volume_plan", "request_refusals", "snapshot_plan", "snapshot_schedule_plan"),
         ("ec2_offers", "ec2_requests"),

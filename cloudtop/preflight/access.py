@@ -5,7 +5,6 @@ Names are those of ``roles/access/vars/main.yml``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudtop.aws import client as aws
 from cloudtop.aws.client import plain_errors
 from cloudtop.settings.settings import Settings
+from module_utils import cloudtop_rules as rules
 
 POLICY = "attach-volume"
 
@@ -49,13 +49,12 @@ def look_up(settings: Settings, client: Any, volume: str) -> Access:
 
 
 def group_name(settings: Settings) -> str:
-    return f"cloudtop-{settings.name}-{_digest(settings.owner, settings.name)[:8]}"
+    return rules.group_name(settings.name, settings.owner)
 
 
 def iam_name(settings: Settings) -> str:
     """The name of the role and of its instance profile."""
-    digest = _digest(settings.owner, settings.name, settings.region)
-    return f"cloudtop-{settings.name}-{digest[:12]}"
+    return rules.iam_name(settings.name, settings.owner, settings.region)
 
 
 def pair_name(settings: Settings) -> str:
@@ -64,11 +63,7 @@ def pair_name(settings: Settings) -> str:
         words = Path(f"{settings.ssh_key}.pub").read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         words = []
-    return f"{group_name(settings)}-{_digest(words[1] if len(words) > 1 else 'new')[:8]}"
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("/".join(parts).encode()).hexdigest()
+    return f"{group_name(settings)}-{rules.digest(words[1] if len(words) > 1 else 'new')[:8]}"
 
 
 def _has_role(settings: Settings) -> bool:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_options import LOOK, arguments
 from ansible.module_utils.cloudtop_rules import LIVE
 from ansible.module_utils.ec2_ours import filters_of, has_tags, requests_of
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
@@ -55,6 +56,7 @@ options:
     type: int
     default: 120
 extends_documentation_fragment:
+  - cloudtop_options.look
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -217,6 +219,7 @@ def _instance(address: dict[str, Any]) -> str:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **arguments(LOOK),
             "identity": {"type": "dict", "required": True},
             "tags": {"type": "dict", "default": {}},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import botocore.exceptions
-from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
+from ansible.module_utils.cloudtop_options import CLOUDTOP, LOOK, VOLUME, arguments
 from ansible.module_utils.ec2_ours import (
     Cloudtop,
     NothingThereError,
@@ -56,6 +56,7 @@ options:
     type: int
     default: 600
 extends_documentation_fragment:
+  - cloudtop_options.look
   - cloudtop_options
   - cloudtop_options.volume
   - amazon.aws.common.modules
@@ -196,7 +197,7 @@ class Machine:
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
-            **arguments(CLOUDTOP, VOLUME),
+            **arguments(CLOUDTOP, VOLUME, LOOK),
             "state": {
                 "type": "str",
                 "choices": ["found", "running", "stopped"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from ansible.module_utils.cloudtop_options import CLOUDTOP, VOLUME, arguments
+from ansible.module_utils.cloudtop_options import CLOUDTOP, LOOK, VOLUME, arguments
 from ansible.module_utils.cloudtop_rules import boots, image_parameter, offered_types
 from ansible.module_utils.ec2_offers import (
     image_of,
@@ -115,6 +115,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - cloudtop_options.look
   - cloudtop_options
   - cloudtop_options.volume
   - amazon.aws.common.modules
@@ -254,7 +255,7 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
 def main() -> None:
     answer(
         {
-            **arguments(CLOUDTOP, VOLUME),
+            **arguments(CLOUDTOP, VOLUME, LOOK),
             "instance_type": {"type": "str", "required": True},
             "instance_types": {"type": "list", "elements": "str", "default": []},
             "bid": {"type": "float", "required": True},

@@ -7,7 +7,9 @@ import time
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.cloudtop_options import LOOK, arguments
 from ansible.module_utils.ec2_ours import THROTTLED
+from ansible.module_utils.snapshot_schedule_plan import holds, wanted_policy
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -69,6 +71,7 @@ options:
     type: int
     default: 60
 extends_documentation_fragment:
+  - cloudtop_options.look
   - amazon.aws.common.modules
   - amazon.aws.region.modules
 """
@@ -134,36 +137,12 @@ class Policies:
         for each in self.look():
             self._delete(each)
 
-    def _wanted(self) -> dict[str, Any]:
-        params = self.params
-        return {
-            "ExecutionRoleArn": params["role"],
-            "Description": params["description"],
-            "State": "ENABLED",
-            "PolicyDetails": {
-                "PolicyType": "EBS_SNAPSHOT_MANAGEMENT",
-                "ResourceTypes": ["VOLUME"],
-                "TargetTags": _pairs(params["target"]),
-                "Schedules": [
-                    {
-                        "Name": params["name"],
-                        "CopyTags": True,
-                        "TagsToAdd": _pairs(params["tags"]),
-                        "CreateRule": {
-                            "Interval": params["hours"],
-                            "IntervalUnit": "HOURS",
-                            "Times": [params["time"]],
-                        },
-                        "RetainRule": {"Count": params["keep"]},
-                    }
-                ],
-            },
-        }
-
     def _make(self) -> list[str]:
         while True:
             try:
-                self.client.create_lifecycle_policy(**self._wanted(), Tags=self.params["identity"])
+                self.client.create_lifecycle_policy(
+                    **wanted_policy(self.params), Tags=self.params["identity"]
+                )
             except is_boto3_error_code("InvalidRequestException") as error:
                 # Another run has just made it, or not every service sees a new role yet
                 late = time.monotonic() >= self.end
@@ -183,8 +162,8 @@ class Policies:
 
     def _bring_up_to_date(self, ident: str) -> None:
         policy = self.client.get_lifecycle_policy(aws_retry=True, PolicyId=ident)["Policy"]
-        wanted = self._wanted()
-        if _holds(policy, wanted):
+        wanted = wanted_policy(self.params)
+        if holds(policy, wanted):
             return
         self.changed = True
         if not self.dry:
@@ -201,26 +180,10 @@ class Policies:
             return
 
 
-def _pairs(tags: dict[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-
-
-def _holds(current: Any, wanted: Any) -> bool:
-    """Whether all that is wanted is there; what AWS adds of itself does not matter."""
-    if isinstance(wanted, dict):
-        return all(key in current and _holds(current[key], wanted[key]) for key in wanted)
-    if isinstance(wanted, list):
-        return len(current) == len(wanted) and all(map(_holds, _sorted(current), _sorted(wanted)))
-    return bool(current == wanted)
-
-
-def _sorted(values: list[Any]) -> list[Any]:
-    return sorted(values, key=lambda each: each.get("Key", "") if isinstance(each, dict) else each)
-
-
 def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
+            **arguments(LOOK),
             "identity": {"type": "dict", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "description": {"type": "str", "default": ""},

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
+from ansible.module_utils.cloudtop_options import CLOUDTOP, LOOK, arguments
 from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
 from ansible.module_utils.ec2_requests import look
@@ -42,6 +42,7 @@ options:
     type: int
     default: 3
 extends_documentation_fragment:
+  - cloudtop_options.look
   - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -112,7 +113,7 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
 def main() -> None:
     answer(
         {
-            **arguments(CLOUDTOP),
+            **arguments(CLOUDTOP, LOOK),
             "question": {
                 "type": "str",
                 "choices": ["find", "origin", "remains", "surplus"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
+from ansible.module_utils.cloudtop_options import CLOUDTOP, LOOK, arguments
 from ansible.module_utils.cloudtop_resources import Volume
 from ansible.module_utils.ec2_offers import (
     by_choice,
@@ -93,6 +93,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - cloudtop_options.look
   - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -171,7 +172,7 @@ def decide(module: AnsibleAWSModule) -> Plan:
 def main() -> None:
     answer(
         {
-            **arguments(CLOUDTOP),
+            **arguments(CLOUDTOP, LOOK),
             "question": {
                 "type": "str",
                 "choices": ["find", "present", "absent"],

@@ -6,11 +6,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ansible.module_utils.cloudtop_options import CLOUDTOP, arguments
+from ansible.module_utils.cloudtop_options import CLOUDTOP, LOOK, arguments
 from ansible.module_utils.cloudtop_resources import Image, Snapshot, Volume
 from ansible.module_utils.ec2_ours import Cloudtop, answer, filters_of
+from ansible.module_utils.looks.gather import all_of, role_calls
 from ansible.module_utils.persistent_volume_plan import NOBODY
-from ansible.module_utils.snapshot_schedule_plan import left_behind, marks, refuse_keep, surplus
+from ansible.module_utils.snapshot_schedule_plan import (
+    left_behind,
+    marks,
+    refuse_keep,
+    role,
+    surplus,
+)
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import describe_volumes
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -21,7 +28,8 @@ module: ec2_snapshot_schedule_plan
 short_description: Decide which volume a schedule takes snapshots of, and which snapshots go
 description:
   - The volume that is meant carries the tag cloudtop:scheduled. It changes nothing.
-  - Fails with one sentence for a number of snapshots that no schedule keeps.
+  - Fails with one sentence for a number of snapshots that no schedule keeps, and for a role that is
+    not ours.
 author: The cloudtop authors
 options:
   question:
@@ -44,7 +52,16 @@ options:
     description: How many snapshots are kept.
     type: int
     default: 7
+  role:
+    description: Name of the schedule's role, for C(set).
+    type: str
+    default: ""
+  policy_name:
+    description: Name of that role's policy.
+    type: str
+    default: take-snapshots
 extends_documentation_fragment:
+  - cloudtop_options.look
   - cloudtop_options
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -69,12 +86,25 @@ unmark:
   type: list
   elements: dict
   returned: for set, moved and gone
+role:
+  description: The schedule's role, its arn empty for none, and its policy, empty for none.
+  type: dict
+  returned: for set
 old:
   description: Ids of the snapshots that go.
   type: list
   elements: str
   returned: for left
 """
+
+
+def role_of(module: AnsibleAWSModule, cloudtop: Cloudtop) -> dict[str, Any]:
+    """The schedule's role. Raises RefusedError."""
+    name = module.params["role"]
+    iam = role_calls(module.client("iam"), name, module.params["policy_name"])
+    retry = AWSRetry.jittered_backoff()
+    answers = all_of({part: retry(call) for part, call in iam.items()})
+    return asdict(role(cloudtop, name, answers["schedule_role"], answers["schedule_policy"]))
 
 
 def decide(module: AnsibleAWSModule) -> dict[str, Any]:
@@ -88,7 +118,8 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
         refuse_keep(params["keep"])
     if question != "left":
         volumes = [Volume.from_ec2(each) for each in describe_volumes(client, Filters=filters)]
-        return asdict(marks(cloudtop, volumes, question, params["volume"]))
+        marked = asdict(marks(cloudtop, volumes, question, params["volume"]))
+        return marked if question != "set" else {**marked, "role": role_of(module, cloudtop)}
     pages = client.get_paginator("describe_snapshots").paginate(Filters=filters)
     snapshots = [Snapshot.from_ec2(each) for page in pages for each in page["Snapshots"]]
     left = left_behind(cloudtop, snapshots, params["volume"], params["policy"])
@@ -102,7 +133,7 @@ def decide(module: AnsibleAWSModule) -> dict[str, Any]:
 def main() -> None:
     answer(
         {
-            **arguments(CLOUDTOP),
+            **arguments(CLOUDTOP, LOOK),
             "question": {
                 "type": "str",
                 "choices": ["set", "moved", "gone", "left"],
@@ -111,6 +142,8 @@ def main() -> None:
             "volume": {"type": "str", "default": ""},
             "policy": {"type": "str", "default": ""},
             "keep": {"type": "int", "default": 7},
+            "role": {"type": "str", "default": ""},
+            "policy_name": {"type": "str", "default": "take-snapshots"},
         },
         decide,
         "EC2 could not be asked about the schedule's snapshots",

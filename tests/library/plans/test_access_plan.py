@@ -106,3 +106,20 @@ def test_the_group_is_opened_unless_it_is_open_to_that_alone(
 def test_refuses_a_group_of_that_name_that_is_not_ours(tags: dict[str, str]) -> None:
     with pytest.raises(ours.RefusedError, match=r"The security group cloudtop-box \(sg-1\) lacks"):
         plans.plan(BOX, "cloudtop-box", [group(SSH, **tags)], HERE)
+
+
+def test_the_profile_with_its_role_and_policy() -> None:
+    policy = {"Statement": [{"Sid": "See"}]}
+    listed = group()["Tags"]
+    shown = {"Arn": "arn:1", "Roles": [{"RoleName": "box"}], "Tags": listed}
+    assert plans.profile(BOX, "box", shown, policy) == plans.Profile("arn:1", True, policy)
+    # A run that was cut off between two calls
+    assert plans.profile(BOX, "box", {**shown, "Roles": []}, {}) == plans.Profile("arn:1")
+    assert plans.profile(BOX, "box", {}, {}) == plans.Profile()
+
+
+@pytest.mark.parametrize("tags", [{"owner": "bob"}, {"name": "boxes"}])
+def test_refuses_a_profile_of_that_name_that_is_not_ours(tags: dict[str, str]) -> None:
+    shown = {"Arn": "arn:1", "Roles": [], "Tags": group(**tags)["Tags"]}
+    with pytest.raises(ours.RefusedError, match="The instance profile box lacks our tags"):
+        plans.profile(BOX, "box", shown, {})

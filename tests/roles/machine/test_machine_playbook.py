@@ -72,4 +72,4 @@ def test_f10_what_the_owner_adds_fails_loudly_and_costs_nothing_else(
     every = roles_of(yaml.safe_load(PLAYBOOK.read_text()))
     code, roles = run(tmp_path, failing)
     assert code != 0
-    assert {*roles} == every - {"persistent_volume", "elastic_ip", "spot_request"}
+    assert {*roles} == every - {"ec2_look", "persistent_volume", "elastic_ip", "spot_request"}
