@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -15,6 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
+from ansible.module_utils.looks.pinned_key import (
+    KEY,
+    alias,
+    is_host_key,
+    is_pinned,
+    mark,
+    text_of,
+    whole,
+)
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -98,36 +106,11 @@ content:
 BLOCK = re.compile(
     r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL
 )
-KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9-]+) +(AAAA[0-9A-Za-z+/]+={0,2})(?=\s|$)")
 # As ssh-keygen and cloud-init print it, of every key that was made at the boot
 FINGERPRINT = re.compile(r"\bSHA256:([0-9A-Za-z+/]{43})(?![0-9A-Za-z+/])")
 PREFERRED = "ssh-ed25519"
 POLL_SECONDS = 3
 SCAN_SECONDS = 5
-
-
-def whole(kind: str, text: str) -> bool:
-    """Whether a public key is complete: a kernel message can cut through a console line.
-
-    RFC 4253, 6.6: the blob is a row of strings, each after its length in four bytes; the
-    first one repeats the key's type.
-    """
-    try:
-        blob = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    parts, at = [], 0
-    while at + 4 <= len(blob):
-        size = int.from_bytes(blob[at : at + 4], "big")
-        parts.append(blob[at + 4 : at + 4 + size])
-        at += 4 + size
-    return at == len(blob) and len(parts) > 1 and parts[0] == kind.encode()
-
-
-def is_host_key(text: str) -> bool:
-    """Whether a text is one whole public key and nothing else."""
-    match = KEY.fullmatch(text)
-    return match is not None and whole(match[1], match[2])
 
 
 def host_keys(console: str) -> list[str]:
@@ -172,21 +155,6 @@ def known_keys(console: str, address: str, port: int) -> list[str]:
     if preferred(keys) or not address or not FINGERPRINT.search(console):
         return keys
     return sorted({*keys, *proven(offered_at(address, port), console)})
-
-
-def alias(name: str) -> str:
-    """The name that a cloudtop's host keys are pinned under."""
-    return f"cloudtop-{name}"
-
-
-def mark(instance_id: str, request: str) -> str:
-    """The line that shows that a machine's console has been read."""
-    return f"# {instance_id} of {request}"
-
-
-def is_pinned(text: str, name: str, read: str, key: str) -> bool:
-    """Whether a file of pinned keys has the key, and the mark ``read`` of the machine."""
-    return bool(key) and {read, f"{alias(name)} {key}"} <= set(text.splitlines())
 
 
 def key_to_pin(pinned: str, keys: Sequence[str]) -> str:
@@ -248,8 +216,7 @@ def main() -> None:
             " Key=cloudtop:host-key, then run: python runner.py converge"
         )
     read = mark(params["instance_id"], params["request"])
-    file = Path(params["known_hosts"])
-    if is_pinned(file.read_text() if file.is_file() else "", name, read, pinned):
+    if is_pinned(text_of(Path(params["known_hosts"])), name, read, pinned):
         module.exit_json(changed=False, step="keep", key=pinned)
     client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
     console = Console(client, params["instance_id"])

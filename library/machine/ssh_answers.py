@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import socket
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.looks.ssh_banner import banner_at
 
 DOCUMENTATION = r"""
 ---
@@ -50,26 +50,7 @@ trouble:
   returned: always
 """
 
-TRY_SECONDS = 5.0
 POLL_SECONDS = 1.0
-
-
-def banner_at(host: str, port: int) -> str:
-    """The first line that a server sends, if it is ssh's (RFC 4253, 4.2).
-
-    Raises OSError if there is no connection, or a silent one, or another server.
-    """
-    with socket.create_connection((host, port), TRY_SECONDS) as connection:
-        connection.settimeout(TRY_SECONDS)
-        text = b""
-        while b"\n" not in text and len(text) < 255:
-            more = connection.recv(255)
-            if not more:
-                break
-            text += more
-    if not text.startswith(b"SSH-2.0-"):
-        raise OSError(f"it says {text[:20]!r} and not SSH-2.0")
-    return text.decode(errors="replace").strip()
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from tests.machine_programs.support import load
 
 console = load.module("ec2_host_key_plan")
 ssh_answers = load.module("ssh_answers")
+pinned_key = load.module("ansible.module_utils.looks.pinned_key")
+ssh_banner = load.module("ansible.module_utils.looks.ssh_banner")
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +161,41 @@ def test_which_key_is_pinned(pinned: str, keys: list[str], key: str) -> None:
 def test_the_file_has_the_key_first_and_each_once() -> None:
     assert console.content("box", READ, KEY, [OTHER, KEY]) == PINNED
     assert console.content("box", READ, KEY, []) == f"{READ}\ncloudtop-box {KEY}\n"
+
+
+@pytest.mark.parametrize("changed", ["", "instance_id", "request", "name", "pinned", "known_hosts"])
+def test_a_key_that_is_pinned_here_needs_no_module(
+    public_keys: list[str], tmp_path: Path, changed: str
+) -> None:
+    file, key = tmp_path / "pins", bare(public_keys)[0]
+    file.write_text(console.content("box", READ, key, []))
+    options = {
+        "name": "box",
+        "instance_id": "i-1",
+        "request": "sir-1",
+        "pinned": key,
+        "known_hosts": str(file),
+    }
+    answer = pinned_key.answer({**options, **({changed: "other"} if changed else {})})
+    assert answer == (None if changed else {"step": "keep", "key": key})
+
+
+def test_a_tag_that_is_no_key_is_for_the_module_to_refuse(tmp_path: Path) -> None:
+    file, tag = tmp_path / "pins", "ssh-ed25519 AAAA\ncloudtop-other ssh-ed25519 BBBB"
+    file.write_text(console.content("box", READ, tag, []))
+    options = {"name": "box", "instance_id": "i-1", "request": "sir-1", "pinned": tag}
+    assert pinned_key.answer({**options, "known_hosts": str(file)}) is None
+
+
+def test_a_server_that_answers_at_once_needs_no_module_that_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        options = {"host": "127.0.0.1", "port": str(server.getsockname()[1])}
+        assert ssh_banner.answer(options) == {"banner": "SSH-2.0-OpenSSH_9.2", "trouble": ""}
+    assert ssh_banner.answer(options) is None
