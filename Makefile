@@ -8,7 +8,7 @@
 # make acceptance  the whole way in a rehearsal cloud of its own; CLOUD=aws: on AWS, for $2 at most
 # make lint        format, lint and types alone
 # make clients     other clients and moto's own tests against the rehearsal cloud (pip, npm fetch them)
-# make faults      strike every call that changes something (ARGS="--share 0.1 --seed 7")
+# make faults      strike every call that changes something, kill anything (ARGS="--share 0.1 --seed 7")
 # make fuzz        random work trees: saved, lost and restored (ARGS="2000 SEED")
 # make lock        write the locked versions anew
 

@@ -29,7 +29,7 @@ gc.disable()
 
 # By what `make test` says takes longest
 LONGEST = (
-    "test_strikes", "test_kill_types", "test_switch", "test_kill_switch", "test_kill",
+    "test_strikes", "test_kill_types", "test_switch", "test_kill_switch",
     "test_snapshot_schedule",
     "test_type_list", "test_kill_restore", "test_restore", "test_survives", "test_image",
     "test_elastic_ip", "test_look", "test_forecast", "test_check",

@@ -17,7 +17,7 @@ from tests.roles.plays import Place, of, tags_for
 NAME, ZONE, LIVE = "box", "us-east-1a", {"open", "active", "disabled"}
 FIRST, SECOND = "m5d.4xlarge", "m6id.4xlarge"
 RUNNING = {"Name": "instance-state-name", "Values": ["pending", "running"]}
-# The access is made (see test_kill); then the first type's request is cancelled, a generation is
+# The access is made (see test_strikes); then the first type's request is cancelled, a generation is
 # noted, the second type is asked for and its machine is tagged
 KILL_AFTER = range(8, 14)
 

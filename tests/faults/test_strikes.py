@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tools.faults import points
+from tools.faults import kills, points
 from tools.faults.blows import BLOWS
+from tools.faults.kills import Kill
 from tools.faults.points import Point, Runner, Start, Verdict
 from tools.faults.run import chosen, reached
 
 # Random ones of each command
 MORE = 1
+KILLS = 10
 COMMANDS = ("provision", "snapshot", "bake", "destroy")
 
 
@@ -31,6 +33,10 @@ class Tried:
         start = self.starts[command]
         point = Point(command, start.calls.index(call) + 1, call, blow)
         return self.runner.verdict(point, start)
+
+    def killed(self, command: str, victim: str, call: str) -> Verdict:
+        kill = Kill(command, victim, 0, "after", call)
+        return kills.verdict(self.runner, kill, self.starts[command])
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +97,17 @@ def test_random_calls_meet_random_blows(tried: Tried) -> None:
     picked = chosen(dict(tried.starts), MORE * len(COMMANDS) / count, seed)
     verdicts = [tried.runner.verdict(each, tried.starts[each.command]) for each in picked]
     assert [f"{each.point}: {each.wrong}" for each in verdicts if each.wrong] == []
+
+
+def test_random_kills_lose_nothing_and_the_same_command_ends_it(tried: Tried) -> None:
+    seed = random.SystemRandom().randrange(1 << 16)
+    print(f"seed {seed}; again: python -m tools.faults.run --share 0 --seed {seed}")
+    every = kills.picked(tried.starts, KILLS, seed)
+    verdicts = [kills.verdict(tried.runner, each, tried.starts[each.command]) for each in every]
+    assert [f"{each.point}: {each.wrong}" for each in verdicts if each.wrong] == []
+
+
+@pytest.mark.parametrize("victim", ["runner", "cloud"])
+def test_a_request_is_made_once_whoever_dies_behind_the_call(tried: Tried, victim: str) -> None:
+    verdict = tried.killed("provision", victim, "ec2:RequestSpotInstances")
+    assert (verdict.wrong, verdict.runs) == ("", 2)

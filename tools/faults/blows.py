@@ -36,6 +36,8 @@ class Struck:
     blow: str = ""
     calls: list[str] = field(default_factory=list)
     action: str = ""
+    # All calls, those that read too
+    asked: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def meets(self, call: str) -> str:
@@ -46,6 +48,12 @@ class Struck:
                 self.action = call
                 return self.blow
             return self.blow if self.blow == "denied" and call == self.action else ""
+
+    def asks(self) -> int:
+        """Count a call of any kind; its number from 1."""
+        with self.lock:
+            self.asked += 1
+            return self.asked
 
     def over(self) -> None:
         """From now on every call goes through."""
@@ -62,6 +70,8 @@ class Api(wsgi.Api):
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         service, action = call_of(environ)
+        if not environ["PATH_INFO"].startswith(wsgi.OWN):
+            self.struck.asks()
         blow = self.struck.meets(f"{service}:{action}") if action else ""
         if not blow:
             return super().__call__(environ, start_response)

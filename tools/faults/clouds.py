@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 from unittest.mock import patch
 
+from localcloud.api import wsgi
 from localcloud.config import SSH_PORT, Config
 from localcloud.credentials import make_home
 from localcloud.daemon import server
@@ -90,7 +91,9 @@ class Place:
 
 
 @contextmanager
-def cloud(place: Place, before: Snapshot) -> Iterator[tuple[Server, Host]]:
+def cloud(
+    place: Place, before: Snapshot, api: type[wsgi.Api] = Api
+) -> Iterator[tuple[Server, Host]]:
     """A cloud that goes on from an earlier moment, at the endpoint of all before it."""
     config = place.config
     shutil.rmtree(config.home, ignore_errors=True)
@@ -109,11 +112,18 @@ def cloud(place: Place, before: Snapshot) -> Iterator[tuple[Server, Host]]:
             host.listen(each.spec.address)
     for name in ("volumes", "snapshots", "boots"):
         setattr(host, name, copy.copy(getattr(before, name)))
-    # The server makes the one and gets the other by these names
-    ours = patch.multiple(server, Api=Api, claim_port=lambda _: place.socket.dup())
-    with ours, Server(config, host=host) as running:
-        running.cloud.settling = 0
+    with serving(place, host, api) as running:
         yield running, host
+
+
+@contextmanager
+def serving(place: Place, host: Host, api: type[wsgi.Api]) -> Iterator[Server]:
+    """A cloud with these machines that goes on from the state on the disk."""
+    # The server makes the one and gets the other by these names
+    ours = patch.multiple(server, Api=api, claim_port=lambda _: place.socket.dup())
+    with ours, Server(place.config, host=host) as running:
+        running.cloud.settling = 0
+        yield running
 
 
 def taken(running: Server, host: Host) -> Snapshot:

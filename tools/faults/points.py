@@ -19,6 +19,7 @@ from tools.faults.account import REGION, Account, differences
 from tools.faults.blows import Api, Struck
 from tools.faults.clouds import KEY, SECRET, Place, Snapshot, cloud, taken
 from tools.faults.commands import COMMANDS, NAME, SETTINGS, Command
+from tools.faults.processes import kill_all
 
 ROOT = Path(__file__).resolve().parents[2]
 # Seconds that a run may take at most
@@ -42,7 +43,7 @@ class Point:
 class Verdict:
     """How a point ended: runs that it took, and what is wrong then; empty if nothing is."""
 
-    point: Point
+    point: object
     runs: int
     wrong: str = ""
 
@@ -55,6 +56,8 @@ class Start:
     home: Path
     calls: tuple[str, ...]
     left: Counter[str]
+    # How many calls it makes in all
+    asked: int = 0
 
 
 class Runner:
@@ -65,12 +68,18 @@ class Runner:
 
     def run(self, command: Command) -> tuple[int, str]:
         """The exit code and the output of its playbooks."""
+        process = self.start(command)
+        output = ended(process)
+        return process.returncode, output
+
+    def start(self, command: Command) -> subprocess.Popen[str]:
+        """Its playbooks, as a process."""
         settings = {
             **SETTINGS,
             "cloudtop_ssh_key": str(self.place.home / ".ssh" / "id"),
             **command.settings,
         }
-        done = subprocess.run(
+        return subprocess.Popen(
             [
                 str(self.program),
                 *("-e", "@inventory/clouds/rehearsal.yml", "-e", json.dumps(settings)),
@@ -84,10 +93,7 @@ class Runner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=DEADLINE,
-            check=False,
         )
-        return done.returncode, done.stdout
 
     def begin(self, home: Path | None) -> None:
         """The home as it was at a moment; its key is made once for all."""
@@ -112,12 +118,12 @@ class Runner:
             code, output = self.run(COMMANDS[name])
             if code:
                 raise RuntimeError(f"{name} fails although no call is struck:\n{output}")
-            calls = tuple(Api.struck.calls)
+            calls, asked = tuple(Api.struck.calls), Api.struck.asked
             use(server.endpoint, name)
             left = Account(server.endpoint).picture()
             after = taken(server, host)
         shutil.copytree(self.place.home, keep / f"{name}-after")
-        return Start(before, began, calls, left), after
+        return Start(before, began, calls, left, asked), after
 
     def verdict(self, point: Point, start: Start) -> Verdict:
         """Strike the point, run the command again if it failed, and compare the account."""
@@ -142,6 +148,16 @@ class Runner:
             use(server.endpoint, point.command)
             wrong = differences(start.left, Account(server.endpoint).picture())
         return Verdict(point, runs, "; ".join(wrong))
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """The output of a process once it has ended. Raises TimeoutExpired if it does not in time."""
+    try:
+        output, _ = process.communicate(timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        kill_all(process.pid)
+        raise
+    return output
 
 
 def use(endpoint: str, name: str) -> None:

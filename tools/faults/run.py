@@ -1,7 +1,8 @@
 """``python -m tools.faults.run``: every call that changes something meets every blow once.
 
 A command that failed for it is run again as it was; then the whole account has to be as if nothing
-had happened. With ``--share 0.1 --seed 7`` a random tenth is tried.
+had happened. With ``--share 0.1 --seed 7`` a random tenth is tried. Then commands, their cloud or
+their machine get kill -9, at random moments.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from tools.faults import kills
 from tools.faults.blows import BLOWS
 from tools.faults.clouds import Snapshot
 from tools.faults.commands import COMMANDS
+from tools.faults.kills import Kill
 from tools.faults.points import Point, Runner, Start, Verdict, runner
 
 # Half of a point is waiting: for a deadline, for EC2 to show what was done
@@ -40,8 +43,10 @@ class Worker:
         cls.runner, cls.starts = cls.stack.enter_context(runner(place)), starts
 
     @classmethod
-    def verdict(cls, point: Point) -> Verdict:
+    def verdict(cls, point: Point | Kill) -> Verdict:
         try:
+            if isinstance(point, Kill):
+                return kills.verdict(cls.runner, point, cls.starts[point.command])
             return cls.runner.verdict(point, cls.starts[point.command])
         except Exception as broken:
             return Verdict(point, 0, f"{type(broken).__name__}: {broken}")
@@ -87,14 +92,17 @@ def report(verdicts: Sequence[Verdict]) -> str:
     ])  # fmt: skip
 
 
-def run(share: float, seed: int, names: Sequence[str], workers: int = WORKERS) -> list[Verdict]:
-    """The verdicts on a share of the points, each printed as it comes."""
+def run(
+    share: float, seed: int, names: Sequence[str], killed: int = 0, workers: int = WORKERS
+) -> list[Verdict]:
+    """The verdicts on a share of the points and on so many kills, each printed as it comes."""
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         with runner(folder / "start") as first:
             starts = reached(first, names, folder)
-        points = chosen(starts, share, seed)
-        print(f"{len(points)} points of {len(names)} commands, seed {seed}", flush=True)
+        points = [*chosen(starts, share, seed), *kills.picked(starts, killed, seed)]
+        what = f"{len(points)} points, {killed} of them kills, of {len(names)} commands"
+        print(f"{what}, seed {seed}", flush=True)
         # Not forks: each has a cloud, its threads and its warm Pythons for itself
         context = multiprocessing.get_context("spawn")
         verdicts = []
@@ -113,11 +121,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="which ones (default: by the time)")
     parser.add_argument("--only", action="append", choices=list(COMMANDS), metavar="COMMAND",
                         help=f"one of {', '.join(COMMANDS)}; may be repeated")  # fmt: skip
+    parser.add_argument("--kills", type=int, default=100, help="how many kills to try")
     parser.add_argument("--workers", type=int, default=WORKERS)
     options = parser.parse_args()
     seed = int(time.time()) if options.seed is None else options.seed
     began = time.monotonic()
-    verdicts = run(options.share, seed, options.only or list(COMMANDS), options.workers)
+    verdicts = run(options.share, seed, options.only or list(COMMANDS), options.kills,
+                   options.workers)  # fmt: skip
     print(f"\n{report(verdicts)}; {time.monotonic() - began:.0f} s, seed {seed}")
     return 1 if any(each.wrong for each in verdicts) else 0
 

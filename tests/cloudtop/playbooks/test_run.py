@@ -19,7 +19,7 @@ from cloudtop import paths
 from cloudtop.errors import CloudtopError
 from cloudtop.playbooks import run as playbooks
 from cloudtop.playbooks.progress import Progress
-from tests.faults import killing
+from tools.faults import processes
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s3cr3t-of-the-test"}
 
@@ -113,7 +113,7 @@ def test_f15_a_playbook_ends_with_the_runner_that_is_killed(tmp_path: Path) -> N
     family = {runner.pid}
     try:
         until(seen.exists)
-        family = killing.family(runner.pid)
+        family = processes.family(runner.pid)
         (playbook,) = Path(f"/proc/{runner.pid}/task/{runner.pid}/children").read_text().split()
         runner.kill()
         runner.wait()
@@ -121,7 +121,7 @@ def test_f15_a_playbook_ends_with_the_runner_that_is_killed(tmp_path: Path) -> N
     finally:
         # The task has a session of its own
         for each in family:
-            killing.send(each, signal.SIGKILL)
+            processes.send(each, signal.SIGKILL)
 
 
 def until(true: Callable[[], bool]) -> None:
