@@ -367,11 +367,22 @@ def test_guest_poweroff_is_no_crash(lab: Lab) -> None:
 
 
 def test_killed_machine_is_no_poweroff_and_leaves_nothing(lab: Lab) -> None:
-    lab.host.start(lab.spec)
+    lab.host.start(replace(lab.spec, volumes=(FIRST,)))
+    until(lab.answers, lab.log)
+    disk = BY_ID + FIRST.replace("-", "")
+    lab.ssh(f"echo synced words | sudo dd of={disk} conv=fsync status=none")
     os.kill(machine_pid(lab), signal.SIGKILL)
     until(lambda: lab.host.running() == frozenset())
     assert not lab.host.shut_down_by_guest(INSTANCE)
     lab.host.kill(INSTANCE)
+    # The volume's file is whole (3: with room that nothing uses), and has what the guest has synced
+    file, raw = lab.config.volumes / f"{FIRST}.qcow2", lab.config.home / "raw"
+    checked = subprocess.run(["qemu-img", "check", "-q", file], timeout=30, check=False)
+    assert checked.returncode in (0, 3)
+    subprocess.run(["qemu-img", "convert", "-O", "raw", file, raw], check=True, timeout=60)
+    with raw.open("rb") as disk_file:
+        assert disk_file.read(13) == b"synced words\n"
+    raw.unlink()
     assert not list((lab.config.machines / INSTANCE).glob("*.store"))
     lab.host.forget(INSTANCE)
     assert not (lab.config.machines / INSTANCE).exists()
