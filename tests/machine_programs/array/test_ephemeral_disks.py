@@ -115,7 +115,7 @@ def test_two_runs_at_once_are_one_after_the_other(raid: Raid) -> None:
 
 
 def waits(raid: Raid) -> list[str]:
-    """What the program waited for of udev, with the links' own names."""
+    """The links that the program let udev make; an empty one stands for all."""
     lines = [line.removeprefix("udevadm settle").strip() for line in raid.logged("udevadm")]
     return [line.rpartition("/")[2] for line in lines]
 

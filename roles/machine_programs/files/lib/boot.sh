@@ -1,5 +1,5 @@
-# What the two programs that a boot waits for have in common. Shell, as a start of Python would take
-# longer than what it is about. Sourced, not run.
+# Shared by the two programs that a boot waits for. Shell, as a start of Python would take longer than
+# what it is about. Sourced, not run.
 # shellcheck shell=sh
 
 # write_status FILE STATE MESSAGE FIELDS: a status file in /run/cloudtop; FIELDS are the other
@@ -16,6 +16,7 @@ write_status() {
 # sys and by_id. In an emulated machine the whole of a boot's queue takes seconds more, and what is
 # made after it is made while cloud-init needs the processors. The link has the words of the model
 # and the serial number (60-persistent-storage.rules).
+# shellcheck disable=SC2154
 await_link() {
     name='' model='' number=''
     read -r model <"$sys/class/block/$1/device/model" || true
