@@ -26,7 +26,7 @@ from tools.faults.processes import kill_all
 VICTIMS = ("runner", "cloud", "machine")
 # Before a call is heard of, or once it took effect and before its answer
 WHEN = ("before", "after")
-# Commands that delete the volume, as they are told to
+# Commands whose purpose is to delete the volume
 ENDS_VOLUMES = {"destroy-all"}
 # Roles of volumes with somebody's data
 DATA = {"", "replaced"}
