@@ -124,7 +124,13 @@ def test_refuses_bad_value_with_value_rule_and_command(given: str, message: str)
         settings.load([given])
     assert given.partition("=")[0] in refused.value.message
     assert message in refused.value.message
-    assert refused.value.hint.startswith("Try: -e ")
+    own_options = {
+        "cloudtop_name": "--name",
+        "cloudtop_region": "--region",
+        "cloudtop_cloud": "--cloud",
+    }
+    option = own_options.get(given.partition("=")[0], "-e")
+    assert refused.value.hint.startswith(f"Try: {option} ")
 
 
 @pytest.mark.parametrize(
