@@ -81,7 +81,7 @@ def context(place: Place, given: dict[str, Any]) -> Context:
     """As runner.py makes one of a command line."""
     unset = (
         "arch chart csv delete_volume disks history json label list max_interruption memory save"
-        " sort types vcpus zone"
+        " sort types vcpus wait zone"
     )
     none = dict.fromkeys(unset.split())
     key = f"cloudtop_ssh_key={place.home}/.ssh/id"
