@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from tools import warm
@@ -18,9 +19,30 @@ def kill_all(process: int) -> None:
     while more := family(process) - stopped:
         for each in more:
             send(each, signal.SIGSTOP)
+        for each in more:
+            await_stopped(each)
         stopped |= more
     for each in stopped:
         send(each, signal.SIGKILL)
+
+
+def await_stopped(process: int) -> None:
+    """Until it runs no more: a fork that it had begun is through then, and its child is there.
+
+    On a busy computer one that is to stop may still be at its fork while others look for its
+    children.
+    """
+    while state(process) not in ("T", "t", "Z", "X", ""):
+        time.sleep(0.001)
+
+
+def state(process: int) -> str:
+    """The letter of its state in proc(5); empty if it is gone."""
+    try:
+        _, _, values = Path(f"/proc/{process}/stat").read_text().rpartition(")")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return values.split()[0]
 
 
 def send(process: int, number: signal.Signals) -> None:
